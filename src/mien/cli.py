@@ -1,0 +1,68 @@
+"""The project's commands: ``kedro run`` with mistakes told in one message, and ``kedro lineage``."""
+
+import errno
+import linecache
+import logging
+import os
+import traceback
+from types import TracebackType
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.validation import DataValidationError, ParameterValidationError
+
+logger = logging.getLogger(__name__)
+
+TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
+
+
+@click.group(name="mien")
+def cli() -> None:
+    """Commands of mien."""
+
+
+def run(**options: Any) -> Any:
+    """Run pipelines."""
+    try:
+        return kedro_run.callback(**options)
+    except Exception as error:
+        message = mistake(error)
+        if message is None or os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        raise click.ClickException(f"{message}\n(Set {TRACEBACK_VARIABLE}=1 to see where in the code.)") from error
+
+
+cli.add_command(click.Command("run", callback=run, params=kedro_run.params, help=kedro_run.help))
+
+
+def mistake(error: BaseException) -> str | None:
+    """The message for a mistake that the user can mend; None for a fault of the program, which needs its traceback.
+
+    Mistakes are: parameters or data that do not validate, a full disk, and every ValueError or FloatingPointError that
+    mien's or Kedro's own code raises in words.
+    """
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    for link in chain:
+        if isinstance(link, OSError) and link.errno == errno.ENOSPC:
+            return (
+                f"The disk is full: {link.filename or 'a file could not be written'}.\n"
+                "Nothing half-written is left behind under its own name. Make room and run the same command again."
+            )
+    for link in reversed(chain):
+        if isinstance(link, ParameterValidationError | DataValidationError):
+            return str(link)
+        if isinstance(link, ValueError | FloatingPointError) and _raised_in_words(link.__traceback__):
+            return str(link)
+    return None
+
+
+def _raised_in_words(trace: TracebackType | None) -> bool:
+    """Whether the innermost frame is a ``raise`` statement of mien or Kedro, not a library's failing call."""
+    if trace is None:
+        return False
+    frame = traceback.extract_tb(trace)[-1]
+    module = [part for part in ("mien", "kedro") if f"/{part}/" in frame.filename]
+    return bool(module) and linecache.getline(frame.filename, frame.lineno or 0).lstrip().startswith("raise")

@@ -1,0 +1,105 @@
+"""What happens around a run: the environment is announced, faults are found before the first node, the end says where to look."""
+
+import difflib
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.hooks import hook_impl
+
+if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+    from kedro.io import DataCatalog
+    from kedro.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+ANNOUNCEMENTS = {
+    "demo": "Environment demo: drawn faces and small networks, minutes on a CPU. For the published protocol on your own "
+    "data add --env=paper",
+    "paper": "Environment paper: the published protocol on your own data. Without --env=paper the demo runs",
+}
+
+
+class ProjectHooks:
+    """Announcement, preflight and farewell of a run."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: "KedroContext") -> None:
+        """Refuse an unknown environment and announce the known one."""
+        conf = Path(context.config_loader.conf_source)
+        known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "base")
+        env = context.env or context.config_loader.default_run_env
+        if env not in known:
+            near = difflib.get_close_matches(env, known)
+            raise click.ClickException(
+                f"There is no environment '{env}' in {conf}.\n"
+                f"{f'Did you mean {near[0]}? ' if near else ''}Environments are folders there: {', '.join(known)}."
+            )
+        logger.info(ANNOUNCEMENTS.get(env, f"Environment {env}"))
+        self._project = context.config_loader["project"]
+        self._root = context.project_path
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: "Pipeline", catalog: "DataCatalog") -> None:
+        """Find missing data and a full disk before the first node runs."""
+        check_raw_folders(pipeline, catalog)
+        check_disk(self._root, self._project["min_free_gb"])
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
+        """Say what came out and where to look next."""
+        name = ",".join(run_params["pipeline_names"] or ["__default__"])
+        env = f" --env={run_params['env']}" if run_params["env"] else ""
+        for entry in sorted(pipeline.outputs() & set(_outputs_named(pipeline, "metrics"))):
+            metrics = catalog.load(entry)
+            drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
+            logger.info(
+                "%s: test accuracy %.1f %% (95 %% interval %.1f to %.1f, n = %d%s)",
+                entry.split(".")[0],
+                *(100 * metrics[f"test/accuracy{end}"] for end in ("", "_low", "_high")),
+                metrics["test/n"],
+                drawn,
+            )
+        logger.info("Runs side by side: mlflow ui, then http://localhost:5000")
+        logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", name, env)
+
+
+def _outputs_named(pipeline: "Pipeline", name: str) -> list[str]:
+    return [entry for entry in pipeline.all_outputs() if entry.endswith(f".{name}")]
+
+
+def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
+    """Check the folders that users provide, with the reader's own words if one is missing.
+
+    Raises:
+        click.ClickException: A folder is missing or not in its published layout.
+    """
+    for step in pipeline.nodes:
+        for entry in step.outputs:
+            if not entry.endswith(".raw"):
+                continue
+            twin = catalog.load(step.inputs[0])
+            if twin.draw:
+                continue
+            try:
+                step.func(twin)(catalog.get(entry).path)
+            except ValueError as error:
+                raise click.ClickException(str(error)) from error
+
+
+def check_disk(root: Path, min_free_gb: float) -> None:
+    """Check that the project's disk has room for what a run writes.
+
+    Raises:
+        click.ClickException: Less is free than ``min_free_gb``.
+    """
+    free = shutil.disk_usage(root).free / 1e9
+    if free < min_free_gb:
+        raise click.ClickException(
+            f"Only {free:.1f} GB are free on the disk of {root}; a run of this environment asks for {min_free_gb} GB.\n"
+            "Make room, point data and raw in conf/<env>/globals.yml to another disk, or lower min_free_gb in "
+            "conf/<env>/project.yml."
+        )

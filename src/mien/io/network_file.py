@@ -1,0 +1,60 @@
+"""A trained network in one safetensors file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from mien.io.write_then_move import partial_path
+from mien.models.network import Network
+
+
+class NetworkFile(AbstractDataset[Network, Network]):
+    """Weights as safetensors, with architecture, configuration and class names in the file's header.
+
+    Nothing is pickled: a network from elsewhere can be opened without running its author's code.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Network:
+        """Build the architecture that the header names and fill in the weights."""
+        from safetensors import safe_open
+        from safetensors.torch import load_file
+
+        from mien.models import create_model
+
+        with safe_open(self._filepath, framework="pt") as file:
+            header = file.metadata() or {}
+        if "architecture" not in header:
+            raise ValueError(
+                f"{self._filepath} names no architecture in its header: it was not written by mien. "
+                "Give a foreign checkpoint through the system's weights parameter instead."
+            )
+        config = json.loads(header["config"])
+        model = create_model(header["architecture"], **config)
+        model.load_state_dict(load_file(self._filepath))
+        return Network(header["architecture"], config, tuple(json.loads(header["class_names"])), model.eval())
+
+    def save(self, data: Network) -> None:
+        """Write weights and header under a temporary name, then move the file to its own."""
+        from safetensors.torch import save_file
+
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        header = {
+            "architecture": data.architecture,
+            "config": json.dumps(data.config),
+            "class_names": json.dumps(data.class_names),
+        }
+        weights = {name: tensor.contiguous() for name, tensor in data.model.state_dict().items()}
+        save_file(weights, partial_path(self._filepath), metadata=header)
+        partial_path(self._filepath).replace(self._filepath)
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

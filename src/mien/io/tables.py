@@ -1,0 +1,18 @@
+"""Tables and documents of the catalog."""
+
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset, ParquetDataset
+
+from mien.io.write_then_move import WriteThenMove
+
+
+class ParquetTable(WriteThenMove, ParquetDataset):
+    """A pandas table in one Parquet file."""
+
+
+class JsonDocument(WriteThenMove, JSONDataset):
+    """A dictionary in one JSON file, readable by ``dvc metrics``."""
+
+
+class CsvTable(WriteThenMove, CSVDataset):
+    """A pandas table in one CSV file, readable by ``dvc plots``."""

@@ -1,0 +1,45 @@
+"""Training losses."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ExpressionLoss(nn.Module):
+    """Cross-entropy plus label-smoothed cross-entropy, averaged over the batch: logits (B, M), targets (B,) → scalar.
+
+    The smoothed term is (1 - ε) · NLL + ε · mean over classes of -log p. ``smoothing_weight=0`` is plain cross-entropy.
+
+    Args:
+        ce_weight: Weight of plain cross-entropy.
+        smoothing_weight: Weight of the smoothed term.
+        smoothing: ε in [0, 1).
+
+    Raises:
+        ValueError: ``smoothing`` outside [0, 1), a negative weight, or both weights zero.
+
+    Source: POSTER ``train.py`` and ``utils.py``: 1 · CE + 2 · smoothed CE with ε = 0.2.
+
+    Example:
+        >>> round(ExpressionLoss()(torch.zeros(1, 7), torch.tensor([3])).item(), 4)  # 3 log 7
+        5.8377
+    """
+
+    def __init__(self, ce_weight: float = 1.0, smoothing_weight: float = 2.0, smoothing: float = 0.2) -> None:
+        super().__init__()
+        if not 0.0 <= smoothing < 1.0:
+            raise ValueError(f"smoothing {smoothing} is outside [0, 1). Use a small share such as 0.1 or 0.2.")
+        if min(ce_weight, smoothing_weight) < 0 or ce_weight + smoothing_weight == 0:
+            raise ValueError(
+                f"loss weights ce_weight {ce_weight} and smoothing_weight {smoothing_weight} must not be negative, "
+                "nor both 0. Use 1 and 0 for plain cross-entropy, 1 and 2 for POSTER's loss."
+            )
+        self.ce_weight = ce_weight
+        self.smoothing_weight = smoothing_weight
+        self.smoothing = smoothing
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean loss of ``logits`` (B, M) against class ids ``target`` (B,), int64."""
+        log_p = torch.log_softmax(logits, dim=1)
+        nll = nn.functional.nll_loss(log_p, target)
+        smoothed = (1 - self.smoothing) * nll - self.smoothing * log_p.mean()
+        return self.ce_weight * nll + self.smoothing_weight * smoothed

@@ -1,0 +1,213 @@
+"""One MLflow run, written through ``MlflowClient`` with the run's id: no global state of MLflow decides where things go."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+
+    from mien.models.network import Network
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+logger = logging.getLogger(__name__)
+
+MAX_PARAMETER = 6000
+"""Longest parameter value that MLflow keeps, in characters."""
+
+LOCAL_ARTIFACTS = "mlartifacts"
+
+
+def tracking_uri(root: Path) -> str:
+    """Where runs are tracked: ``MLFLOW_TRACKING_URI`` if set, else ``mlflow.db`` in the project, which ``mlflow ui`` opens.
+
+    The path is absolute, because a relative one is resolved against the working directory.
+    """
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+
+
+def connect(root: Path) -> "MlflowClient":
+    """A client of the project's tracking store, made on first use."""
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports each migration of a new store
+    mlflow.set_tracking_uri(tracking_uri(root))
+    return mlflow.MlflowClient()
+
+
+def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
+    """Id of the experiment, made if it does not exist, with its artifacts inside the project if the store is."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    local = tracking_uri(root).startswith("sqlite:")
+    return client.create_experiment(name, artifact_location=(root / LOCAL_ARTIFACTS).as_uri() if local else None)
+
+
+def end_dead_runs(client: "MlflowClient", experiment: str) -> None:
+    """Close runs of this machine whose process was killed before it could: a killed process closes nothing."""
+    for run in client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'"):
+        tags = run.data.tags
+        if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("pid", 0))):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
+def _warn_if_not_sent(log: Callable[..., None]) -> Callable[..., None]:
+    """A store that does not answer costs the tracking of this item, never the run."""
+
+    @wraps(log)
+    def wrapped(self: "MlflowRun", *args: Any) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            log(self, *args)
+        except MlflowException as error:
+            logger.warning("Not tracked in MLflow: %s %s (%s)", log.__name__.removeprefix("log_"), args[:1], error)
+
+    return wrapped
+
+
+class MlflowRun:
+    """An open run.
+
+    Args:
+        client: Client of the tracking store.
+        experiment: Id of the experiment.
+        name: Name of the run.
+        tags: What the run belongs to.
+    """
+
+    def __init__(self, client: "MlflowClient", experiment: str, name: str, tags: dict[str, str]) -> None:
+        own = {"host": socket.gethostname(), "pid": str(os.getpid())}
+        self._client = client
+        self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
+        self._epochs: set[int] = set()
+        self._open = True
+
+    def end(self, status: str) -> None:
+        """Close the run as FINISHED, FAILED or KILLED; a closed one stays as it is."""
+        if self._open:
+            self._open = False
+            self._client.set_terminated(self.run_id, status)
+
+    @_warn_if_not_sent
+    def log_tag(self, name: str, value: str) -> None:
+        """Log one tag."""
+        self._client.set_tag(self.run_id, name, value[:500])
+
+    @_warn_if_not_sent
+    def log_parameters(self, parameters: dict[str, Any]) -> None:
+        """Log flat parameters."""
+        from mlflow.entities import Param
+
+        named = [Param(name, str(value)[:MAX_PARAMETER]) for name, value in parameters.items()]
+        for start in range(0, len(named), 100):  # MLflow's limit for one batch
+            self._client.log_batch(self.run_id, params=named[start : start + 100])
+
+    @_warn_if_not_sent
+    def log_epoch(self, record: dict[str, float]) -> None:
+        """Log one epoch's numbers under its step; an epoch already logged is passed over."""
+        from mlflow.entities import Metric
+
+        step = int(record["epoch"])
+        if step in self._epochs:
+            return
+        self._epochs.add(step)
+        now = int(time.time() * 1000)
+        numbers = [Metric(name, float(value), now, step) for name, value in record.items() if name != "epoch"]
+        self._client.log_batch(self.run_id, metrics=numbers)
+
+    @_warn_if_not_sent
+    def log_metrics(self, metrics: dict[str, float | None]) -> None:
+        """Log final metrics; undefined ones are left out."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        defined = [Metric(name, float(value), now, 0) for name, value in metrics.items() if value is not None]
+        self._client.log_batch(self.run_id, metrics=defined)
+
+    @_warn_if_not_sent
+    def log_figure(self, name: str, figure: Any) -> None:
+        """Log an interactive figure at the artifact root, where the comparison page finds it."""
+        self._client.log_figure(self.run_id, figure, f"{name}.html")
+
+    @_warn_if_not_sent
+    def log_file(self, name: str, file: Path) -> None:
+        """Log a file at the artifact root, under ``name`` and its own suffix."""
+        with _renamed(file, f"{name}{file.suffix}") as renamed:
+            self._client.log_artifact(self.run_id, str(renamed))
+
+    @_warn_if_not_sent
+    def log_input(self, name: str, digest: str, profile: dict[str, Any]) -> None:
+        """Log a table that the run read, by digest."""
+        import json
+
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        dataset = Dataset(name, digest, source_type="local", source="{}", profile=json.dumps(profile))
+        tags = [InputTag("mlflow.data.context", "training")]
+        self._client.log_inputs(self.run_id, [DatasetInput(dataset, tags)])
+
+    @_warn_if_not_sent
+    def log_network(self, network: "Network") -> None:
+        """Log the model as an exported graph, with signature and example: it is loaded without mien's code.
+
+        Requirements are given, because finding them out takes MLflow eight seconds.
+        """
+        import mlflow.pytorch
+        import numpy as np
+        import torch
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        size, classes = network.model.image_size, len(network.class_names)
+        example = np.zeros((2, 3, size, size), np.float32)  # a batch of one would be exported as a constant
+        image = TensorSpec(np.dtype(np.float32), (-1, 3, size, size), "image")
+        logits = TensorSpec(np.dtype(np.float32), (-1, classes), "logits")
+        Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=mlflow.pytorch,
+            run_id=self.run_id,
+            pytorch_model=network.model.eval(),
+            signature=ModelSignature(Schema([image]), Schema([logits])),
+            input_example=example,
+            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", f"numpy=={np.__version__}"],
+            metadata={"class_names": list(network.class_names), "architecture": network.architecture},
+            serialization_format="pt2",
+        )
+
+
+def samples_profile(samples: "pd.DataFrame") -> dict[str, Any]:
+    """Rows per split, for the run's page."""
+    return {"rows": len(samples), **samples["split"].value_counts().to_dict()}
+
+
+@contextmanager
+def _renamed(file: Path, name: str) -> Iterator[Path]:
+    """A link to ``file`` under another name: MLflow names an artifact as its file."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / name
+        link.symlink_to(file.resolve())
+        yield link

@@ -1,0 +1,1 @@
+"""Kedro pipelines: one folder per dataset (`data_*`) and per system."""

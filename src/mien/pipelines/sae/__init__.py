@@ -1,0 +1,5 @@
+"""SAE: the token-pruned pyramid cross-fusion transformer."""
+
+from mien.pipelines.sae.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
