@@ -1,0 +1,1 @@
+"""Training and prediction loops on Lightning Fabric, without Kedro."""

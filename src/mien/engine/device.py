@@ -1,0 +1,37 @@
+"""Devices, precision and processes, all through Lightning Fabric."""
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> "Fabric":
+    """Build the Fabric that places models and batches and runs the backward pass.
+
+    Args:
+        accelerator: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: Processes, one per device. More than one are spawned from inside the call to ``Fabric.launch``, so that a
+            Kedro session stays one process.
+        precision: Fabric's word: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+
+    Raises:
+        ValueError: The accelerator or that number of devices is not there.
+    """
+    from lightning_fabric import Fabric
+
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if accelerator == "cuda" and torch.cuda.device_count() < devices:
+        raise ValueError(
+            f"{devices} CUDA device(s) asked for, {torch.cuda.device_count()} found on this machine. "
+            "Set training.accelerator to cpu or auto, or install torch's CUDA build."
+        )
+    options: dict[str, Any] = {"strategy": "ddp_spawn"} if devices > 1 else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Fabric advises on cluster settings that are the caller's choice
+        return Fabric(accelerator=accelerator, devices=devices, precision=precision, **options)

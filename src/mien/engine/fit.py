@@ -1,0 +1,230 @@
+"""The training loop: epochs of optimiser steps, validation, checkpoints and one log line each."""
+
+import logging
+import math
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader, Dataset
+
+from mien.engine.checkpoint import Checkpoints, EpochState
+from mien.engine.predict import predict
+from mien.engine.progress import EpochClock, batch_bar
+from mien.engine.sampling import EpochBatches
+from mien.engine.seed import seed_everything
+from mien.optim import SAM, frozen_batch_norm_statistics
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+logger = logging.getLogger(__name__)
+
+
+class SizedDataset(Sized, Protocol):
+    """A map-style dataset: ``[key]`` → (inputs, target), inputs being a tuple of the model's arguments."""
+
+    def __getitem__(self, key: int) -> tuple[tuple[Tensor, ...], Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt and how it is judged.
+
+    Attributes:
+        loss: Outputs (B, M) and targets (B,) → scalar to minimise.
+        metrics: All validation outputs and targets as arrays → named numbers, without the prefix ``val/``.
+        monitor: Which of ``loss`` or the metrics selects the best epoch.
+        mode: Whether more or less of it is better.
+    """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    metrics: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+    monitor: str
+    mode: Literal["max", "min"] = "max"
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether ``value`` beats ``than``; the first of equals stays."""
+        return value > than if self.mode == "max" else value < than
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How training goes.
+
+    Attributes:
+        max_epochs: Passes over the training set.
+        batch_size: Samples per optimiser step, over all devices.
+        seed: Seed of data order, augmentation, dropout and drop-path.
+        optimizer: Builds the optimiser from the model.
+        scheduler: Builds the schedule from the optimiser; stepped once per epoch.
+        num_workers: Processes that load and augment; 0 does it in this one.
+        channels_last: Lay images and convolutions out with channels last, which most processors compute faster.
+    """
+
+    max_epochs: int
+    batch_size: int
+    seed: int
+    optimizer: Callable[[nn.Module], Optimizer]
+    scheduler: Callable[[Optimizer], LRScheduler]
+    num_workers: int = 0
+    channels_last: bool = False
+
+
+def fit(
+    fabric: "Fabric",
+    model: nn.Module,
+    train_set: SizedDataset,
+    val_set: SizedDataset,
+    task: Task,
+    recipe: Recipe,
+    checkpoints: Checkpoints,
+) -> list[dict[str, float]]:
+    """Train ``model`` and load the best epoch's weights into it.
+
+    An interrupted run goes on after its last finished epoch and ends with the same weights as an uninterrupted one,
+    because each epoch is seeded by (seed, epoch) alone.
+
+    Args:
+        fabric: Where to compute. With several devices, one process each is spawned here and ends here.
+        model: The network; on return it holds the weights of the best epoch and is on the CPU, in eval mode.
+        train_set: Samples by key ``epoch * n + i`` (see ``engine.sampling``).
+        val_set: Samples by index. The best epoch is chosen on these, never on test data.
+        task: Loss and metrics.
+        recipe: Epochs, batches, optimiser, schedule.
+        checkpoints: Where to resume from and to save to.
+
+    Returns:
+        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``images_per_second`` …
+
+    Raises:
+        ValueError: A set is empty.
+        FloatingPointError: Loss or gradients are no longer finite.
+    """
+    for name, samples in (("training", train_set), ("validation", val_set)):
+        if len(samples) == 0:
+            raise ValueError(
+                f"The {name} set is empty: nothing to train on or to choose the best epoch by. "
+                "Look at the column split of the samples table, and at validation_fraction of the dataset's parameters."
+            )
+    one_process = partial(_fit, train_set=train_set, val_set=val_set, task=task, recipe=recipe, checkpoints=checkpoints)
+    history = fabric.launch(
+        one_process, model
+    )  # the model as an argument: Fabric unshares its memory between processes
+    model.cpu().load_state_dict(checkpoints.load_best())
+    model.eval()
+    checkpoints.finish()
+    return history
+
+
+def _fit(
+    fabric: "Fabric",
+    model: nn.Module,
+    train_set: SizedDataset,
+    val_set: SizedDataset,
+    task: Task,
+    recipe: Recipe,
+    checkpoints: Checkpoints,
+) -> list[dict[str, float]]:
+    """One process of ``fit``."""
+    state = checkpoints.begin() if fabric.is_global_zero else None
+    state = fabric.broadcast(state)
+    if state is not None:
+        model.load_state_dict(state.weights)
+    optimizer = recipe.optimizer(model)
+    scheduler = recipe.scheduler(optimizer)
+    if state is not None:
+        optimizer.load_state_dict(state.optimizer)
+        scheduler.load_state_dict(state.scheduler)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)
+    batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, fabric.global_rank, fabric.world_size)
+    loader = _loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
+    val_loader = _loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
+
+    history = list(state.history) if state is not None else []
+    best = _best(history, task)
+    clock = EpochClock(done=len(history), max_epochs=recipe.max_epochs)
+    for epoch in range(len(history) + 1, recipe.max_epochs + 1):
+        batches.epoch = epoch - 1
+        seed_everything(recipe.seed, epoch, fabric.global_rank)
+        lr = optimizer.param_groups[0]["lr"]
+        clock.start()
+        training = _train_epoch(fabric, network, optimizer, stepper, loader, task, epoch)
+        record = {"epoch": epoch, **training, **_validate(fabric, network, val_loader, task), "lr": lr}
+        record |= clock.stop(images=len(batches) * batches.batch_size)
+        scheduler.step()
+        history.append(record)
+        if best is None or task.better(record[task.monitor], best[task.monitor]):
+            best = record
+            if fabric.is_global_zero:
+                checkpoints.save_best(model.state_dict())
+        if fabric.is_global_zero:
+            weights = dict(model.state_dict())
+            checkpoints.save(EpochState(epoch, weights, optimizer.state_dict(), scheduler.state_dict(), history))
+            logger.info(clock.line(record, best, task.monitor), extra={"metrics": record, "step": epoch})
+        fabric.barrier()
+    return history
+
+
+def _train_epoch(
+    fabric: "Fabric", network: nn.Module, optimizer: Optimizer, stepper: Any, loader: DataLoader, task: Task, epoch: int
+) -> dict[str, float]:
+    """Step through the loader once; mean loss and mean gradient norm of the first passes."""
+    network.train()
+    losses, norms = [], []
+    for number, (inputs, target) in enumerate(batch_bar(loader, epoch), 1):
+        optimizer.zero_grad()
+        loss, norm = _backward(fabric, network, inputs, target, task, f"epoch {epoch}, batch {number}")
+        losses.append(loss)
+        norms.append(norm)
+        if isinstance(optimizer, SAM):
+            with optimizer.perturbed(), frozen_batch_norm_statistics(network):
+                _backward(fabric, network, inputs, target, task, f"epoch {epoch}, batch {number}, SAM's second pass")
+        stepper.step()
+    return {"train/loss": float(np.mean(losses)), "train/grad_norm": float(np.mean(norms))}
+
+
+def _backward(
+    fabric: "Fabric", network: nn.Module, inputs: tuple[Tensor, ...], target: Tensor, task: Task, where: str
+) -> tuple[float, float]:
+    """Loss and gradient norm of one batch, both finite; the gradients are left in the parameters."""
+    loss = task.loss(network(*inputs), target)
+    fabric.backward(loss)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    value, length = loss.item(), norm.item()
+    if not (math.isfinite(value) and math.isfinite(length)):
+        raise FloatingPointError(
+            f"Loss {value:.4g} with gradient norm {length:.4g} in {where}. "
+            "Lower training.optimizer.lr, or set training.device.precision to 32-true."
+        )
+    return value, length
+
+
+def _validate(fabric: "Fabric", network: nn.Module, loader: DataLoader, task: Task) -> dict[str, float]:
+    outputs, targets = predict(fabric, network, loader)
+    loss = task.loss(torch.from_numpy(outputs), torch.from_numpy(targets)).item()
+    measured = {"loss": loss, **task.metrics(outputs, targets)}
+    return {f"val/{name}": value for name, value in measured.items()}
+
+
+def _best(history: list[dict[str, float]], task: Task) -> dict[str, float] | None:
+    best = None
+    for record in history:
+        if best is None or task.better(record[task.monitor], best[task.monitor]):
+            best = record
+    return best
+
+
+def _loader(fabric: "Fabric", samples: SizedDataset, num_workers: int, **batching: Any) -> DataLoader:
+    dataset: Dataset = samples  # type: ignore[assignment]  # torch asks for its own class, uses len and []
+    # A loader draws its workers' seed from torch's global generator, once per process: a resumed epoch would differ.
+    batching["generator"] = torch.Generator()
+    loader = DataLoader(dataset, num_workers=num_workers, persistent_workers=num_workers > 0, **batching)
+    return fabric.setup_dataloaders(loader, use_distributed_sampler=False)

@@ -1,0 +1,52 @@
+"""The order in which training sees its samples."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from mien.engine.seed import derive_seed
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Shuffled batches of keys ``epoch * n + i``: a key says which sample and, for its augmentation, in which epoch.
+
+    The epoch travels in the key, so that worker processes of a data loader need no message when an epoch begins and the same
+    epoch is the same whatever the number of workers. With several ranks each takes its part of every batch.
+
+    Args:
+        num_samples: n, the size of the training set.
+        batch_size: Samples per batch over all ranks. A smaller rest is dropped, as batch normalisation needs full batches,
+            unless it is the only batch.
+        seed: Seed of the order.
+        rank: This process's number.
+        world_size: Number of processes.
+
+    Source: ours, because resuming at an epoch then needs no state of a random generator.
+
+    Example:
+        >>> batches = EpochBatches(num_samples=5, batch_size=2, seed=0)
+        >>> batches.epoch = 3
+        >>> [[key % 5 for key in batch] for batch in batches]
+        [[3, 2], [0, 1]]
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+        if batch_size % world_size:
+            raise ValueError(
+                f"batch_size {batch_size} cannot be shared evenly by {world_size} devices. "
+                f"Set training.batch_size to a multiple of {world_size}."
+            )
+        self.num_samples = num_samples
+        self.batch_size = min(batch_size, num_samples)
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.num_samples // self.batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng(derive_seed(self.seed, self.epoch)).permutation(self.num_samples)
+        keys = self.epoch * self.num_samples + order
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            yield keys[start : start + self.batch_size][self.rank :: self.world_size].tolist()
