@@ -1,0 +1,1 @@
+"""Published dataset layouts, transforms, alignment geometry and drawn faces."""

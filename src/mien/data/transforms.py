@@ -1,0 +1,73 @@
+"""Training augmentations, and the only place that knows albumentations."""
+
+import os
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for a newer version otherwise
+
+import albumentations as A
+
+
+class Augment(Protocol):
+    """Changes an image (H, W, 3) uint8, keeping shape and type; equal seeds give equal images."""
+
+    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray: ...
+
+
+class ExpressionAugmentation:
+    """Augmentation of POSTER, with an affine change beside it that is off there: (H, W, 3) uint8 → the same.
+
+    Args:
+        flip: Probability of a horizontal flip.
+        flip_or_noise: Probability, before that flip, of either a flip or Gaussian noise, one as likely as the other.
+        noise_variance: Variance of the noise, in squared grey levels of 0 to 255.
+        erase: Probability of erasing one rectangle.
+        erase_area: Smallest and largest area of the rectangle, as a fraction of the image.
+        erase_aspect: Smallest and largest ratio of its sides.
+        erase_fill: Colour of the rectangle, 0 to 255; the normalisation's mean, so that it is 0 after normalising.
+        rotate_degrees: Largest rotation, either way.
+        scale: Largest change of size, as a fraction.
+        shift: Largest shift, as a fraction of the image's side.
+
+    Source: POSTER's released ``train.py`` and ``data_preprocessing/dataset_raf.py``; the affine change is ours, because
+        1,400 drawn faces are few.
+    """
+
+    def __init__(
+        self,
+        *,
+        flip: float,
+        flip_or_noise: float,
+        noise_variance: float,
+        erase: float,
+        erase_area: tuple[float, float],
+        erase_aspect: tuple[float, float],
+        erase_fill: tuple[float, float, float],
+        rotate_degrees: float = 0.0,
+        scale: float = 0.0,
+        shift: float = 0.0,
+    ) -> None:
+        sigma = noise_variance**0.5 / 255
+        steps: list[Any] = [
+            A.OneOf([A.HorizontalFlip(p=1), A.GaussNoise(std_range=(sigma, sigma), p=1)], p=flip_or_noise),
+            A.HorizontalFlip(p=flip),
+        ]
+        if rotate_degrees or scale or shift:
+            affine = A.Affine(
+                rotate=(-rotate_degrees, rotate_degrees),
+                scale=(1 - scale, 1 + scale),
+                translate_percent=(-shift, shift),
+                border_mode=cv2.BORDER_REPLICATE,  # black corners would tell that an image was changed
+                p=1,
+            )
+            steps.append(affine)
+        steps.append(A.Erasing(scale=erase_area, ratio=erase_aspect, fill=erase_fill, p=erase))
+        self._chain = A.Compose(steps)
+
+    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
+        """Augment ``image``; equal seeds give equal results."""
+        self._chain.set_random_seed(seed)
+        return self._chain(image=image)["image"]

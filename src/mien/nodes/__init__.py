@@ -1,0 +1,1 @@
+"""Node functions and pipeline templates that several pipelines share."""

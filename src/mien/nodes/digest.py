@@ -1,0 +1,33 @@
+"""Short digests that say whether two runs saw the same data."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+CHUNK_BYTES = 1 << 24
+
+
+def table_digest(table: pd.DataFrame) -> str:
+    """Digest of a table's columns and rows, independent of its index."""
+    from pandas.util import hash_pandas_object
+
+    digest = hashlib.blake2b(json.dumps([str(name) for name in table.columns]).encode(), digest_size=16)
+    digest.update(hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def array_digest(array: np.ndarray) -> str:
+    """Digest of an array's shape, type and values, read in chunks so that a memory-mapped one is never loaded whole."""
+    digest = hashlib.blake2b(f"{array.shape}{array.dtype}".encode(), digest_size=16)
+    rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        digest.update(np.ascontiguousarray(array[start : start + rows]))
+    return digest.hexdigest()
+
+
+def settings_digest(*parts: Any) -> str:
+    """Digest of JSON-ready values."""
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()

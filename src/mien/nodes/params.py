@@ -1,0 +1,166 @@
+"""Typed parameters that several pipelines share: each section of a parameters file becomes one frozen model."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Field(ge=0, le=1)
+
+
+class Params(BaseModel):
+    """A section of parameters: unknown keys are refused, values do not change during a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TwinParams(Params):
+    """The drawn twin of a dataset.
+
+    Attributes:
+        draw: Draw the published layout with synthetic faces; otherwise the user's files are expected.
+        num_train: Images in the training list.
+        num_test: Images in the test list.
+        image_size: Side of the drawn originals, in pixels.
+        seed: Seed of the drawing.
+    """
+
+    draw: bool
+    num_train: int = Field(ge=1)
+    num_test: int = Field(ge=1)
+    image_size: int = Field(ge=64)
+    seed: int = Field(ge=0)
+
+
+class AlignmentParams(Params):
+    """How faces are found and brought to the template.
+
+    Attributes:
+        method: ``mtcnn`` finds five points and aligns; ``given`` takes each image whole, as a dataset's own aligned crop.
+        min_face_size: Smallest face looked for, in pixels.
+        thresholds: Score thresholds of P-Net, R-Net and O-Net.
+        without_face: What becomes of an image in which no face is found.
+        batch_size: Images detected together.
+    """
+
+    method: Literal["mtcnn", "given"]
+    min_face_size: int = Field(ge=12)
+    thresholds: tuple[float, float, float]
+    without_face: Literal["drop", "keep_original", "centre_crop"]
+    batch_size: int = Field(ge=1)
+
+
+class OptimizerParams(Params):
+    """The optimiser; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius."""
+
+    name: Literal["adam", "adamw", "sgd"]
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    momentum: float = Field(ge=0, lt=1)
+    sam_rho: float = Field(ge=0)
+
+
+class SchedulerParams(Params):
+    """The learning rate over the epochs."""
+
+    name: Literal["exponential", "step", "cosine", "constant"]
+    gamma: float = Field(gt=0, le=1)
+    step_size: int = Field(ge=1)
+
+
+class LossParams(Params):
+    """Cross entropy plus label-smoothing cross entropy, each with its weight."""
+
+    ce_weight: float = Field(ge=0)
+    smoothing_weight: float = Field(ge=0)
+    smoothing: float = Field(ge=0, lt=1)
+
+
+class AugmentationParams(Params):
+    """Arguments of ``mien.data.transforms.ExpressionAugmentation``."""
+
+    flip: float = Fraction
+    flip_or_noise: float = Fraction
+    noise_variance: float = Field(ge=0)
+    erase: float = Fraction
+    erase_area: tuple[float, float]
+    erase_aspect: tuple[float, float]
+    rotate_degrees: float = Field(ge=0, le=180)
+    scale: float = Field(ge=0, lt=1)
+    shift: float = Field(ge=0, lt=1)
+
+
+class DeviceParams(Params):
+    """Where and how precisely to compute.
+
+    Attributes:
+        accelerator: ``auto`` takes a GPU if there is one.
+        devices: Number of devices; one process each.
+        precision: Fabric's word for it.
+        num_workers: Processes that load and augment images.
+        channels_last: Memory layout of images and convolutions; no result depends on it beyond rounding.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    devices: int = Field(ge=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    num_workers: int = Field(ge=0)
+    channels_last: bool
+
+
+class TrainingParams(Params):
+    """The recipe of a system's training."""
+
+    max_epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    seed: int = Field(ge=0)
+    monitor: str
+    optimizer: OptimizerParams
+    scheduler: SchedulerParams
+    loss: LossParams
+    augmentation: AugmentationParams
+    device: DeviceParams
+
+    @model_validator(mode="after")
+    def _sam_needs_no_gradient_scaler(self) -> "TrainingParams":
+        if self.optimizer.sam_rho and self.device.precision == "16-mixed":
+            raise ValueError(
+                "SAM compares gradient norms, which 16-mixed scales. Set training.device.precision to bf16-mixed or "
+                "32-true, or training.optimizer.sam_rho to 0."
+            )
+        return self
+
+
+class PredictionParams(Params):
+    """How a trained network is applied."""
+
+    batch_size: int = Field(ge=1)
+    device: DeviceParams
+
+
+class EvaluationParams(Params):
+    """How predictions are judged.
+
+    Attributes:
+        resamples: Bootstrap resamples behind each 95 % interval.
+        seed: Seed of the bootstrap.
+    """
+
+    resamples: int = Field(ge=100)
+    seed: int = Field(ge=0)
+
+
+def flatten(params: Params | dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters as one level with dotted names.
+
+    Example:
+        >>> flatten({"optimizer": {"lr": 0.1}, "seed": 0})
+        {'optimizer.lr': 0.1, 'seed': 0}
+    """
+    nested = params.model_dump() if isinstance(params, Params) else params
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, dict | Params):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

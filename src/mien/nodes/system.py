@@ -1,0 +1,60 @@
+"""The line that every system is: train → predict → evaluate → plot."""
+
+from collections.abc import Callable
+
+from kedro.pipeline import Pipeline, node
+
+from mien.nodes.evaluation import evaluate_classes
+from mien.nodes.plots import plot_classes, print_classes
+from mien.nodes.prediction import predict_classes
+from mien.nodes.samples import select_train_and_val
+
+
+def system_pipeline(
+    system: str,
+    *,
+    train: Callable,
+    dataset: str,
+    faces: str = "faces_112",
+    predict: Callable = predict_classes,
+    evaluate: Callable = evaluate_classes,
+) -> Pipeline:
+    """Chain select → train → predict → evaluate → plot under the namespace of one system.
+
+    Args:
+        system: Name of the system and of the namespace, as in ``sae``.
+        train: Node function (train_and_val, faces, checkpoints, ``params:model``, ``params:training``) → network, history.
+        dataset: Whose samples and faces are read, as in ``raf_db``.
+        faces: Which of its packed faces.
+        predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
+        evaluate: Node function (predictions, ``params:evaluation``) → metrics.
+
+    Example:
+        >>> from mien.nodes.training import train_classifier
+        >>> sorted(system_pipeline("sae", train=train_classifier, dataset="raf_db").inputs())[-3:]
+        ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
+    """
+    training = ["train_and_val", "faces", "checkpoints", "params:model", "params:training"]
+    steps = [
+        node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
+        node(train, training, ["network", "history"], name="train"),
+        node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(evaluate, ["predictions", "params:evaluation"], "metrics", name="evaluate"),
+        node(
+            plot_classes,
+            ["predictions", "history"],
+            ["confusion_matrix_figure", "roc_figure", "training_curves_figure"],
+            name="plot",
+        ),
+        node(
+            print_classes,
+            ["predictions", "history"],
+            ["confusion_matrix_plot", "roc_plot", "training_curves_plot"],
+            name="plot_for_paper",
+        ),
+    ]
+    return Pipeline(
+        steps,
+        namespace=system,
+        inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}"},
+    )

@@ -1,0 +1,148 @@
+"""Training of a classifier of single faces: the train step that expression systems share."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mien.models.network import Network
+from mien.nodes.digest import array_digest, settings_digest, table_digest
+from mien.nodes.params import TrainingParams
+from mien.nodes.samples import class_names
+
+if TYPE_CHECKING:
+    from torch import nn
+
+logger = logging.getLogger(__name__)
+
+
+def train_classifier(
+    samples: pd.DataFrame,
+    faces: np.ndarray,
+    checkpoints: Path,
+    training: TrainingParams,
+    *,
+    architecture: str,
+    config: dict[str, Any],
+    load_weights: "Callable[[nn.Module], None]",
+) -> tuple[Network, pd.DataFrame]:
+    """Train one architecture on the rows of split train and choose the best epoch on those of split val.
+
+    Args:
+        samples: Rows of split train and val, with ``row``, ``label`` and ``expression``.
+        faces: Packed faces (n, H, W, 3) uint8.
+        checkpoints: Folder to resume from and to save to.
+        training: The recipe.
+        architecture: Name in ``mien.models.list_models()``.
+        config: The architecture's keyword arguments, without ``num_classes``.
+        load_weights: Fills a new model with the user's own weights, and says in the log what starts at random.
+
+    Returns:
+        The network with the best epoch's weights, and the history: one row per epoch.
+    """
+
+    from mien.engine.checkpoint import Checkpoints
+    from mien.engine.device import make_fabric
+    from mien.engine.fit import fit
+    from mien.engine.seed import seed_everything
+    from mien.models import create_model
+
+    names = class_names(samples)
+    config = {**config, "num_classes": len(names)}
+    recipe = training.model_dump(exclude={"device": True})
+    fingerprint = settings_digest(architecture, config, recipe, table_digest(samples), array_digest(faces))
+
+    seed_everything(training.seed, 0)
+    model = create_model(architecture, **config)
+    load_weights(model)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    logger.info("%s: %.2f M parameters, %d classes", architecture, parameters / 1e6, len(names))
+
+    device = training.device
+    history = fit(
+        make_fabric(device.accelerator, device.devices, device.precision),
+        model,
+        *_face_images(samples, faces, model, training),
+        _task(training),
+        _recipe(training),
+        Checkpoints(checkpoints, fingerprint),
+    )
+    return Network(architecture, config, names, model), pd.DataFrame(history)
+
+
+def _face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: TrainingParams) -> list[Any]:
+    from mien.data.face_images import FaceImages
+    from mien.data.transforms import ExpressionAugmentation
+
+    fill = tuple(255 * mean for mean in model.mean)
+    augment = ExpressionAugmentation(**training.augmentation.model_dump(), erase_fill=fill)
+    images = []
+    for split in ("train", "val"):
+        rows = samples[samples["split"] == split]
+        images.append(
+            FaceImages(
+                faces,
+                rows["row"].to_numpy(),
+                rows["label"].to_numpy(),
+                image_size=model.image_size,
+                mean=model.mean,
+                std=model.std,
+                augment=augment if split == "train" else None,
+                seed=training.seed,
+            )
+        )
+    return images
+
+
+def _task(training: TrainingParams) -> Any:
+    from mien.engine.fit import Task
+    from mien.losses import ExpressionLoss
+
+    return Task(
+        loss=ExpressionLoss(**training.loss.model_dump()),
+        metrics=_validation_metrics,
+        monitor=training.monitor,
+        mode="min" if training.monitor.endswith("/loss") else "max",
+    )
+
+
+def _validation_metrics(logits: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    from mien.metrics import confusion_counts
+
+    counts = confusion_counts(target, logits.argmax(axis=1), logits.shape[1])
+    recalls = np.diag(counts) / np.maximum(counts.sum(axis=1), 1)
+    present = counts.sum(axis=1) > 0
+    return {
+        "accuracy": float(np.trace(counts) / counts.sum()),
+        "mean_class_accuracy": float(recalls[present].mean()),
+    }
+
+
+def _recipe(training: TrainingParams) -> Any:
+    from mien.engine.fit import Recipe
+
+    return Recipe(
+        max_epochs=training.max_epochs,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        optimizer=partial(_build_optimizer, training),
+        scheduler=partial(_build_scheduler, training),
+        num_workers=training.device.num_workers,
+        channels_last=training.device.channels_last,
+    )
+
+
+def _build_optimizer(training: TrainingParams, model: "nn.Module") -> Any:
+    from mien.optim import build_optimizer
+
+    return build_optimizer(parameters=model.parameters(), **training.optimizer.model_dump())
+
+
+def _build_scheduler(training: TrainingParams, optimizer: Any) -> Any:
+    from mien.optim import build_scheduler
+
+    return build_scheduler(optimizer=optimizer, max_epochs=training.max_epochs, **training.scheduler.model_dump())
