@@ -1,0 +1,1 @@
+"""Blocks that two or more models use. Import each from its own module."""

@@ -1,0 +1,55 @@
+"""Architectures, one file each, and a registry that builds them by name.
+
+Importing this package imports no architecture: each is imported when it is built.
+"""
+
+import inspect
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_ARCHITECTURES = {
+    "sae": "mien.models.sae:SAE",
+}
+
+
+def list_models() -> list[str]:
+    """Names that ``create_model`` knows, sorted."""
+    return sorted(_ARCHITECTURES)
+
+
+def create_model(architecture: str, **config: Any) -> "nn.Module":
+    """Build a model by name.
+
+    Args:
+        architecture: One of ``list_models()``.
+        **config: Arguments of that architecture's class, which documents them. Lists serve as tuples, so that a
+            configuration may come from JSON or YAML.
+
+    Raises:
+        ValueError: Unknown architecture or argument, a missing argument, or one that the architecture refuses.
+
+    Example:
+        >>> create_model("sae", num_classes=7, keep_rate=0.3).fusion.stages[0].num_kept
+        33
+    """
+    if architecture not in _ARCHITECTURES:
+        raise ValueError(f"unknown architecture {architecture!r}. {_advise(architecture, list_models())}")
+    module, name = _ARCHITECTURES[architecture].split(":")
+    factory = getattr(import_module(module), name)
+    parameters = inspect.signature(factory).parameters
+    for key in config:
+        if key not in parameters:
+            raise ValueError(f"model {architecture!r} has no argument {key!r}. {_advise(key, list(parameters))}")
+    missing = [key for key, each in parameters.items() if each.default is each.empty and key not in config]
+    if missing:
+        raise ValueError(f"model {architecture!r} needs {', '.join(missing)}. Give a value for each.")
+    return factory(**config)
+
+
+def _advise(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Choose from: {', '.join(known)}."

@@ -1,0 +1,342 @@
+"""POSTER's two-stream pyramid of cross-attention blocks with SAE's token pruning inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from mien.layers.cross_attention import CrossAttention
+from mien.layers.drop_path import DropPath, drop_path_rates
+from mien.layers.mlp import Activation, Mlp
+from mien.layers.token_pruning import (
+    KeepRateMode,
+    PruningStage,
+    compose_indices,
+    prune_tokens,
+    pruning_stages,
+)
+
+Alignment = Literal["shared", "per_stream"]
+ScoreLevels = Literal["all", "large"]
+ClsToken = Literal["mean", "learned"]
+Levels = Sequence[Tensor]
+"""One stream at its three widths, large first: (B, N, D), (B, N, D/2), (B, N, D/4)."""
+
+
+@dataclass(frozen=True)
+class TokenPruning:
+    """How and where tokens are pruned.
+
+    Attributes:
+        keep_rate: In (0, 1]; 1 switches pruning off.
+        blocks: Blocks that prune, ascending, counted from 0.
+        mode: ``final``: ``keep_rate`` is the fraction alive after the last pruning block. ``per_stage``: every pruning
+            block keeps that fraction of what it finds.
+        alignment: ``shared``: both streams keep the same places, by the mean of their scores. ``per_stream``: each
+            keeps its own places, as many as the other.
+        score_levels: Average the scores over ``all`` three levels, or read the ``large`` one only.
+        renormalize: Scale the scores of the rows after CLS to sum to one.
+        fused_competes: An earlier fused token competes with the real ones.
+
+    Raises:
+        ValueError: An unknown word, or blocks that do not ascend or are missing where the keep rate needs them.
+
+    Source: SAE, section 3.2. ``shared``, because SAE's equations 15 and 16 add rows of the streams to each other, so
+        that row i has to mean the same place in both; equation 17 taken literally is ``per_stream``.
+    """
+
+    keep_rate: float = 0.6
+    blocks: tuple[int, ...] = (0, 2, 4)
+    mode: KeepRateMode = "final"
+    alignment: Alignment = "shared"
+    score_levels: ScoreLevels = "all"
+    renormalize: bool = False
+    fused_competes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.alignment not in ("shared", "per_stream"):
+            raise ValueError(f"unknown alignment {self.alignment!r} of pruning. Use 'shared' or 'per_stream'.")
+        if self.score_levels not in ("all", "large"):
+            raise ValueError(f"unknown score_levels {self.score_levels!r} of pruning. Use 'all' or 'large'.")
+        if list(self.blocks) != sorted(set(self.blocks)):
+            raise ValueError(f"prune_blocks {self.blocks} must ascend without repetition, such as (0, 2, 4).")
+        if self.keep_rate != 1.0 and not self.blocks:
+            raise ValueError(
+                f"keep_rate {self.keep_rate} needs prune_blocks, which is empty. Name blocks, or keep_rate 1."
+            )
+
+    def stages(self, num_tokens: int, depth: int) -> dict[int, PruningStage]:
+        """Plan per pruning block, for ``num_tokens`` tokens and ``depth`` blocks.
+
+        Raises:
+            ValueError: A block beyond ``depth``, or a keep rate outside (0, 1].
+        """
+        if self.blocks and not 0 <= self.blocks[0] <= self.blocks[-1] < depth:
+            raise ValueError(
+                f"prune_blocks {self.blocks} name a block outside 0..{depth - 1} of depth {depth}. Choose among those."
+            )
+        plan = pruning_stages(num_tokens, self.keep_rate, len(self.blocks), self.mode, self.fused_competes)
+        return dict(zip(self.blocks, plan, strict=True))
+
+    def importance(self, rows: Levels) -> Tensor:
+        """Scores (B, N) of the rows after CLS, from CLS's attention (B, 1 + N) at the three levels."""
+        chosen = rows if self.score_levels == "all" else rows[:1]
+        scores = torch.stack(list(chosen)).mean(dim=0)[:, 1:]
+        return scores / scores.sum(dim=1, keepdim=True) if self.renormalize else scores
+
+
+class FusionAttention(nn.Module):
+    """Pre-normed residual attention in which the other stream asks and this stream answers.
+
+    Args:
+        dim: Width D.
+        num_heads: Attention heads.
+        drop_path_rate: Probability of dropping the attention in training.
+        query_proj: Project the other stream's queries.
+
+    Source: SAE, equations 11 to 16; POSTER's ``hyp_crossvit.py``, where one norm serves both streams of an attention.
+    """
+
+    def __init__(self, dim: int, num_heads: int, drop_path_rate: float, query_proj: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = CrossAttention(dim, num_heads, query_proj)
+        self.drop_path = DropPath(drop_path_rate)
+
+    def forward(self, x: Tensor, other: Tensor, score_first: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Add to the first Q rows of ``x`` (B, N, D) what the Q rows of ``other`` (B, Q, D) ask of all of ``x``.
+
+        Returns:
+            The rows (B, Q, D), and how the first row of ``other`` attends to ``x``, (B, N), where asked for.
+        """
+        out, row = self.attn(self.norm(other), self.norm(x), score_first)
+        return x[:, : other.shape[1]] + self.drop_path(out), row
+
+
+class ResidualMlp(nn.Module):
+    """Pre-normed residual MLP: (B, N, D) → (B, N, D).
+
+    Args:
+        dim: Width D.
+        ratio: Hidden width over D.
+        act: Activation.
+        drop_path_rate: Probability of dropping the MLP in training.
+
+    Source: SAE, equations 18 and 19.
+    """
+
+    def __init__(self, dim: int, ratio: float, act: Activation, drop_path_rate: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, ratio, act)
+        self.drop_path = DropPath(drop_path_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add to tokens (B, N, D) their MLP."""
+        return x + self.drop_path(self.mlp(self.norm(x)))
+
+
+class PyramidBlock(nn.Module):
+    """Both streams at three levels: attend, prune, feed forward, then carry every level up into the next larger one.
+
+    Args:
+        dims: Widths D, D/2, D/4 of the levels.
+        num_heads: Heads at every level.
+        mlp_ratio: Hidden width of an MLP over its level's width.
+        mlp_act: Activation of the MLPs.
+        drop_path_rate: Probability of dropping a residual branch in training.
+        query_proj: Project the queries.
+        pruning: How scores are made.
+        stage: What this block prunes; None for nothing.
+
+    Source: POSTER, with token-wise linear up-samplers that both streams share in place of its convolutions over a fixed
+        number of tokens, which cannot be pruned.
+    """
+
+    def __init__(
+        self,
+        dims: Sequence[int],
+        num_heads: int,
+        mlp_ratio: float,
+        mlp_act: Activation,
+        drop_path_rate: float,
+        query_proj: bool,
+        pruning: TokenPruning,
+        stage: PruningStage | None,
+    ) -> None:
+        super().__init__()
+        self.image_attn, self.landmark_attn = (
+            nn.ModuleList(FusionAttention(dim, num_heads, drop_path_rate, query_proj) for dim in dims) for _ in range(2)
+        )
+        self.image_mlp, self.landmark_mlp = (
+            nn.ModuleList(ResidualMlp(dim, mlp_ratio, mlp_act, drop_path_rate) for dim in dims) for _ in range(2)
+        )
+        self.up = nn.ModuleList(nn.Linear(small, large) for large, small in pairwise(dims))
+        self.pruning = pruning
+        self.stage = stage if stage is not None and stage.drops else None
+
+    def forward(
+        self, image: Levels, landmark: Levels, cls_only: bool = False
+    ) -> tuple[Levels, Levels, tuple[Tensor, Tensor] | None]:
+        """Map both streams to their next state.
+
+        Args:
+            image: Image stream.
+            landmark: Landmark stream.
+            cls_only: Compute image CLS alone, which this block's pruning does not touch; landmarks stay as they are.
+
+        Returns:
+            Image and landmark levels, and the rows (B, K) after CLS that each stream kept; None where none was dropped.
+        """
+        if cls_only:
+            image, _ = _attend(self.image_attn, image, [x[:, :1] for x in landmark])
+            return self._feed_forward(self.image_mlp, image), landmark, None
+        kept = None
+        new_image, image_rows = _attend(self.image_attn, image, landmark, self.stage is not None)
+        new_landmark, landmark_rows = _attend(self.landmark_attn, landmark, image, self.stage is not None)
+        if self.stage is not None:
+            image_scores, landmark_scores = (self.pruning.importance(rows) for rows in (image_rows, landmark_rows))
+            if self.pruning.alignment == "shared":
+                image_scores = landmark_scores = (image_scores + landmark_scores) / 2
+            kept = self.stage.choose(image_scores), self.stage.choose(landmark_scores)
+            new_image = [prune_tokens(x, image_scores, kept[0]) for x in new_image]
+            new_landmark = [prune_tokens(x, landmark_scores, kept[1]) for x in new_landmark]
+        return (
+            self._feed_forward(self.image_mlp, new_image),
+            self._feed_forward(self.landmark_mlp, new_landmark),
+            kept,
+        )
+
+    def _feed_forward(self, mlps: nn.ModuleList, levels: Levels) -> list[Tensor]:
+        large, medium, small = (mlp(x) for mlp, x in zip(mlps, levels, strict=True))
+        medium = medium + self.up[1](small)
+        return [large + self.up[0](medium), medium, small]
+
+
+def _attend(
+    attention: nn.ModuleList, own: Levels, other: Levels, score_first: bool = False
+) -> tuple[list[Tensor], list[Tensor]]:
+    pairs = [attn(x, y, score_first) for attn, x, y in zip(attention, own, other, strict=True)]
+    return [out for out, _ in pairs], [row for _, row in pairs]
+
+
+class PyramidFusion(nn.Module):
+    """Image tokens (B, N, D) and landmark tokens (B, N, D) → one vector (B, D).
+
+    Args:
+        num_tokens: N of either stream, without CLS.
+        embed_dim: D; the levels have D, D/2 and D/4.
+        depth: Number of pyramid blocks.
+        num_heads: Heads at every level.
+        mlp_ratio: Hidden width of an MLP over its level's width.
+        mlp_act: Activation of the MLPs.
+        drop_path_rate: Rate in the last block; it grows linearly from 0 in the first.
+        pruning: How and where tokens are pruned.
+        query_proj: Project the queries (SAE) or take them as they come (POSTER).
+        cls: ``mean``: token 0 of a stream is the mean of its tokens. ``learned``: a parameter per stream.
+        last_block_cls_only: Compute only what the output reads of the last block. Same output in evaluation.
+
+    Attributes:
+        dims: (D, D/2, D/4).
+        num_tokens: As given; ``mlp_ratio``, ``query_proj`` and ``last_block_cls_only`` likewise.
+        stages: Plan of each pruning block, by block number.
+        tokens_per_block: Rows per stream that enter each block and that leave it, (before, after).
+
+    Raises:
+        ValueError: ``embed_dim`` is not divisible by 4 · ``num_heads``, or a word, block or rate of pruning is off.
+
+    Source: SAE, section 3.3, on POSTER's ``hyp_crossvit.py``.
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        embed_dim: int,
+        depth: int,
+        num_heads: int,
+        mlp_ratio: float,
+        mlp_act: Activation,
+        drop_path_rate: float,
+        pruning: TokenPruning,
+        query_proj: bool = True,
+        cls: ClsToken = "mean",
+        last_block_cls_only: bool = False,
+    ) -> None:
+        super().__init__()
+        if embed_dim % (4 * num_heads):
+            raise ValueError(
+                f"embed_dim {embed_dim} is not divisible by 4 * num_heads, though the smallest pyramid level splits a "
+                f"quarter of it among {num_heads} heads. Use a multiple of {4 * num_heads}."
+            )
+        if depth < 1:
+            raise ValueError(f"depth {depth} leaves the pyramid without a block. Use 1 or more; SAE has 8.")
+        if cls not in ("mean", "learned"):
+            raise ValueError(f"unknown cls token {cls!r}. Use 'mean' or 'learned'.")
+        dims = (embed_dim, embed_dim // 2, embed_dim // 4)
+        self.dims, self.num_tokens, self.last_block_cls_only = dims, num_tokens, last_block_cls_only
+        self.mlp_ratio, self.query_proj = mlp_ratio, query_proj
+        self.stages = pruning.stages(num_tokens, depth)
+        self.cls_tokens = nn.Parameter(0.02 * torch.randn(2, 1, embed_dim)) if cls == "learned" else None
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + num_tokens, embed_dim))
+        self.down = nn.ModuleList(nn.Linear(embed_dim, dim) for dim in dims[1:])
+        self.blocks = nn.ModuleList(
+            PyramidBlock(dims, num_heads, mlp_ratio, mlp_act, rate, query_proj, pruning, self.stages.get(number))
+            for number, rate in enumerate(drop_path_rates(drop_path_rate, depth))
+        )
+        self.norm = nn.LayerNorm(embed_dim, eps=1e-6)
+        # Nothing reads the last block's landmark half, so no gradient ever reaches it. Frozen, it keeps the names of a
+        # checkpoint the same and does not make distributed training wait for gradients that never come.
+        last = self.blocks[-1]
+        for unread in (last.landmark_attn, last.landmark_mlp):
+            unread.requires_grad_(False)
+
+    @property
+    def tokens_per_block(self) -> tuple[tuple[int, int], ...]:
+        """Rows that enter and leave every block, CLS and fused token included."""
+        rows, counts = 1 + self.num_tokens, []
+        for number in range(len(self.blocks)):
+            stage = self.stages.get(number)
+            after = 1 + stage.num_kept + 1 if stage is not None and stage.drops else rows
+            counts.append((rows, after))
+            rows = after
+        return tuple(counts)
+
+    def forward(self, image: Tensor, landmark: Tensor) -> Tensor:
+        """Fuse image and landmark tokens, (B, N, D) each, to a normalised CLS vector (B, D)."""
+        image_levels, landmark_levels = self._embed(image, landmark)
+        last = len(self.blocks) - 1
+        for number, block in enumerate(self.blocks):
+            cls_only = self.last_block_cls_only and number == last
+            image_levels, landmark_levels, _ = block(image_levels, landmark_levels, cls_only)
+        return self.norm(image_levels[0][:, 0])
+
+    def kept_tokens(self, image: Tensor, landmark: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Which tokens are alive after each pruning block, as indices into the N tokens that came in.
+
+        Returns:
+            Per pruning block the indices (B, K) of the image and of the landmark stream, ascending in raster order; -1
+            stands for a fused token that won a place.
+        """
+        image_levels, landmark_levels = self._embed(image, landmark)
+        origin = torch.arange(self.num_tokens, device=image.device).expand(image.shape[0], -1)
+        origins, history = (origin, origin), []
+        for number, block in enumerate(self.blocks):
+            image_levels, landmark_levels, kept = block(image_levels, landmark_levels)
+            if kept is not None:
+                origins = compose_indices(origins[0], kept[0]), compose_indices(origins[1], kept[1])
+            if number in self.stages:
+                num_kept = self.stages[number].num_kept
+                history.append((origins[0][:, :num_kept], origins[1][:, :num_kept]))
+        return history
+
+    def _embed(self, image: Tensor, landmark: Tensor) -> tuple[Levels, Levels]:
+        if self.cls_tokens is None:
+            heads = image.mean(dim=1, keepdim=True), landmark.mean(dim=1, keepdim=True)
+        else:
+            heads = self.cls_tokens[0].expand(image.shape[0], -1, -1), self.cls_tokens[1].expand(image.shape[0], -1, -1)
+        image = torch.cat([heads[0], image], dim=1) + self.pos_embed  # (B, 1 + N, D)
+        landmark = torch.cat([heads[1], landmark], dim=1)
+        return [image, *(down(image) for down in self.down)], [landmark, *(down(landmark) for down in self.down)]

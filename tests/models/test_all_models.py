@@ -1,0 +1,120 @@
+"""What every registered model must do. A new model joins with one row of ``SMALL``."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from mien.models import create_model, list_models
+
+
+@dataclass(frozen=True)
+class Small:
+    """A configuration that runs in milliseconds, the shapes of its inputs and of its output without the batch axis."""
+
+    config: dict[str, Any]
+    inputs: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+    tolerance: float = field(default=1e-5)
+
+
+SMALL = {
+    "sae": Small(
+        {
+            "num_classes": 7,
+            "image_size": 32,
+            "embed_dim": 32,
+            "depth": 2,
+            "num_heads": 2,
+            "prune_blocks": (0, 1),
+            "keep_rate": 0.5,
+            "backbone_widths": (4, 4, 8),
+            "backbone_units": (1, 1, 1),
+            "landmark_widths": (4, 4, 4, 32),
+            "landmark_units": (1, 1, 1),
+        },
+        inputs=((3, 32, 32),),
+        output=(7,),
+    ),
+}
+
+
+def test_every_registered_model_has_a_small_configuration():
+    assert sorted(SMALL) == list_models(), "add a row to SMALL in tests/models/test_all_models.py"
+
+
+def build(name: str, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return create_model(name, **SMALL[name].config)
+
+
+def inputs(name: str, batch: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    return tuple(torch.randn(batch, *shape, generator=generator) for shape in SMALL[name].inputs)
+
+
+each_model = pytest.mark.parametrize("name", list_models())
+
+
+@each_model
+def test_output_has_its_shape_and_is_the_same_twice_in_evaluation(name):
+    model = build(name).eval()
+    with torch.no_grad():
+        out = model(*inputs(name, batch=3))
+        assert out.shape == (3, *SMALL[name].output)
+        assert torch.equal(model(*inputs(name, batch=3)), out)
+
+
+@each_model
+def test_a_training_step_gives_every_free_parameter_a_finite_gradient(name):
+    model = build(name).train()
+    model(*inputs(name, batch=4)).square().mean().backward()
+    for parameter_name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, parameter_name
+            assert torch.isfinite(parameter.grad).all(), parameter_name
+
+
+@each_model
+def test_a_samples_output_does_not_depend_on_the_rest_of_its_batch(name):
+    model = build(name).eval()
+    together = inputs(name, batch=4)
+    with torch.no_grad():
+        out = model(*together)
+        for i in range(4):
+            alone = model(*(x[i : i + 1] for x in together))
+            torch.testing.assert_close(alone[0], out[i], rtol=0, atol=SMALL[name].tolerance)
+
+
+@each_model
+def test_its_state_restores_it(name, tmp_path):
+    model, other = build(name, seed=0).eval(), build(name, seed=1).eval()
+    x = inputs(name, batch=2)
+    with torch.no_grad():
+        assert not torch.equal(model(*x), other(*x))
+        torch.save(model.state_dict(), tmp_path / "model.pt")
+        other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+        assert torch.equal(model(*x), other(*x))
+
+
+@each_model
+def test_it_exports_with_a_free_batch_size(name):
+    model = build(name).eval()
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    shapes = tuple({0: batch} for _ in SMALL[name].inputs)
+    exported = torch.export.export(model, inputs(name, batch=2), dynamic_shapes=shapes).module()
+    with torch.no_grad():
+        for size in (1, 5):
+            x = inputs(name, size)
+            torch.testing.assert_close(exported(*x), model(*x), rtol=0, atol=SMALL[name].tolerance)
+
+
+@pytest.mark.slow
+@each_model
+def test_it_compiles_to_one_graph(name):
+    model, x = build(name).eval(), inputs(name, batch=2)
+    with torch.no_grad():
+        compiled = torch.compile(model, fullgraph=True, backend="eager")
+        torch.testing.assert_close(compiled(*x), model(*x), rtol=0, atol=SMALL[name].tolerance)

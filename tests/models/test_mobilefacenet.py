@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from mien.models.mobilefacenet import MobileFaceNet
+
+
+def num_parameters(model) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def test_landmark_network_has_the_published_size_and_outputs():
+    with torch.device("meta"):
+        model = MobileFaceNet()
+        x = torch.empty(2, 3, 112, 112)
+        assert model.features(x).shape == (2, 512, 7, 7)
+        assert model(x).shape == (2, 136)
+    assert num_parameters(model) == 1_007_248
+
+
+def test_without_its_head_it_is_smaller_and_returns_the_features():
+    with torch.device("meta"):
+        model = MobileFaceNet(num_outputs=None)
+        assert model(torch.empty(2, 3, 112, 112)).shape == (2, 512, 7, 7)
+    assert num_parameters(model) == 911_232
+
+
+def test_tensor_names_are_those_of_the_published_checkpoint():
+    with torch.device("meta"):
+        state = MobileFaceNet().state_dict()
+    assert state["conv1.conv.weight"].shape == (64, 3, 3, 3)
+    assert state["conv2_dw.prelu.weight"].shape == (64,)
+    assert state["conv_34.conv_dw.conv.weight"].shape == (256, 1, 3, 3)
+    assert state["conv_4.model.5.project.bn.running_mean"].shape == (128,)
+    assert state["conv_6_sep.conv.weight"].shape == (512, 128, 1, 1)
+    assert state["output_layer.conv_6_dw.conv.weight"].shape == (512, 1, 7, 7)
+    assert state["output_layer.linear.weight"].shape == (136, 512)
+    assert state["output_layer.bn.bias"].shape == (136,)
+    assert "conv_23.project.prelu.weight" not in state
+    assert "output_layer.linear.bias" not in state
+
+
+def test_widths_units_and_size_scale_down():
+    model = MobileFaceNet((8, 12, 16, 20), (1, 2, 1), image_size=64, num_outputs=10).eval()
+    x = torch.randn(2, 3, 64, 64)
+    assert model.features(x).shape == (2, 20, 4, 4)
+    assert model(x).shape == (2, 10)
+    assert (model.feature_channels, model.feature_size) == (20, 4)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"widths": (8, 16, 16)}, "Give four widths"),
+        ({"units": (1, 2)}, "three numbers of units"),
+        ({"image_size": 100}, "image_size 100 is not a multiple of 16"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        MobileFaceNet(**config)

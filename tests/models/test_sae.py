@@ -1,0 +1,203 @@
+import pytest
+import torch
+from torch import nn
+
+from mien.losses import ExpressionLoss
+from mien.models.sae import IMAGENET_MEAN, IMAGENET_STD, SAE
+from mien.models.weights import load_weights
+from mien.optim import build_optimizer, frozen_batch_norm_statistics
+
+SMALL = {
+    "num_classes": 7,
+    "image_size": 64,
+    "embed_dim": 32,
+    "depth": 3,
+    "num_heads": 2,
+    "prune_blocks": (0, 1),
+    "keep_rate": 0.4,
+    "backbone_widths": (8, 8, 16),
+    "backbone_units": (1, 2, 1),
+    "landmark_widths": (8, 8, 8, 32),
+    "landmark_units": (1, 1, 1),
+}
+
+
+def small(**config) -> SAE:
+    torch.manual_seed(0)
+    return SAE(**(SMALL | config)).eval()
+
+
+def images(batch: int = 2) -> torch.Tensor:
+    return torch.randn(batch, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+def num_parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_the_published_sizes():
+    with torch.device("meta"):
+        model = SAE(num_classes=7)
+    assert num_parameters(model.image_backbone) == 17_611_968
+    assert round((num_parameters(model) - num_parameters(model.landmark_backbone)) / 1e6, 2) == 64.40
+    assert (model.image_size, model.mean, model.std) == (112, IMAGENET_MEAN, IMAGENET_STD)
+    assert [model.fusion.stages[block].num_kept for block in (0, 2, 4)] == [42, 35, 30]
+    assert isinstance(model.landmark_proj, nn.Identity)
+
+
+def test_features_are_what_the_head_classifies():
+    model, x = small(), images()
+    assert model.features(x).shape == (2, 32)
+    torch.testing.assert_close(model.head(model.features(x)), model(x))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"keep_rate": 1.0},
+        {"keep_rate_mode": "per_stage"},
+        {"alignment": "per_stream"},
+        {"score_levels": "large"},
+        {"renormalize": True},
+        {"fused_competes": True},
+        {"query_proj": False},
+        {"cls": "learned"},
+        {"last_block_cls_only": True},
+        {"mlp_ratio": 4.0, "mlp_act": "relu"},
+        {"landmark_input": "poster"},
+        {"freeze_landmarks": True},
+        {"embed_dim": 64},
+        {"image_size": 32},
+        {"depth": 1, "prune_blocks": (0,)},
+    ],
+)
+def test_every_switch_trains(config):
+    model = small(**config).train()
+    x = images()[:, :, : model.image_size, : model.image_size]
+    ExpressionLoss()(model(x), torch.tensor([0, 3])).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("config", [{"alignment": "per_stream"}, {"score_levels": "large"}, {"renormalize": True}])
+def test_switches_of_the_scores_change_the_logits_of_the_same_weights(config):
+    assert not torch.allclose(small(**config)(images()), small()(images()), atol=1e-6)
+
+
+def test_skipping_what_the_last_block_is_not_read_for_leaves_the_logits():
+    torch.testing.assert_close(small(last_block_cls_only=True)(images()), small()(images()), rtol=0, atol=1e-6)
+
+
+def test_a_checkpoint_serves_every_keep_rate_and_either_last_block():
+    full = small(keep_rate=1.0, last_block_cls_only=True)
+    full.load_state_dict(small().state_dict())
+    assert torch.isfinite(full(images())).all()
+
+
+def test_the_landmark_network_sees_the_crop_as_bgr_from_zero_to_one():
+    model, seen = small(), []
+    model.landmark_backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    rgb = torch.rand(2, 3, 64, 64)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
+    model((rgb - mean) / std)
+    torch.testing.assert_close(seen[0], rgb[:, [2, 1, 0]])
+
+
+def test_poster_feeds_the_landmark_network_the_normalised_image():
+    model, seen, x = small(landmark_input="poster"), [], images()
+    model.landmark_backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model(x)
+    assert seen[0] is x
+
+
+def train_step(model: SAE) -> None:
+    optimizer = build_optimizer("adam", model.parameters(), lr=1e-2, weight_decay=0.1, sam_rho=0.05)
+    loss, target = ExpressionLoss(), torch.tensor([1, 4])
+    loss(model(images()), target).backward()
+    with optimizer.perturbed(), frozen_batch_norm_statistics(model):
+        loss(model(images()), target).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_frozen_landmark_network_is_untouched_by_a_training_step(fresh):
+    model = SAE(**SMALL, freeze_landmarks=True) if fresh else small(freeze_landmarks=True).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    train_step(model)
+    assert not any(module.training for module in model.landmark_backbone.modules())
+    assert all(p.grad is None for p in model.landmark_backbone.parameters())
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert not any(name.startswith("landmark_backbone.") for name in changed)
+    assert "image_backbone.body.0.res_layer.0.running_mean" in changed
+
+
+def test_a_free_landmark_network_learns():
+    model = small().train()
+    before = {name: tensor.clone() for name, tensor in model.landmark_backbone.state_dict().items()}
+    train_step(model)
+    changed = {n for n, tensor in model.landmark_backbone.state_dict().items() if not torch.equal(tensor, before[n])}
+    assert changed == set(before)
+
+
+def test_kept_tokens_are_places_of_the_grid_and_leave_no_graph():
+    model = small(alignment="per_stream")
+    image, landmark = model.kept_tokens(images()), model.kept_tokens(images(), stream="landmark")
+    assert [kept.shape[1] for kept in image] == [model.fusion.stages[block].num_kept for block in (0, 1)]
+    assert image[-1].min() >= 0
+    assert image[-1].max() < 16
+    assert not torch.equal(image[0], landmark[0])
+
+
+def test_at_keep_rate_one_every_token_is_kept():
+    assert all(torch.equal(kept, torch.arange(16).expand(2, -1)) for kept in small(keep_rate=1.0).kept_tokens(images()))
+
+
+def test_a_batch_of_mixed_precision_stays_finite():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = small()(images())
+    assert torch.isfinite(logits).all()
+    torch.testing.assert_close(logits.float(), small()(images()), rtol=0.1, atol=0.1)
+
+
+def test_backbones_load_from_checkpoints_of_the_published_naming(tmp_path):
+    trained, model = small(), small(freeze_landmarks=True)
+    nn.init.normal_(trained.image_backbone.input_layer[0].weight)
+    torch.save({"state_dict": trained.image_backbone.state_dict()}, tmp_path / "ir50.pth")
+    report = load_weights(model.image_backbone, tmp_path / "ir50.pth")
+    assert report.missing == report.unexpected == report.mismatched == ()
+    assert torch.equal(model.image_backbone.input_layer[0].weight, trained.image_backbone.input_layer[0].weight)
+
+
+def test_sequences_from_json_are_as_good_as_tuples():
+    as_lists = {key: list(value) if isinstance(value, tuple) else value for key, value in SMALL.items()}
+    torch.manual_seed(0)
+    assert torch.equal(SAE(**as_lists).eval()(images()), small()(images()))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 64, 32), (2, 1, 64, 64), (3, 64, 64), (2, 3, 112, 112)])
+def test_images_of_another_shape_are_refused_with_the_right_one(shape):
+    with pytest.raises(ValueError, match=r"takes \(B, 3, 64, 64\).*Resize"):
+        small()(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"image_size": 100}, "image_size 100 is not a multiple of 16.*Use 112"),
+        ({"image_size": 0}, "image_size 0"),
+        ({"embed_dim": 60, "num_heads": 8}, "embed_dim 60 is not divisible by 4 . num_heads"),
+        ({"keep_rate": 0.0}, r"keep_rate 0.0 is outside \(0, 1\]"),
+        ({"keep_rate": 1.5}, "keep_rate 1.5 is outside"),
+        ({"prune_blocks": (0, 7)}, "outside 0..2 of depth 3"),
+        ({"prune_blocks": ()}, "needs prune_blocks"),
+        ({"landmark_input": "rgb"}, "unknown landmark_input 'rgb'"),
+        ({"backbone_units": (1, 1), "backbone_widths": (8, 8)}, "2 backbone stages"),
+        ({"std": (0.0, 1.0, 1.0)}, "std above 0"),
+        ({"mean": (0.5,)}, "one value per RGB channel"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        small(**config)

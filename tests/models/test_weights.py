@@ -1,0 +1,131 @@
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from mien.models.ir50 import IR50Stages
+from mien.models.weights import load_weights
+
+WIDTHS, UNITS = (4, 8, 8), (2, 1, 3)
+
+
+def backbone(seed: int = 0) -> IR50Stages:
+    torch.manual_seed(seed)
+    return IR50Stages(WIDTHS, UNITS, image_size=16)
+
+
+def assert_loaded(module: nn.Module, state: dict) -> None:
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+
+
+def test_a_flat_checkpoint_of_the_whole_network_loads_the_stages_and_names_the_rest(tmp_path):
+    with_stage_4 = IR50Stages((*WIDTHS, 16), (*UNITS, 1), image_size=16).state_dict()
+    extra = {"output_layer.3.weight": torch.zeros(5, 5)}
+    torch.save(with_stage_4 | extra, tmp_path / "ir50.pth")
+    module = backbone(seed=1)
+    report = load_weights(module, tmp_path / "ir50.pth")
+    assert_loaded(module, with_stage_4)
+    assert len(report.matched) == len(module.state_dict())
+    assert report.missing == report.mismatched == ()
+    assert {name.split(".")[0] + "." + name.split(".")[1] for name in report.unexpected} == {"body.6", "output_layer.3"}
+
+
+@pytest.mark.parametrize("prefix", ["module.", "backbone.", "module.ir_back."])
+@pytest.mark.parametrize("container", [None, "state_dict", "model_state_dict", "model"])
+def test_prefixes_and_containers_are_seen_through(tmp_path, prefix, container):
+    state = backbone().state_dict()
+    content = {prefix + name: tensor for name, tensor in state.items()} | {"module.head.weight": torch.zeros(1)}
+    torch.save(content if container is None else {"epoch": 3, container: content}, tmp_path / "last.pth")
+    module = backbone(seed=1)
+    report = load_weights(module, str(tmp_path / "last.pth"))
+    assert_loaded(module, state)
+    assert [name.removeprefix("module.") for name in report.unexpected] == ["head.weight"]
+
+
+@pytest.mark.parametrize("pattern", ["body{stage}.{unit}.", "body.{stage}.{unit}."])
+@pytest.mark.parametrize("first_stage", [0, 1])
+def test_units_numbered_per_stage_are_numbered_through(tmp_path, pattern, first_stage):
+    state, nested = backbone().state_dict(), {}
+    places = [(stage, unit) for stage, count in enumerate(UNITS) for unit in range(count)]
+    for name, tensor in state.items():
+        if name.startswith("body."):
+            _, number, rest = name.split(".", 2)
+            stage, unit = places[int(number)]
+            name = pattern.format(stage=stage + first_stage, unit=unit) + rest
+        nested[f"module.{name}"] = tensor
+    torch.save(nested, tmp_path / "nested.pth")
+    module = backbone(seed=1)
+    assert load_weights(module, tmp_path / "nested.pth").unexpected == ()
+    assert_loaded(module, state)
+
+
+def test_safetensors_load_too(tmp_path):
+    state = backbone().state_dict()
+    save_file(state, tmp_path / "ir50.safetensors")
+    module = backbone(seed=1)
+    report = load_weights(module, tmp_path / "ir50.safetensors")
+    assert_loaded(module, state)
+    assert report.summary() == f"loaded {len(state)} of {len(state)} tensors; missing 0; unexpected 0; mismatched 0"
+
+
+def test_missing_and_mismatched_tensors_are_reported_and_left_as_they_were(tmp_path):
+    torch.save({"0.weight": torch.ones(2, 2), "0.bias": torch.ones(3), "9.bias": torch.ones(1)}, tmp_path / "a.pt")
+    module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    report = load_weights(module, tmp_path / "a.pt")
+    assert report.matched == ("0.weight",)
+    assert report.missing == ("1.weight", "1.bias")
+    assert report.unexpected == ("9.bias",)
+    assert report.mismatched == ("0.bias",)
+    assert torch.equal(module[0].weight, torch.ones(2, 2))
+    assert torch.equal(module[0].bias, before["0.bias"])
+    assert (
+        report.summary()
+        == "loaded 1 of 4 tensors; missing 2 (1.weight …); unexpected 1 (9.bias); mismatched 1 (0.bias)"
+    )
+
+
+def test_half_precision_weights_are_widened(tmp_path):
+    torch.save({"weight": torch.full((2, 2), 0.5, dtype=torch.float16)}, tmp_path / "half.pt")
+    module = nn.Linear(2, 2)
+    load_weights(module, tmp_path / "half.pt")
+    assert module.weight.dtype == torch.float32
+    assert module.weight.eq(0.5).all()
+
+
+def test_a_missing_file_is_refused_with_its_path(tmp_path):
+    with pytest.raises(ValueError, match=r"no weights file at .*none\.pth.*Give the path"):
+        load_weights(backbone(), tmp_path / "none.pth")
+
+
+class Opaque:
+    """Pickled by reference, which a safe reader refuses."""
+
+
+@pytest.mark.parametrize("content", ["empty", "text", "opaque", "cut"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_is_no_checkpoint_is_refused_with_what_to_do(tmp_path, content, suffix):
+    path = tmp_path / f"file{suffix}"
+    torch.save({"weight": torch.zeros(100)}, path)
+    whole = path.read_bytes()
+    torch.save({"model": Opaque}, path)
+    path.write_bytes(
+        {"empty": b"", "text": b"not a checkpoint\n" * 9, "opaque": path.read_bytes(), "cut": whole[:300]}[content]
+    )
+    with pytest.raises(ValueError, match=r"is not a checkpoint of plain tensors .*save it anew"):
+        load_weights(backbone(), path)
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2], {"state_dict": {"lr": 0.1}}])
+def test_a_file_without_named_tensors_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "log.pth")
+    with pytest.raises(ValueError, match=r"holds no named tensors.*Save a plain state dict"):
+        load_weights(backbone(), tmp_path / "log.pth")
+
+
+@pytest.mark.parametrize("tensors", [{"conv.weight": torch.zeros(1)}, {"body.0.res_layer.0.weight": torch.zeros(99)}])
+def test_a_checkpoint_of_which_nothing_fits_is_refused(tmp_path, tensors):
+    torch.save(tensors, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=r"none of the 1 tensors in .* fits IR50Stages.*Give a checkpoint"):
+        load_weights(backbone(), tmp_path / "other.pth")
