@@ -1,5 +1,6 @@
-"""The project's commands: ``kedro run`` with mistakes told in one message, and ``kedro lineage``."""
+"""The project's commands: ``kedro run`` with mistakes told in one message, ``kedro lineage``, ``kedro readme``."""
 
+import difflib
 import errno
 import linecache
 import logging
@@ -34,6 +35,36 @@ def run(**options: Any) -> Any:
 
 
 cli.add_command(click.Command("run", callback=run, params=kedro_run.params, help=kedro_run.help))
+
+
+@cli.command()
+@click.option("--pipeline", default="sae", show_default=True, help="Name of the pipeline.")
+def lineage(pipeline: str) -> None:
+    """Print a pipeline's lineage as a Mermaid flow chart."""
+    from kedro.framework.project import pipelines
+
+    from mien.readme import lineage as chart
+
+    if pipeline not in pipelines:
+        near = difflib.get_close_matches(pipeline, pipelines.keys())
+        raise click.ClickException(
+            f"There is no pipeline '{pipeline}'. {f'Did you mean {near[0]}? ' if near else ''}"
+            f"Pipelines are folders of src/mien/pipelines: {', '.join(sorted(pipelines.keys()))}."
+        )
+    click.echo(chart(pipelines[pipeline]))
+
+
+@cli.command()
+@click.pass_obj
+def readme(metadata: Any) -> None:
+    """Write the generated blocks of README.md anew: lineage and results."""
+    from kedro.framework.project import pipelines
+
+    from mien.readme import blocks, with_blocks
+
+    file = metadata.project_path / "README.md"
+    file.write_text(with_blocks(file.read_text(), blocks(metadata.project_path, dict(pipelines))))
+    click.echo(f"Wrote the generated blocks of {file}")
 
 
 def mistake(error: BaseException) -> str | None:

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -98,7 +99,7 @@ class MlflowRun:
 
     def __init__(self, client: "MlflowClient", experiment: str, name: str, tags: dict[str, str]) -> None:
         own = {"host": socket.gethostname(), "pid": str(os.getpid())}
-        self._client = client
+        self._client, self._experiment = client, experiment
         self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
         self._epochs: set[int] = set()
         self._open = True
@@ -181,20 +182,24 @@ class MlflowRun:
 
         size, classes = network.model.image_size, len(network.class_names)
         example = np.zeros((2, 3, size, size), np.float32)  # a batch of one would be exported as a constant
-        image = TensorSpec(np.dtype(np.float32), (-1, 3, size, size), "image")
-        logits = TensorSpec(np.dtype(np.float32), (-1, classes), "logits")
-        Model.log(
-            artifact_path=None,
-            name="model",
-            flavor=mlflow.pytorch,
-            run_id=self.run_id,
-            pytorch_model=network.model.eval(),
-            signature=ModelSignature(Schema([image]), Schema([logits])),
-            input_example=example,
-            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", f"numpy=={np.__version__}"],
-            metadata={"class_names": list(network.class_names), "architecture": network.architecture},
-            serialization_format="pt2",
-        )
+        image = TensorSpec(np.dtype(np.float32), (-1, 3, size, size))
+        logits = TensorSpec(np.dtype(np.float32), (-1, classes))
+        # Made here and handed over, because Model.log would put it into the default experiment
+        logged = self._client.create_logged_model(self._experiment, name="model", source_run_id=self.run_id)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of weights on a GPU; these are on the CPU
+            Model.log(
+                artifact_path=None,
+                flavor=mlflow.pytorch,
+                run_id=self.run_id,
+                model_id=logged.model_id,
+                pytorch_model=network.model.eval(),
+                signature=ModelSignature(Schema([image]), Schema([logits])),
+                input_example=example,
+                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", f"numpy=={np.__version__}"],
+                metadata={"class_names": list(network.class_names), "architecture": network.architecture},
+                serialization_format="pt2",
+            )
 
 
 def samples_profile(samples: "pd.DataFrame") -> dict[str, Any]:
