@@ -1,4 +1,4 @@
-"""What happens around a run: the environment is announced, faults are found before the first node, the end says where to look."""
+"""What happens around a run: environments are announced, faults found early, the end says where to look."""
 
 import difflib
 import logging
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ANNOUNCEMENTS = {
-    "demo": "Environment demo: drawn faces and small networks, minutes on a CPU. For the published protocol on your own "
-    "data add --env=paper",
+    "demo": "Environment demo: drawn faces and small networks, minutes on a CPU. "
+    "For the published protocol on your own data add --env=paper",
     "paper": "Environment paper: the published protocol on your own data. Without --env=paper the demo runs",
 }
 

@@ -1,6 +1,7 @@
 """Names of the classes that the datasets annotate, in one canonical order.
 
-Every table, model output and figure of the project counts classes in this order. Readers map a dataset's own codes to it.
+Every table, model output and figure of the project counts classes in this order. Readers map a dataset's own codes to
+it.
 """
 
 EXPRESSIONS: tuple[str, ...] = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral", "contempt")

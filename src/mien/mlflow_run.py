@@ -1,4 +1,4 @@
-"""One MLflow run, written through ``MlflowClient`` with the run's id: no global state of MLflow decides where things go."""
+"""One MLflow run, written through ``MlflowClient`` with its id: no global state decides where things go."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ LOCAL_ARTIFACTS = "mlartifacts"
 
 
 def tracking_uri(root: Path) -> str:
-    """Where runs are tracked: ``MLFLOW_TRACKING_URI`` if set, else ``mlflow.db`` in the project, which ``mlflow ui`` opens.
+    """Where runs are tracked: ``MLFLOW_TRACKING_URI`` if set, else ``mlflow.db`` in the project, as ``mlflow ui`` has.
 
     The path is absolute, because a relative one is resolved against the working directory.
     """

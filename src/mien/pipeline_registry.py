@@ -11,9 +11,9 @@ from mien import pipelines
 def register_pipelines() -> dict[str, Pipeline]:
     """Build every pipeline of the project.
 
-    A folder ``data_<dataset>`` prepares a dataset from its published files. Every other folder is a system; its pipeline is
-    joined with the dataset pipelines that produce what it reads, so that ``kedro run --pipelines=sae`` goes the whole way
-    from the raw files and its lineage is complete in kedro-viz.
+    A folder ``data_<dataset>`` prepares a dataset from its published files. Every other folder is a system; its
+    pipeline is joined with the dataset pipelines that produce what it reads, so that ``kedro run --pipelines=sae`` goes
+    the whole way from the raw files and its lineage is complete in kedro-viz.
 
     Returns:
         Pipelines by name; ``__default__`` is all of them together.

@@ -100,8 +100,8 @@ def with_blocks(text: str, new: dict[str, str]) -> str:
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
         if begin not in text or end not in text:
             raise ValueError(
-                f"README.md lacks the markers of the block '{name}'. Put {begin} and {end} on lines of their own where it "
-                "belongs, then run kedro readme."
+                f"README.md lacks the markers of the block '{name}'. Put {begin} and {end} on lines of their own where "
+                "it belongs, then run kedro readme."
             )
         before, rest = text.split(begin, 1)
         text = f"{before}{begin}\n{block}\n{end}{rest.split(end, 1)[1]}"

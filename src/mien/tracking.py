@@ -1,7 +1,8 @@
 """MLflow tracking as Kedro hooks: one run per ``kedro run``.
 
-The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds are
-``metrics``, ``history``, ``figure`` (interactive), ``plot`` (PNG), ``samples`` (digest) and ``network`` (the model).
+The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
+are ``metrics``, ``history``, ``figure`` (interactive), ``plot`` (PNG), ``samples`` (digest) and ``network`` (the
+model).
 """
 
 import atexit
@@ -129,8 +130,8 @@ class _EpochListener(logging.Handler):
 def run_parameters(parameters: dict[str, Any], systems: list[str], datasets: list[str]) -> dict[str, Any]:
     """The parameters of a run under names that other systems' runs share.
 
-    A single system's own come without its prefix, a single dataset's under ``data.``, so that runs of different systems and
-    datasets line up in MLflow's comparison.
+    A single system's own come without its prefix, a single dataset's under ``data.``, so that runs of different systems
+    and datasets line up in MLflow's comparison.
 
     Example:
         >>> run_parameters({"sae": {"model": {"keep_rate": 0.6}}, "raf_db": {"seed": 0}}, ["sae"], ["raf_db"])

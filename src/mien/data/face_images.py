@@ -23,8 +23,8 @@ class FaceImages:
         augment: Changes an image (image_size, image_size, 3) uint8; None for evaluation.
         seed: Seed of the augmentation.
 
-    ``dataset[key]`` is ``((image,), target)`` with image (3, image_size, image_size) float32. A key is ``epoch * n + i``:
-    sample i as augmented in that epoch (see ``engine.sampling``); without augmentation plain indices do.
+    ``dataset[key]`` is ``((image,), target)`` with image (3, image_size, image_size) float32. A key is ``epoch * n +
+    i``: sample i as augmented in that epoch (see ``engine.sampling``); without augmentation plain indices do.
 
     Raises:
         ValueError: Rows and targets differ in length, or a row is not among the faces.

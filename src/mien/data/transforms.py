@@ -14,7 +14,8 @@ import albumentations as A
 class Augment(Protocol):
     """Changes an image (H, W, 3) uint8, keeping shape and type; equal seeds give equal images."""
 
-    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray: ...
+    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
+        """Return the changed image."""
 
 
 class ExpressionAugmentation:

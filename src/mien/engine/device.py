@@ -2,21 +2,23 @@
 
 import logging
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> "Fabric":
+
+def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precision = "32-true") -> "Fabric":
     """Build the Fabric that places models and batches and runs the backward pass.
 
     Args:
         accelerator: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        devices: Processes, one per device. More than one are spawned from inside the call to ``Fabric.launch``, so that a
-            Kedro session stays one process.
+        devices: Processes, one per device. More than one are spawned from inside the call to ``Fabric.launch``, so that
+            a Kedro session stays one process.
         precision: Fabric's word: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
 
     Raises:

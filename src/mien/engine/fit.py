@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -143,7 +143,7 @@ def _fit(
         optimizer.load_state_dict(state.optimizer)
         scheduler.load_state_dict(state.scheduler)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)
+    network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)  # type: ignore[call-overload]  # torch's stubs
     batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, fabric.global_rank, fabric.world_size)
     loader = _loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
     val_loader = _loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
@@ -227,4 +227,5 @@ def _loader(fabric: "Fabric", samples: SizedDataset, num_workers: int, **batchin
     # A loader draws its workers' seed from torch's global generator, once per process: a resumed epoch would differ.
     batching["generator"] = torch.Generator()
     loader = DataLoader(dataset, num_workers=num_workers, persistent_workers=num_workers > 0, **batching)
-    return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    set_up = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    return cast(DataLoader, set_up)  # a list only for several loaders

@@ -11,13 +11,13 @@ from mien.engine.seed import derive_seed
 class EpochBatches(Sampler[list[int]]):
     """Shuffled batches of keys ``epoch * n + i``: a key says which sample and, for its augmentation, in which epoch.
 
-    The epoch travels in the key, so that worker processes of a data loader need no message when an epoch begins and the same
-    epoch is the same whatever the number of workers. With several ranks each takes its part of every batch.
+    The epoch travels in the key, so that worker processes of a data loader need no message when an epoch begins and the
+    same epoch is the same whatever the number of workers. With several ranks each takes its part of every batch.
 
     Args:
         num_samples: n, the size of the training set.
-        batch_size: Samples per batch over all ranks. A smaller rest is dropped, as batch normalisation needs full batches,
-            unless it is the only batch.
+        batch_size: Samples per batch over all ranks. A smaller rest is dropped, as batch normalisation needs full
+            batches, unless it is the only batch.
         seed: Seed of the order.
         rank: This process's number.
         world_size: Number of processes.

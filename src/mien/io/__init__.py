@@ -1,1 +1,1 @@
-"""Kedro dataset classes of the project. The catalog names each by its module, so that only what a run needs is imported."""
+"""Kedro dataset classes of the project; the catalog names each by its module, to import only what a run needs."""

@@ -49,8 +49,8 @@ class PackedFaces(AbstractDataset[FaceStream, np.ndarray]):
         part = partial_path(self._filepath)
         if data.shape[0] == 0:
             raise ValueError(
-                f"No face is left to pack into {self._filepath}. Every image was dropped: look at the reasons in the samples "
-                "table, or set alignment.without_face to centre_crop."
+                f"No face is left to pack into {self._filepath}. Every image was dropped: look at the reasons in the "
+                "samples table, or set alignment.without_face to centre_crop."
             )
         packed = open_memmap(part, mode="w+", dtype=np.uint8, shape=data.shape)
         row = 0

@@ -15,7 +15,7 @@ def partial_path(final: Path) -> Path:
 
 
 class WriteThenMove:
-    """Makes a file dataset of kedro-datasets atomic: an interruption leaves the old file or none, never a part of the new.
+    """Makes a file dataset of kedro-datasets atomic: an interruption leaves the old file or none, never a part.
 
     Source: ours, because kedro-datasets open the final path for writing.
     """

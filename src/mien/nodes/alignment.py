@@ -34,11 +34,10 @@ def locate_faces(listed: pd.DataFrame, raw: Path, alignment: AlignmentParams) ->
 
     Returns:
         ``listed`` with, per image: ``box_*`` and points ``<point>_x``, ``<point>_y`` in pixels of the image, detection
-        ``score`` in [0, 1], ``roll_degrees`` of the eye line, ``num_faces``, ``reason`` (``aligned``, ``several_faces``,
-        ``no_face``, ``unreadable``, ``already_aligned``), ``crop`` (how it becomes a face: ``points``, ``whole``,
-        ``centre``, ``none``) and ``row``, its place among the packed faces or -1.
+        ``score`` in [0, 1], ``roll_degrees`` of the eye line, ``num_faces``, ``reason`` (``aligned``,
+        ``several_faces``, ``no_face``, ``unreadable``, ``already_aligned``), ``crop`` (how it becomes a face:
+        ``points``, ``whole``, ``centre``, ``none``) and ``row``, its place among the packed faces or -1.
     """
-
     if alignment.method == "given":
         records = [{"reason": "already_aligned", "crop": "whole"} for _ in range(len(listed))]
     else:

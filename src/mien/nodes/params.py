@@ -35,7 +35,8 @@ class AlignmentParams(Params):
     """How faces are found and brought to the template.
 
     Attributes:
-        method: ``mtcnn`` finds five points and aligns; ``given`` takes each image whole, as a dataset's own aligned crop.
+        method: ``mtcnn`` finds five points and aligns; ``given`` takes each image whole, as a dataset's own aligned
+            crop.
         min_face_size: Smallest face looked for, in pixels.
         thresholds: Score thresholds of P-Net, R-Net and O-Net.
         without_face: What becomes of an image in which no face is found.

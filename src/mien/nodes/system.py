@@ -23,7 +23,8 @@ def system_pipeline(
 
     Args:
         system: Name of the system and of the namespace, as in ``sae``.
-        train: Node function (train_and_val, faces, checkpoints, ``params:model``, ``params:training``) → network, history.
+        train: Node function (train_and_val, faces, checkpoints, ``params:model``, ``params:training``) → network,
+            history.
         dataset: Whose samples and faces are read, as in ``raf_db``.
         faces: Which of its packed faces.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.

@@ -44,7 +44,6 @@ def train_classifier(
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
     """
-
     from mien.engine.checkpoint import Checkpoints
     from mien.engine.device import make_fabric
     from mien.engine.fit import fit

@@ -1,0 +1,37 @@
+"""Drawn faces with known truth: numpy and OpenCV only, seeded."""
+
+from mien.data.synthetic.action_units import ACTION_UNITS, ActionUnits, sample_action_units
+from mien.data.synthetic.identity import ETHNICITIES, GENDERS, HAIR_STYLES, Identity, sample_identity
+from mien.data.synthetic.render import DrawnFace, draw_face, draw_scene
+from mien.data.synthetic.scene import (
+    Backdrop,
+    Camera,
+    FaceParameters,
+    Framing,
+    Glasses,
+    Light,
+    Pose,
+    sample_face,
+)
+
+__all__ = [
+    "ACTION_UNITS",
+    "ETHNICITIES",
+    "GENDERS",
+    "HAIR_STYLES",
+    "ActionUnits",
+    "Backdrop",
+    "Camera",
+    "DrawnFace",
+    "FaceParameters",
+    "Framing",
+    "Glasses",
+    "Identity",
+    "Light",
+    "Pose",
+    "draw_face",
+    "draw_scene",
+    "sample_action_units",
+    "sample_face",
+    "sample_identity",
+]

@@ -1,0 +1,246 @@
+"""A face on a picture: the relief is painted from the front, lit, turned, and put before its surroundings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.synthetic.backdrop import paint_body, paint_surroundings
+from mien.data.synthetic.camera import photograph
+from mien.data.synthetic.canvas import Canvas, Image, Points, ellipse, ribbon
+from mien.data.synthetic.features import paint_brows, paint_eyes, paint_highlights, paint_mouth, paint_nose
+from mien.data.synthetic.geometry import SIGN, FaceCurves, build_curves, landmarks, spline
+from mien.data.synthetic.hair import HairShape, build_hair, paint_hair
+from mien.data.synthetic.relief import Relief, build_relief, project, rotation, unproject
+from mien.data.synthetic.scene import FaceParameters
+from mien.data.synthetic.shading import light_direction, shade
+from mien.data.synthetic.skin import ear_outlines, groove_map, paint_skin
+
+FACE_HEIGHT = 2.85
+"""Hairline to chin of the average adult, IOD."""
+
+_MIDDLE = np.array([0.0, 0.58])
+"""The point of the face that is put at the centre of the picture, IOD."""
+
+_WINDOW = (-1.80, -2.40, 1.80, 2.45)
+"""Left, top, right and bottom of the frontal canvas, IOD."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFace:
+    """A picture of a face and its truth.
+
+    Coordinates are pixels with (0, 0) at the centre of the top left pixel, x then y, as in OpenCV.
+    """
+
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    landmarks: NDArray[np.float32]  # (68, 2), iBUG's order
+    five_points: NDArray[np.float32]  # (5, 2) left eye, right eye, nose tip, left and right mouth corner of the picture
+    parameters: FaceParameters
+
+
+def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) -> DrawnFace:
+    """Draw a face that fills a square picture, as the crops of RAF-DB do.
+
+    The distance between the eyes is about a quarter of ``size``; ``params.framing`` moves and scales the face by a few per
+    cent. Roll turns the picture about its centre, so all landmarks stay inside at any angle.
+
+    Args:
+        params: what to draw.
+        size: height and width in pixels, 16 to 2048.
+        seed: of the sensor's noise only; ``params.camera.noise_seed`` when None. Equal arguments give equal bytes.
+
+    Raises:
+        ValueError: ``size`` lies outside its range.
+
+    Example:
+        >>> face = draw_face(sample_face(np.random.default_rng(0), "happy"), size=48)
+        >>> face.image.shape, face.landmarks.shape
+        ((48, 48, 3), (68, 2))
+    """
+    _check_side(size, "size", "draw_face")
+    framing = params.framing
+    iod = size * 0.275 * (1.0 + 0.05 * framing.scale)
+    shift = size * 0.015 * np.array([framing.x, framing.y])
+    centre = np.array([0.5, 0.5]) * size + shift
+    return _draw(params, (size, size), iod, centre, (size / 2, size / 2), seed)
+
+
+def draw_scene(
+    params: FaceParameters,
+    image_size: tuple[int, int] = (180, 180),
+    face_scale: float | None = None,
+    centre: tuple[float, float] | None = None,
+    seed: int | None = None,
+) -> DrawnFace:
+    """Draw a face somewhere on a larger picture, as the original photographs of a dataset show it.
+
+    Args:
+        params: what to draw; the roll may be any angle and turns the person about the face's centre.
+        image_size: height and width in pixels, 16 to 2048 each.
+        face_scale: the face's height, hairline to chin, as a share of the picture's smaller side, 0.1 to 0.8; from 0.45 to
+            0.75 by ``params.framing.scale`` when None.
+        centre: the face's centre (x, y) as shares of width and height; by ``params.framing`` within the room that is left
+            when None.
+        seed: of the sensor's noise only; ``params.camera.noise_seed`` when None.
+
+    Raises:
+        ValueError: a side, ``face_scale`` or ``centre`` lies outside its range.
+    """
+    height, width = image_size
+    _check_side(height, "image_size[0]", "draw_scene")
+    _check_side(width, "image_size[1]", "draw_scene")
+    share = 0.60 + 0.15 * params.framing.scale if face_scale is None else face_scale
+    if not 0.1 <= share <= 0.8:
+        raise ValueError(f"face_scale {share} lies outside [0.1, 0.8], in draw_scene: 0.6 is a head and shoulders portrait")
+    side = min(height, width)
+    iod = share * side / FACE_HEIGHT
+    if centre is None:
+        room = np.maximum(np.array([width, height]) - 1.12 * share * side, 0.0) / 2
+        point = np.array([width, height]) / 2 + room * (params.framing.x, params.framing.y)
+    else:
+        if not all(0.0 <= value <= 1.0 for value in centre):
+            raise ValueError(f"centre {centre} lies outside the picture, in draw_scene: give shares of width and height in [0, 1]")
+        point = np.array([centre[0] * width, centre[1] * height])
+    return _draw(params, (height, width), iod, point, (float(point[0]), float(point[1])), seed)
+
+
+def _check_side(side: int, name: str, caller: str) -> None:
+    if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or not 16 <= side <= 2048:
+        raise ValueError(f"{name} {side!r} is not a picture's side, in {caller}: give a whole number of pixels from 16 to 2048")
+
+
+def _supersampling(shape: tuple[int, int], iod: float) -> float:
+    """Return how many times finer than the picture to paint: enough for the lids' edges, whole in every side."""
+    if iod > 55.0:
+        return 1.0
+    return 1.5 if iod > 30.0 and shape[0] % 2 == shape[1] % 2 == 0 else 2.0
+
+
+def _draw(
+    params: FaceParameters, shape: tuple[int, int], iod: float, centre: Points, pivot: tuple[float, float], seed: int | None
+) -> DrawnFace:
+    """Draw the face with ``iod`` pixels between the eyes, its middle at ``centre`` before the roll about ``pivot``."""
+    curves = build_curves(params.identity, params.action_units)
+    relief = build_relief(params.identity, curves)
+    turn = rotation(params.pose)
+    finer = _supersampling(shape, iod)
+    rows, columns = int(shape[0] * finer), int(shape[1] * finer)
+    picture = paint_surroundings((rows, columns), params.backdrop)
+    # Pixel edges are continuous coordinates: they scale and turn exactly; pixel centres lie half a pixel further.
+    angle = np.deg2rad(params.pose.roll)
+    spin = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    origin = ((centre - _MIDDLE * iod) - pivot) @ spin + pivot
+    canvas = Canvas(picture, iod * finer, origin * finer - 0.5, params.pose.roll)
+    rng = np.random.default_rng(params.identity.texture_seed)
+    hair = build_hair(params.identity, curves, rng)
+    _paint_behind(canvas, params, curves, hair, turn)
+    _paint_head(canvas, params, curves, relief, hair, turn, rng)
+    _paint_glasses(canvas, params, curves, turn)
+    camera = params.camera
+    noise_seed = camera.noise_seed if seed is None else seed
+    image = photograph(canvas.pixels, camera, shape, FACE_HEIGHT * iod, noise_seed)
+    flat = landmarks(curves)
+    points = Canvas(picture, iod, origin - 0.5, params.pose.roll).to_pixels(project(flat, relief.at(flat), turn))
+    return DrawnFace(image, points.astype(np.float32), five_points(points).astype(np.float32), params)
+
+
+def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return MTCNN's five points (5, 2) from 68 landmarks: the means of each eye's six, nose tip, outer mouth corners."""
+    left, right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
+    return np.stack([left, right, landmarks[30], landmarks[48], landmarks[54]])
+
+
+def _paint_behind(canvas: Canvas, params: FaceParameters, curves: FaceCurves, hair: HairShape, turn: Points) -> None:
+    # The neck lies behind the axis of the turn, so the body moves a little the other way.
+    root = np.array([[0.0, 1.2]])
+    moved = (project(root, -0.9, turn) - root) @ canvas.matrix
+    body = Canvas(canvas.pixels, canvas.scale, canvas.offset + moved[0], params.pose.roll)
+    paint_body(body, params.identity, curves, hair, params.backdrop, params.light)
+
+
+def _paint_head(
+    canvas: Canvas,
+    params: FaceParameters,
+    curves: FaceCurves,
+    relief: Relief,
+    hair: HairShape,
+    turn: Points,
+    rng: np.random.Generator,
+) -> None:
+    identity = params.identity
+    scale = min(canvas.scale, 150.0)
+    left, top, right, bottom = _WINDOW
+    rows, columns = int((bottom - top) * scale), int((right - left) * scale)
+    front = Canvas(np.zeros((3, rows, columns), np.float32), scale, -np.array([left, top]) * scale)
+    paint_skin(front, identity, curves, rng)
+    cover = np.zeros((1, rows, columns), np.float32)
+    silhouette = Canvas(cover, scale, front.offset)
+    silhouette.fill(curves.skull, 1.0)
+    # The relief rounds off at the outline of the face, wherever the jaw has dropped to.
+    edge = cv2.GaussianBlur(cover[0], (0, 0), 0.10 * scale)
+    for outline in ear_outlines(identity, curves):
+        silhouette.fill(outline, 1.0)
+    skull = cover[0].copy()
+    height = relief.grid((np.arange(columns) / scale) + left, (np.arange(rows) / scale) + top)
+    rounded = height - np.float32(0.35) * np.square(1.0 - edge)
+    grooves = groove_map(front, identity, curves)
+    front.pixels *= 1.0 - 0.24 * grooves
+    paint_nose(front, identity, curves)
+    paint_mouth(front, identity, curves)
+    paint_eyes(front, identity, curves, params.pose)
+    paint_brows(front, identity, curves, rng)
+    strands = paint_hair(front, identity, hair, skull, rng)
+    cover[0] = skull + strands - skull * strands
+    lit, glint = shade(rounded - np.float32(0.045) * grooves, scale, params.light, params.pose)
+    shine = (0.05 + 0.22 * identity.oiliness) * (1.0 - 0.6 * strands) * glint
+    front.pixels = front.pixels**2 * lit + shine
+    towards, _ = light_direction(params.light, params.pose)
+    paint_highlights(front, curves, params.pose, towards, params.light.strength)
+    _composite(canvas, front, cover, cv2.GaussianBlur(height, (0, 0), 0.03 * scale), turn)
+
+
+def _composite(canvas: Canvas, front: Canvas, cover: Image, height: Image, turn: Points) -> None:
+    """Put the lit frontal canvas, turned, on the picture."""
+    rows, columns = canvas.shape
+    inverse = canvas.matrix.T / canvas.scale**2
+    x, y = np.arange(columns, dtype=np.float32)[None, :], np.arange(rows, dtype=np.float32)[:, None]
+    x, y = x - np.float32(canvas.offset[0]), y - np.float32(canvas.offset[1])
+    unrolled = (
+        np.float32(inverse[0, 0]) * x + np.float32(inverse[1, 0]) * y,
+        np.float32(inverse[0, 1]) * x + np.float32(inverse[1, 1]) * y,
+    )
+    map_x, map_y = unproject(*unrolled, height, front, turn)
+    layer = cv2.merge([*(front.pixels * cover), cover[0]])
+    turned = cv2.split(cv2.remap(layer, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+    canvas.pixels *= 1.0 - turned[3]
+    for plane, light in zip(canvas.pixels, turned, strict=False):
+        plane += light
+
+
+def _paint_glasses(canvas: Canvas, params: FaceParameters, curves: FaceCurves, turn: Points) -> None:
+    glasses = params.glasses
+    if glasses.kind == 0:
+        return
+    colour = np.asarray(glasses.colour, np.float32) ** 2
+    half = float(np.abs(curves.contour[:, 0]).max())
+    front = 0.12
+    for sign in SIGN:
+        centre = (0.51 * sign, 0.06)
+        rim = ellipse(centre, (0.31, 0.27), 32)
+        if glasses.kind == 2:
+            offset = rim - centre
+            rim = centre + np.sign(offset) * np.abs(offset / (0.31, 0.27)) ** 0.55 * (0.34, 0.22)
+        rim = project(np.concatenate([rim, rim[:1]]), front, turn)
+        canvas.fill(rim, (0.9, 0.95, 1.0), 0.03 + 0.05 * glasses.glare)
+        flare = project(np.array(centre) + np.array([(-0.20, -0.16), (-0.02, -0.18), (-0.12, 0.12), (-0.24, 0.10)]), front, turn)
+        canvas.fill(flare, (0.9, 0.95, 1.0), 0.35 * glasses.glare, feather=0.04)
+        canvas.fill(ribbon(rim, glasses.thickness, (1.0, 1.0)), colour, 0.92)
+        arm = np.array([(sign * 0.82, -0.02), (sign * half * 1.02, -0.02)])
+        ends = np.concatenate([project(arm[:1], front, turn), project(arm[1:], -0.75, turn)])
+        canvas.fill(ribbon(ends, glasses.thickness, (1.0, 1.0)), colour, 0.92)
+    bridge = spline(np.array([(-0.20, 0.02), (0.0, -0.04), (0.20, 0.02)]), 9)
+    canvas.fill(ribbon(project(bridge, front, turn), glasses.thickness, (1.0, 1.0)), colour, 0.92)
