@@ -182,8 +182,14 @@ def test_the_centre_crop_is_the_largest_centred_square(shape):
     top, left = (shape[0] - 40) // 2, (shape[1] - 40) // 2
     square = image[top : top + 40, left : left + 40]
     np.testing.assert_array_equal(centre_crop_face(image, 40), square)
-    halves = square.reshape(20, 2, 20, 2, 3).mean(axis=(1, 3))
-    assert np.abs(centre_crop_face(image, 20) - halves).max() <= 0.5
+    blocks = square.reshape(10, 4, 10, 4, 3).mean(axis=(1, 3))
+    assert np.abs(centre_crop_face(image, 10) - blocks).max() <= 0.5
+
+
+def test_a_small_image_grows_by_linear_interpolation():
+    image = np.repeat(np.array([[0, 100]], np.uint8).repeat(2, axis=0)[..., None], 3, axis=2)
+    # Centres of the four new pixels lie at -0.25, 0.25, 0.75 and 1.25 of the old; beyond the ends nothing changes.
+    np.testing.assert_array_equal(centre_crop_face(image, 4)[0, :, 0], [0, 25, 75, 100])
 
 
 def test_the_larger_of_two_equally_central_faces_is_chosen():
@@ -199,8 +205,9 @@ def test_a_central_face_is_chosen_over_one_of_nearly_twice_its_area_halfway_to_t
 
 
 def test_only_the_part_of_a_box_inside_the_image_counts():
-    boxes = np.array([[-90, 20, 30, 80], [20, 20, 75, 75]])
-    assert choose_face(boxes, (100, 100)) == 1
+    # Weights: 9600 (1 - 100 / 111.8) = 1013, but 507 for the half inside; 2000 (1 - 80 / 111.8) = 569.
+    boxes = np.array([[-60, 10, 60, 90], [160, 25, 200, 75]])
+    assert choose_face(boxes, (100, 200)) == 1
 
 
 def test_of_equal_faces_the_first_is_chosen():
