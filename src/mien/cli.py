@@ -6,10 +6,12 @@ import linecache
 import logging
 import os
 import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import click
+import kedro
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation import DataValidationError, ParameterValidationError
 
@@ -17,14 +19,16 @@ logger = logging.getLogger(__name__)
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
+OWN_CODE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, kedro.__file__))
+"""Folders of mien and Kedro; their names alone would not do, because a virtual environment may lie in a folder mien."""
+
 
 @click.group(name="mien")
 def cli() -> None:
     """Commands of mien."""
 
 
-def run(**options: Any) -> Any:
-    """Run pipelines."""
+def _run(**options: Any) -> Any:
     try:
         return kedro_run.callback(**options)
     except Exception as error:
@@ -34,7 +38,9 @@ def run(**options: Any) -> Any:
         raise click.ClickException(f"{message}\n(Set {TRACEBACK_VARIABLE}=1 to see where in the code.)") from error
 
 
-cli.add_command(click.Command("run", callback=run, params=kedro_run.params, help=kedro_run.help))
+run = click.Command("run", callback=_run, params=kedro_run.params, help=kedro_run.help)
+"""Under this name ``python -m mien`` finds it."""
+cli.add_command(run)
 
 
 @cli.command()
@@ -95,5 +101,5 @@ def _raised_in_words(trace: TracebackType | None) -> bool:
     if trace is None:
         return False
     frame = traceback.extract_tb(trace)[-1]
-    module = [part for part in ("mien", "kedro") if f"/{part}/" in frame.filename]
-    return bool(module) and linecache.getline(frame.filename, frame.lineno or 0).lstrip().startswith("raise")
+    own = frame.filename.startswith(OWN_CODE)
+    return own and linecache.getline(frame.filename, frame.lineno or 0).lstrip().startswith("raise")

@@ -81,7 +81,7 @@ def _warn_if_not_sent(log: Callable[..., None]) -> Callable[..., None]:
 
         try:
             log(self, *args)
-        except MlflowException as error:
+        except (MlflowException, OSError) as error:
             logger.warning("Not tracked in MLflow: %s %s (%s)", log.__name__.removeprefix("log_"), args[:1], error)
 
     return wrapped
@@ -104,6 +104,7 @@ class MlflowRun:
         self._epochs: set[int] = set()
         self._open = True
 
+    @_warn_if_not_sent
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; a closed one stays as it is."""
         if self._open:

@@ -47,6 +47,7 @@ class TrackingHooks:
         """Open the run; log its parameters; listen to the engine's epochs."""
         from mien.mlflow_run import MlflowRun, connect, end_dead_runs, experiment_id
 
+        self._close("KILLED")  # a run that was interrupted in this process, as in a notebook
         self._catalog = catalog
         systems, datasets = _namespaces(pipeline, ".network"), _namespaces(pipeline, "_samples")
         variant = str((run_params["runtime_params"] or {}).get("variant", self._variant))

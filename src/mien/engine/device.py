@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -37,3 +39,24 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precisio
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Fabric advises on cluster settings that are the caller's choice
         return Fabric(accelerator=accelerator, devices=devices, precision=precision, **options)
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Let torch compute on at most so many threads within the block; 0 leaves its own choice.
+
+    Small convolutions gain little from a second thread, and lose most of their speed where another program holds its
+    core, because OpenMP's threads wait for each other at every operation.
+
+    Example:
+        >>> with limited_threads(1):
+        ...     torch.get_num_threads()
+        1
+    """
+    before = torch.get_num_threads()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

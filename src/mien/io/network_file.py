@@ -9,6 +9,9 @@ from kedro.io import AbstractDataset
 from mien.io.write_then_move import partial_path
 from mien.models.network import Network
 
+HEADER = "mien"
+"""The header's only key: safetensors writes several in random order, so that equal networks would differ in bytes."""
+
 
 class NetworkFile(AbstractDataset[Network, Network]):
     """Weights as safetensors, with architecture, configuration and class names in the file's header.
@@ -28,29 +31,24 @@ class NetworkFile(AbstractDataset[Network, Network]):
         from mien.models import create_model
 
         with safe_open(self._filepath, framework="pt") as file:
-            header = file.metadata() or {}
+            header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
         if "architecture" not in header:
             raise ValueError(
                 f"{self._filepath} names no architecture in its header: it was not written by mien. "
                 "Give a foreign checkpoint through the system's weights parameter instead."
             )
-        config = json.loads(header["config"])
-        model = create_model(header["architecture"], **config)
+        model = create_model(header["architecture"], **header["config"])
         model.load_state_dict(load_file(self._filepath))
-        return Network(header["architecture"], config, tuple(json.loads(header["class_names"])), model.eval())
+        return Network(header["architecture"], header["config"], tuple(header["class_names"]), model.eval())
 
     def save(self, data: Network) -> None:
         """Write weights and header under a temporary name, then move the file to its own."""
         from safetensors.torch import save_file
 
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        header = {
-            "architecture": data.architecture,
-            "config": json.dumps(data.config),
-            "class_names": json.dumps(data.class_names),
-        }
+        header = {"architecture": data.architecture, "config": data.config, "class_names": data.class_names}
         weights = {name: tensor.contiguous() for name, tensor in data.model.state_dict().items()}
-        save_file(weights, partial_path(self._filepath), metadata=header)
+        save_file(weights, partial_path(self._filepath), metadata={HEADER: json.dumps(header)})
         partial_path(self._filepath).replace(self._filepath)
 
     def _exists(self) -> bool:

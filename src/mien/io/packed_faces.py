@@ -55,7 +55,7 @@ class PackedFaces(AbstractDataset[FaceStream, np.ndarray]):
         packed = open_memmap(part, mode="w+", dtype=np.uint8, shape=data.shape)
         row = 0
         for batch in data.batches:
-            packed[row : row + len(batch)] = batch
+            packed[row : row + len(batch)] = batch[: max(0, data.shape[0] - row)]
             row += len(batch)
         packed.flush()
         del packed

@@ -41,7 +41,10 @@ def locate_faces(listed: pd.DataFrame, raw: Path, alignment: AlignmentParams) ->
     if alignment.method == "given":
         records = [{"reason": "already_aligned", "crop": "whole"} for _ in range(len(listed))]
     else:
-        records = list(_detect(listed, raw, alignment))
+        from mien.engine.device import limited_threads
+
+        with limited_threads(alignment.threads):
+            records = list(_detect(listed, raw, alignment))
     located = pd.DataFrame(records).reindex(
         columns=["reason", "crop", "num_faces", "score", "roll_degrees", *BOX_COLUMNS, *POINT_COLUMNS]
     )

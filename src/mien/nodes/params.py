@@ -41,6 +41,7 @@ class AlignmentParams(Params):
         thresholds: Score thresholds of P-Net, R-Net and O-Net.
         without_face: What becomes of an image in which no face is found.
         batch_size: Images detected together.
+        threads: Most threads that torch detects on; 0 leaves its own choice.
     """
 
     method: Literal["mtcnn", "given"]
@@ -48,6 +49,7 @@ class AlignmentParams(Params):
     thresholds: tuple[float, float, float]
     without_face: Literal["drop", "keep_original", "centre_crop"]
     batch_size: int = Field(ge=1)
+    threads: int = Field(ge=0)
 
 
 class OptimizerParams(Params):
@@ -99,6 +101,7 @@ class DeviceParams(Params):
         precision: Fabric's word for it.
         num_workers: Processes that load and augment images.
         channels_last: Memory layout of images and convolutions; no result depends on it beyond rounding.
+        threads: Most threads that torch computes on; 0 leaves its own choice.
     """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
@@ -106,6 +109,7 @@ class DeviceParams(Params):
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: int = Field(ge=0)
     channels_last: bool
+    threads: int = Field(ge=0)
 
 
 class TrainingParams(Params):
@@ -114,7 +118,7 @@ class TrainingParams(Params):
     max_epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
     seed: int = Field(ge=0)
-    monitor: str
+    monitor: Literal["val/accuracy", "val/mean_class_accuracy", "val/loss"]
     optimizer: OptimizerParams
     scheduler: SchedulerParams
     loss: LossParams

@@ -28,7 +28,7 @@ def predict_classes(
     from torch.utils.data import DataLoader
 
     from mien.data.face_images import FaceImages
-    from mien.engine.device import make_fabric
+    from mien.engine.device import limited_threads, make_fabric
     from mien.engine.predict import predict
 
     unseen = samples[samples["split"].isin(["val", "test"]) & (samples["row"] >= 0)].reset_index(drop=True)
@@ -45,7 +45,8 @@ def predict_classes(
     loader = DataLoader(images, batch_size=prediction.batch_size, num_workers=device.num_workers)
     layout = torch.channels_last if device.channels_last else torch.contiguous_format
     network_on_device = fabric.setup(model.to(memory_format=layout))
-    outputs, targets = predict(fabric, network_on_device, fabric.setup_dataloaders(loader))
+    with limited_threads(device.threads):
+        outputs, targets = predict(fabric, network_on_device, fabric.setup_dataloaders(loader))
     scores = torch.softmax(torch.from_numpy(outputs).double(), dim=1).numpy()
 
     table = unseen[["sample_id", "split", "drawn"]].assign(target=targets)
