@@ -69,7 +69,9 @@ def run(folder, train_set=None, fingerprint="same", **changes):
     model = tiny_model()
     samples = train_set or Blobs(50)
     fabric = make_fabric("cpu")
-    history = fit(fabric, model, samples, Blobs(20, offset=1), TASK, recipe(**changes), Checkpoints(folder, fingerprint))
+    history = fit(
+        fabric, model, samples, Blobs(20, offset=1), TASK, recipe(**changes), Checkpoints(folder, fingerprint)
+    )
     return model, history
 
 
@@ -137,7 +139,10 @@ def test_the_best_epoch_by_validation_is_kept_not_the_last(tmp_path):
     kept = {}
     checkpoints = Checkpoints(tmp_path, "f")
     save = checkpoints.save
-    checkpoints.save = lambda state: (kept.update({state.epoch: {k: v.clone() for k, v in state.weights.items()}}), save(state))
+    checkpoints.save = lambda state: (
+        kept.update({state.epoch: {k: v.clone() for k, v in state.weights.items()}}),
+        save(state),
+    )
     fit(make_fabric("cpu"), model, Blobs(50), Blobs(20), task, recipe(max_epochs=3), checkpoints)
     assert all(torch.equal(value, kept[2][name]) for name, value in model.state_dict().items())
 

@@ -1,0 +1,171 @@
+"""Parameters: each bound refuses what lies beyond it, before the first node; unknown keys and changes are refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from tests.project.project_config import load_config
+
+from mien.nodes.params import (
+    AlignmentParams,
+    EvaluationParams,
+    Params,
+    PredictionParams,
+    TrainingParams,
+    TwinParams,
+    flatten,
+)
+from mien.pipelines.data_raf_db.params import RafDbReaderParams
+from mien.pipelines.sae.params import SAEModelParams
+
+SECTIONS: dict[str, type[Params]] = {
+    "raf_db.twin": TwinParams,
+    "raf_db.reader": RafDbReaderParams,
+    "raf_db.alignment": AlignmentParams,
+    "sae.model": SAEModelParams,
+    "sae.training": TrainingParams,
+    "sae.prediction": PredictionParams,
+    "sae.evaluation": EvaluationParams,
+}
+each_section = pytest.mark.parametrize("section", SECTIONS)
+PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]
+
+
+def changed(section: str, path: str = "", value: Any = None) -> dict[str, Any]:
+    """A published section with one value changed."""
+    system, name = section.split(".")
+    return _set(PUBLISHED[system][name], path.split("."), value) if path else PUBLISHED[system][name]
+
+
+def _set(values: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    return {**values, path[0]: value if len(path) == 1 else _set(values[path[0]], path[1:], value)}
+
+
+@pytest.mark.parametrize(
+    ("section", "path", "bad", "good"),
+    [
+        ("raf_db.twin", "num_train", 0, 1),
+        ("raf_db.twin", "num_test", 0, 1),
+        ("raf_db.twin", "image_size", 63, 64),
+        ("raf_db.twin", "seed", -1, 0),
+        ("raf_db.reader", "validation_fraction", 0.0, 0.001),
+        ("raf_db.reader", "validation_fraction", 1.0, 0.999),
+        ("raf_db.reader", "seed", -1, 0),
+        ("raf_db.reader", "source", "cropped", "original"),
+        ("raf_db.alignment", "method", "dlib", "mtcnn"),
+        ("raf_db.alignment", "min_face_size", 11, 12),
+        ("raf_db.alignment", "thresholds", [0.6, 0.7], [0.5, 0.5, 0.5]),
+        ("raf_db.alignment", "without_face", "ignore", "drop"),
+        ("raf_db.alignment", "batch_size", 0, 1),
+        ("sae.model", "image_size", 120, 128),
+        ("sae.model", "image_size", 0, 16),
+        ("sae.model", "embed_dim", 3, 4),
+        ("sae.model", "depth", 0, 1),
+        ("sae.model", "num_heads", 0, 1),
+        ("sae.model", "mlp_ratio", 0.0, 0.5),
+        ("sae.model", "mlp_act", "tanh", "relu"),
+        ("sae.model", "drop_path_rate", 1.0, 0.99),
+        ("sae.model", "drop_path_rate", -0.1, 0.0),
+        ("sae.model", "keep_rate", 0.0, 0.01),
+        ("sae.model", "keep_rate", 2, 1.0),
+        ("sae.model", "keep_rate_mode", "mean", "per_stage"),
+        ("sae.model", "backbone_widths", [64, 128], [8, 8, 8]),
+        ("sae.model", "mean", [0.5], [0.5, 0.5, 0.5]),
+        ("sae.training", "max_epochs", 0, 1),
+        ("sae.training", "batch_size", 1, 2),
+        ("sae.training", "seed", -1, 0),
+        ("sae.training", "monitor", "val/acuracy", "val/loss"),
+        ("sae.training", "monitor", "test/accuracy", "val/mean_class_accuracy"),
+        ("sae.training", "optimizer.name", "lion", "sgd"),
+        ("sae.training", "optimizer.lr", 0.0, 1e-9),
+        ("sae.training", "optimizer.weight_decay", -0.1, 0.0),
+        ("sae.training", "optimizer.momentum", 1.0, 0.9),
+        ("sae.training", "optimizer.momentum", -0.1, 0.0),
+        ("sae.training", "optimizer.sam_rho", -0.05, 0.0),
+        ("sae.training", "scheduler.name", "linear", "cosine"),
+        ("sae.training", "scheduler.gamma", 0.0, 1.0),
+        ("sae.training", "scheduler.gamma", 1.1, 0.5),
+        ("sae.training", "scheduler.step_size", 0, 1),
+        ("sae.training", "loss.ce_weight", -1.0, 0.0),
+        ("sae.training", "loss.smoothing_weight", -1.0, 0.0),
+        ("sae.training", "loss.smoothing", 1.0, 0.99),
+        ("sae.training", "augmentation.flip", 1.5, 1.0),
+        ("sae.training", "augmentation.flip_or_noise", -0.5, 0.0),
+        ("sae.training", "augmentation.noise_variance", -1.0, 0.0),
+        ("sae.training", "augmentation.erase", 2.0, 1.0),
+        ("sae.training", "augmentation.rotate_degrees", 181.0, 180.0),
+        ("sae.training", "augmentation.scale", 1.0, 0.9),
+        ("sae.training", "augmentation.shift", -0.1, 0.0),
+        ("sae.training", "device.accelerator", "tpu", "cuda"),
+        ("sae.training", "device.devices", 0, 2),
+        ("sae.training", "device.precision", "64", "bf16-mixed"),
+        ("sae.training", "device.num_workers", -1, 4),
+        ("sae.training", "device.threads", -1, 0),
+        ("raf_db.alignment", "threads", -1, 0),
+        ("sae.prediction", "batch_size", 0, 1),
+        ("sae.evaluation", "resamples", 99, 100),
+        ("sae.evaluation", "seed", -1, 0),
+    ],
+)
+def test_each_bound_refuses_what_lies_beyond_it_and_takes_what_lies_on_it(section, path, bad, good):
+    SECTIONS[section](**changed(section, path, good))
+    with pytest.raises(ValidationError) as error:
+        SECTIONS[section](**changed(section, path, bad))
+    assert error.value.errors()[0]["loc"][: path.count(".") + 1] == tuple(path.split("."))
+
+
+@each_section
+def test_an_unknown_key_is_refused(section):
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        SECTIONS[section](**changed(section, "unheard_of", 1))
+
+
+@each_section
+def test_a_missing_key_is_refused_because_the_files_are_complete(section):
+    values = changed(section)
+    for key in values:
+        with pytest.raises(ValidationError, match="Field required"):
+            SECTIONS[section](**{name: value for name, value in values.items() if name != key})
+
+
+@each_section
+def test_no_value_changes_during_a_run(section):
+    params = SECTIONS[section](**changed(section))
+    name = next(iter(type(params).model_fields))
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(params, name, getattr(params, name))
+
+
+def test_sam_with_a_gradient_scaler_is_refused_with_both_ways_out():
+    with_scaler = changed("sae.training", "device.precision", "16-mixed")
+    with pytest.raises(ValidationError, match=r"bf16-mixed or 32-true, or training\.optimizer\.sam_rho to 0"):
+        TrainingParams(**_set(with_scaler, ["optimizer", "sam_rho"], 0.05))
+    TrainingParams(**_set(with_scaler, ["optimizer", "sam_rho"], 0.0))
+    TrainingParams(**changed("sae.training", "device.precision", "bf16-mixed"))
+
+
+def test_a_landmark_network_is_frozen_exactly_when_it_has_weights():
+    assert SAEModelParams(**changed("sae.model", "landmark_weights", None)).config()["freeze_landmarks"] is False
+    assert SAEModelParams(**changed("sae.model", "landmark_weights", "w.pth")).config()["freeze_landmarks"] is True
+
+
+def test_the_published_configuration_builds_the_published_model():
+    """Every argument reaches the architecture under its own name, and no path of weights does."""
+    import json
+    from inspect import signature
+
+    from mien.models.sae import SAE
+
+    config = SAEModelParams(**changed("sae.model")).config()
+    assert {*config, "num_classes"} == set(signature(SAE).parameters)
+    assert json.loads(json.dumps(config)) == config
+
+
+def test_nested_parameters_are_flattened_to_dotted_names():
+    training = TrainingParams(**changed("sae.training"))
+    flat = flatten(training, "training.")
+    assert flat["training.optimizer.lr"] == training.optimizer.lr
+    assert flat["training.max_epochs"] == training.max_epochs
+    assert not any(isinstance(value, dict | Params) for value in flat.values())
+    assert flatten({"a": {"b": {"c": [1, 2]}}, "d": None}) == {"a.b.c": [1, 2], "d": None}

@@ -1,0 +1,160 @@
+"""The train step: what is learnt from which rows, what a resumed run must match, what comes back."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.pipelines.tiny_systems import TINY, TINY_SAE
+from tests.project.project_config import load_config
+
+from mien.engine import fit as engine
+from mien.engine.checkpoint import Checkpoints
+from mien.nodes.params import TrainingParams
+from mien.nodes.training import _validation_metrics, train_classifier
+
+NAMES = ("happy", "sad", "neutral")
+NUM_TRAIN, NUM_VAL = 12, 6
+FACES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]["sae"]["training"]
+
+
+def training(**changes: Any) -> TrainingParams:
+    device = {**PUBLISHED["device"], **TINY["sae"]["training"]["device"], **changes.pop("device", {})}
+    return TrainingParams(**{**PUBLISHED, "max_epochs": 2, "batch_size": 4, "device": device, **changes})
+
+
+def samples() -> pd.DataFrame:
+    n = NUM_TRAIN + NUM_VAL
+    labels = np.arange(n) % 3
+    return pd.DataFrame(
+        {
+            "sample_id": [f"s{number}" for number in range(n)],
+            "split": ["train"] * NUM_TRAIN + ["val"] * NUM_VAL,
+            "label": labels,
+            "expression": [NAMES[label] for label in labels],
+            "row": np.random.default_rng(1).permutation(20)[:n],
+        }
+    )
+
+
+def train(folder: Path, **changes: Any) -> tuple[Any, pd.DataFrame]:
+    arguments: dict[str, Any] = {
+        "samples": samples(),
+        "faces": FACES,
+        "checkpoints": folder,
+        "training": training(),
+        "architecture": "sae",
+        "config": TINY_SAE,
+        "load_weights": lambda model: None,
+    }
+    return train_classifier(**{**arguments, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Any, pd.DataFrame]:
+    return train(tmp_path_factory.mktemp("trained"))
+
+
+def test_the_network_carries_what_rebuilds_it(trained):
+    network, _ = trained
+    assert network.architecture == "sae"
+    assert network.class_names == NAMES
+    assert network.config == {**TINY_SAE, "num_classes": 3}
+    assert not network.model.training
+    assert network.model(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+
+
+def test_the_history_has_one_row_per_epoch_with_the_published_schedule(trained):
+    _, history = trained
+    assert history["epoch"].tolist() == [1, 2]
+    assert {"train/loss", "val/loss", "val/accuracy", "val/mean_class_accuracy", "lr"} <= set(history.columns)
+    lr, gamma = training().optimizer.lr, training().scheduler.gamma
+    np.testing.assert_allclose(history["lr"], [lr, lr * gamma])
+    assert history.notna().all(axis=None)
+
+
+def test_the_same_seed_trains_the_same_network_and_another_another(trained, tmp_path):
+    again, _ = train(tmp_path / "again")
+    other, _ = train(tmp_path / "other", training=training(seed=training().seed + 1))
+    for name, value in trained[0].model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value)
+    assert any(not torch.equal(other.model.state_dict()[name], v) for name, v in trained[0].model.state_dict().items())
+
+
+def spy_on_fit(monkeypatch) -> list[dict[str, Any]]:
+    calls = []
+
+    def fit(fabric, model, train_set, val_set, task, recipe, checkpoints):
+        calls.append(locals())
+        return []
+
+    monkeypatch.setattr(engine, "fit", fit)
+    return calls
+
+
+def test_train_rows_are_learnt_from_and_val_rows_choose_without_augmentation(tmp_path, monkeypatch):
+    calls = spy_on_fit(monkeypatch)
+    train(tmp_path)
+    train_set, val_set, table = calls[0]["train_set"], calls[0]["val_set"], samples()
+    for images, split in ((train_set, "train"), (val_set, "val")):
+        rows = table[table["split"] == split]
+        assert images.rows.tolist() == rows["row"].tolist()
+        assert images.targets.tolist() == rows["label"].tolist()
+    assert train_set.augment is not None
+    assert val_set.augment is None
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val/accuracy", "max"), ("val/loss", "min")])
+def test_more_accuracy_and_less_loss_is_better(tmp_path, monkeypatch, monitor, mode):
+    calls = spy_on_fit(monkeypatch)
+    train(tmp_path, training=training(monitor=monitor))
+    assert (calls[0]["task"].monitor, calls[0]["task"].mode) == (monitor, mode)
+
+
+def test_weights_are_loaded_into_the_seeded_model_before_training(tmp_path, monkeypatch):
+    calls = spy_on_fit(monkeypatch)
+    given = []
+    train(tmp_path, load_weights=given.append)
+    assert given == [calls[0]["model"]]
+
+
+def fingerprint(folder: Path, monkeypatch, **changes: Any) -> str:
+    calls = spy_on_fit(monkeypatch)
+    train(folder, **changes)
+    checkpoints: Checkpoints = calls[0]["checkpoints"]
+    assert checkpoints.folder == folder
+    return checkpoints.fingerprint
+
+
+def test_a_run_resumes_only_with_the_same_data_architecture_and_recipe(tmp_path, monkeypatch):
+    other_faces = FACES.copy()
+    other_faces[0, 0, 0, 0] ^= 1
+    changes: list[dict[str, Any]] = [
+        {},
+        {"training": training(max_epochs=3)},
+        {"training": training(seed=7)},
+        {"training": training(augmentation={**PUBLISHED["augmentation"], "flip": 0.25})},
+        {"config": {**TINY_SAE, "keep_rate": 1.0}},
+        {"samples": samples().assign(label=[1] * 2 + samples()["label"][2:].tolist(), expression=_renamed)},
+        {"samples": samples().assign(row=samples()["row"].to_numpy()[::-1])},
+        {"faces": other_faces},
+    ]
+    assert len({fingerprint(tmp_path, monkeypatch, **change) for change in changes}) == len(changes)
+
+
+def _renamed(table: pd.DataFrame) -> list[str]:
+    return [NAMES[label] for label in table["label"]]
+
+
+def test_a_run_resumes_on_another_device(tmp_path, monkeypatch):
+    elsewhere = training(device={"num_workers": 4, "channels_last": False, "precision": "bf16-mixed"})
+    assert fingerprint(tmp_path, monkeypatch, training=elsewhere) == fingerprint(tmp_path, monkeypatch)
+
+
+def test_validation_metrics_average_over_the_classes_that_are_there():
+    logits = np.eye(4)[[0, 0, 1, 1, 3]]
+    metrics = _validation_metrics(logits, np.array([0, 0, 0, 1, 1]))
+    assert metrics == {"accuracy": 3 / 5, "mean_class_accuracy": pytest.approx((2 / 3 + 1 / 2) / 2)}

@@ -1,0 +1,175 @@
+"""What every system must do, in a tiny run through Kedro from drawn raw files to metrics and figures.
+
+A new system joins with one row in ``tests/pipelines/tiny_systems.py``.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.pipelines.temporary_project import copy_project, open_catalog, run_session
+from tests.pipelines.tiny_systems import TINY, TINY_DATA
+from tests.project.pipeline_guards import training_nodes
+from tests.project.project_config import data_entries
+
+from mien.io.figures import PaperFigure
+from mien.io.packed_faces import FaceStream
+from mien.mlflow_run import MlflowRun, connect
+from mien.pipeline_registry import register_pipelines
+
+PIPELINES = register_pipelines()
+LOG_NETWORK = MlflowRun.log_network
+SYSTEMS = sorted(name for name in PIPELINES if not name.startswith(("data_", "__")))
+
+
+def test_every_system_and_dataset_has_tiny_parameters():
+    datasets = [name.removeprefix("data_") for name in PIPELINES if name.startswith("data_")]
+    where = "tests/pipelines/tiny_systems.py: the smallest parameters with which it runs in a second or two"
+    assert sorted(TINY) == SYSTEMS, f"add a row per system to TINY in {where}"
+    assert sorted(TINY_DATA) == sorted(datasets), f"add a row per dataset to TINY_DATA in {where}"
+
+
+class TinyRun:
+    """A project in which one system has run once."""
+
+    def __init__(self, system: str, project: Path) -> None:
+        self.system, self.project = system, project
+        self.pipeline = PIPELINES[system]
+        self.run()
+
+    def params(self, variant: str | None) -> dict[str, Any]:
+        named = {"variant": variant} if variant else {}
+        return {self.system: TINY.get(self.system, {}), **TINY_DATA, **named}
+
+    def run(self, variant: str | None = None, **options: Any) -> None:
+        run_session(self.project, self.system, params=self.params(variant), **options)
+
+    def catalog(self, variant: str | None = None):
+        return open_catalog(self.project, params=self.params(variant))
+
+    def bytes_of(self, name: str, variant: str | None = None) -> bytes:
+        return Path(self.catalog(variant).get(f"{self.system}.{name}")._filepath).read_bytes()
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def tiny(request, tmp_path_factory, mlflow_store):
+    before = Path.cwd()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # Exporting the model takes MLflow seconds: a slow test of its own does it.
+        monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)
+        monkeypatch.delenv("KEDRO_ENV", raising=False)
+        project = copy_project(tmp_path_factory.mktemp(request.param) / "project", mlflow_store)
+        os.chdir(project)
+        try:
+            yield TinyRun(request.param, project)
+        finally:
+            os.chdir(before)
+
+
+def test_every_entry_is_written_and_can_be_read_back_as_its_schema_says(tiny):
+    catalog = tiny.catalog()
+    entries = data_entries(tiny.pipeline)
+    assert len(entries) > 5
+    for entry in entries:
+        assert catalog.exists(entry), entry
+        if not isinstance(catalog.get(entry), PaperFigure):  # a picture is written for people alone
+            catalog.load(entry)
+
+
+def test_metrics_are_numbers_under_names_that_systems_share(tiny):
+    metrics = tiny.catalog().load(f"{tiny.system}.metrics")
+    assert metrics["test/n"] > 0
+    assert metrics["drawn_share"] == 1.0, "a run on drawn faces must say so"
+    for name, value in metrics.items():
+        assert value is None or math.isfinite(value), name
+    assert {name.split("/")[0] for name in metrics} == {"test", "val", "drawn_share"}
+
+
+def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
+    catalog = tiny.catalog()
+    predictions = catalog.load(f"{tiny.system}.predictions").set_index("sample_id")["split"]
+    names = {entry for entry in data_entries(tiny.pipeline) if entry.endswith("_samples")}
+    for name in names:
+        samples = catalog.load(name).query("split != 'train' and row >= 0").set_index("sample_id")["split"]
+        assert predictions.to_dict() == samples.to_dict()
+
+
+def test_the_run_is_tracked_with_the_metrics_and_parameters_of_its_files(tiny):
+    client = connect(tiny.project)
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(experiments, order_by=["attributes.start_time ASC"])
+    first = runs[0]
+    assert first.info.status == "FINISHED"
+    assert first.data.tags["system"] == tiny.system
+    metrics = tiny.catalog().load(f"{tiny.system}.metrics")
+    logged = {name: value for name, value in metrics.items() if value is not None}
+    assert logged.items() <= first.data.metrics.items()
+    history = tiny.catalog().load(f"{tiny.system}.history")
+    assert first.data.metrics["train/loss"] == pytest.approx(history["train/loss"].iloc[-1])
+    assert len(client.get_metric_history(first.info.run_id, "train/loss")) == len(history)
+    assert first.data.params["training.max_epochs"] == str(TINY[tiny.system]["training"]["max_epochs"])
+    assert not any(name.startswith(f"{tiny.system}.") for name in first.data.params)
+    assert {"confusion_matrix.png", "roc.html"} <= {file.path for file in client.list_artifacts(first.info.run_id)}
+
+
+def test_nothing_is_written_outside_the_folders_that_git_ignores(tiny):
+    written = {path.name for path in tiny.project.iterdir()}
+    assert written <= {"conf", "src", "pyproject.toml", "data", "mlflow.db", "mlartifacts", ".viz", "sessions"}
+    assert not list(tiny.project.rglob("*.part"))
+
+
+def test_the_same_run_again_gives_the_same_bytes(tiny):
+    names = ("predictions", "metrics", "network")
+    before = {name: tiny.bytes_of(name) for name in names}
+    tiny.run(namespaces=[tiny.system])
+    for name in names:
+        assert tiny.bytes_of(name) == before[name], f"{name} of the same run differ"
+
+
+def test_another_variant_has_files_of_its_own_and_leaves_these_alone(tiny):
+    before = tiny.bytes_of("metrics")
+    tiny.run("another", namespaces=[tiny.system])
+    assert tiny.bytes_of("metrics") == before
+    assert json.loads(tiny.bytes_of("metrics", "another")) == json.loads(before), "same parameters, same metrics"
+    path = Path(tiny.catalog("another").get(f"{tiny.system}.metrics")._filepath)
+    assert path.parent.name == "another"
+
+
+def test_no_test_face_changes_what_is_trained(tiny):
+    """Noise in the place of every test face: the same network. In the place of the train faces: another."""
+    (train,) = training_nodes(tiny.pipeline)
+    (faces_name,) = (entry for entry in train.inputs if "_faces_" in entry)
+    catalog = tiny.catalog()
+    samples, faces = catalog.load(faces_name.partition("_faces_")[0] + "_samples"), catalog.load(faces_name).copy()
+    trained = tiny.bytes_of("network")
+    noise = np.random.default_rng(0).integers(0, 256, faces.shape, dtype=np.uint8)
+    for split, same in (("test", True), ("train", False)):
+        noisy = faces.copy()
+        rows = samples.loc[(samples["split"] == split) & (samples["row"] >= 0), "row"].to_numpy()
+        assert len(rows)
+        noisy[rows] = noise[rows]
+        catalog.get(faces_name).save(FaceStream(noisy.shape, [noisy]))
+        tiny.run(f"noisy_{split}", namespaces=[tiny.system], to_nodes=[train.name])
+        assert (tiny.bytes_of("network", f"noisy_{split}") == trained) == same
+    catalog.get(faces_name).save(FaceStream(faces.shape, [faces]))
+
+
+@pytest.mark.slow
+def test_the_tracked_model_computes_what_the_saved_network_does(tiny):
+    import mlflow
+    import torch
+
+    network = tiny.catalog().load(f"{tiny.system}.network")
+    client = connect(tiny.project)
+    experiment = client.create_experiment("export", artifact_location=(tiny.project / "mlartifacts").as_uri())
+    LOG_NETWORK(MlflowRun(client, experiment, "export", {}), network)
+    (logged,) = client.search_logged_models([experiment])
+    size = network.model.image_size
+    images = torch.randn(3, 3, size, size)
+    with torch.no_grad():
+        expected = network.model(images).numpy()
+    np.testing.assert_allclose(mlflow.pyfunc.load_model(logged.model_uri).predict(images.numpy()), expected, atol=1e-5)

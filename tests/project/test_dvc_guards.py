@@ -1,0 +1,102 @@
+"""dvc.yaml and the catalog agree, as shipped and turned to the user's own data; planted faults are found."""
+
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.project.dvc_guards import Stage, load_stages, missing_source_faults, stage_faults
+from tests.project.project_config import load_catalog, load_config
+
+from mien.pipeline_registry import register_pipelines
+
+ROOT = Path(__file__).resolve().parents[2]
+CONF = ROOT / "conf"
+PAPER = {"env": "paper", "data": "data", "variant": "paper", "raf_db_origin": "data/01_raw/raf_db"}
+
+faults_of = partial(stage_faults, pipelines=register_pipelines(), catalog_of=partial(load_catalog, CONF))
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory) -> list[Stage]:
+    return load_stages(copy_of_the_stages(tmp_path_factory.mktemp("shipped")))
+
+
+def copy_of_the_stages(folder: Path, **variables: str) -> Path:
+    """A folder that DVC takes for its repository, so that no test locks the project's own."""
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    shutil.copytree(CONF, folder / "conf")
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    if variables:
+        (folder / "conf" / "dvc.yml").write_text(yaml.safe_dump(variables))
+    return folder
+
+
+def test_stages_declare_what_their_pipelines_read_and_write(stages):
+    assert faults_of(stages) == []
+
+
+def test_stages_of_the_users_own_data_do_too(tmp_path):
+    assert set(yaml.safe_load((CONF / "dvc.yml").read_text())) == set(PAPER)
+    stages = load_stages(copy_of_the_stages(tmp_path, **PAPER))
+    assert all("--env=paper" in stage.cmd for stage in stages)
+    assert faults_of(stages) == []
+
+
+def test_stages_depend_on_files_that_exist(stages):
+    assert missing_source_faults(stages, ROOT) == []
+
+
+def test_the_default_folder_and_variant_of_the_stages_are_those_of_their_environment():
+    variables = yaml.safe_load((CONF / "dvc.yml").read_text())
+    shared = load_config(CONF, variables["env"])["globals"]
+    assert {key: shared[key] for key in ("data", "variant")} == {key: variables[key] for key in ("data", "variant")}
+
+
+def planted(stages: list[Stage], name: str, **changes) -> list[str]:
+    return faults_of([replace(stage, **changes) if stage.name == name else stage for stage in stages])
+
+
+def test_the_stage_guard_finds_planted_faults(stages):
+    sae = next(stage for stage in stages if stage.name == "sae")
+    metrics = next(out for out in sae.outs if out.endswith("metrics.json"))
+    faces = next(dep for dep in sae.deps if dep.endswith("faces_112.npy"))
+
+    def without(paths: tuple[str, ...], path: str) -> tuple[str, ...]:
+        return tuple(each for each in paths if each != path)
+
+    cases = {
+        "sae.metrics of stage sae": {"outs": without(sae.outs, metrics)},
+        "raf_db_faces_112 is read by stage sae": {"deps": without(sae.deps, faces)},
+        "runs sea": {"cmd": sae.cmd.replace("--pipelines=sae", "--pipelines=sea")},
+        "runs no pipeline": {"cmd": "python train.py"},
+        "which its pipeline does not write": {"outs": (*sae.outs, "data/demo/08_reporting/sae/scores.json")},
+        "owns the checkpoints": {"outs": (*sae.outs, "data/demo/06_models/checkpoints")},
+        "neither reads nor writes": {"deps": (*sae.deps, "data/demo/04_feature/raf_db/faces_64.npy")},
+    }
+    for message, change in cases.items():
+        (fault,) = planted(stages, "sae", **change)
+        assert message in fault
+
+
+def test_the_stage_guard_finds_another_variant_or_environment_than_the_paths(stages):
+    sae = next(stage for stage in stages if stage.name == "sae")
+    other_variant = planted(stages, "sae", cmd=sae.cmd.replace("variant=", "variant=other_"))
+    assert any("sae.metrics" in fault for fault in other_variant)
+    other_env = planted(stages, "sae", cmd=sae.cmd.replace("--env=demo", "--env=paper"))
+    assert any("raf_db_faces_112 is read" in fault for fault in other_env)
+
+
+def test_the_stage_guard_finds_a_file_of_two_stages(stages):
+    sae = next(stage for stage in stages if stage.name == "sae")
+    faults = faults_of([*stages, replace(sae, name="sae_again")])
+    assert len(faults) == len(sae.outs)
+    assert all("sae and sae_again" in fault for fault in faults)
+
+
+def test_the_source_guard_finds_a_misspelt_dependency(tmp_path):
+    (fault,) = missing_source_faults([Stage("s", "", ("src/mien/no_such.py", "data/absent.csv"), ())], tmp_path)
+    assert "src/mien/no_such.py" in fault

@@ -1,0 +1,129 @@
+"""The project as people use it, in processes of its own: interrupted, shown, versioned. Minutes together, so slow."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.pipelines.tiny_systems import TINY, TINY_DATA
+
+ROOT = Path(__file__).parents[2]
+KEDRO = [sys.executable, "-m", "kedro"]
+PREDICTIONS = "data/demo/07_model_output/sae/demo/predictions.parquet"
+
+pytestmark = pytest.mark.slow
+
+
+def sae(max_epochs: int) -> list[str]:
+    return [*KEDRO, "run", "--pipelines=sae", f"--params=sae.training.max_epochs={max_epochs}"]
+
+
+def run(command: list[str], folder: Path, *, fails: bool = False) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A clone of the working tree with git, without data, its demo made tiny."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("conf", "src", "notebooks", ".dvc"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache"))
+    for name in ("pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".telemetry"):
+        shutil.copy(ROOT / name, folder)
+    for name, tiny in {**TINY, **TINY_DATA}.items():
+        (folder / f"conf/demo/parameters_{name}.yml").write_text(yaml.safe_dump({name: tiny}))
+    for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@t commit -qm clone"):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(clone) -> Path:
+    """The clone after one run."""
+    log = run(sae(3), clone)
+    assert "sae: test accuracy" in log
+    assert "mlflow ui" in log
+    assert "kedro viz run" in log
+    return clone
+
+
+def test_a_run_killed_in_training_goes_on_and_ends_with_the_same_predictions(ran, tmp_path):
+    whole = (ran / PREDICTIONS).read_bytes()
+    (ran / PREDICTIONS).unlink()
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(sae(3), cwd=ran, stdout=file, stderr=file, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while "epoch 1/3" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (ran / PREDICTIONS).exists(), "the run ended before it could be killed"
+    assert "Resuming after epoch" in run(sae(3), ran)
+    assert (ran / PREDICTIONS).read_bytes() == whole
+
+
+def test_the_lineage_site_holds_layers_tables_figures_and_faces(ran):
+    run([*KEDRO, "viz", "build", "--include-previews"], ran)
+    main = json.loads((ran / "build/api/main").read_text())
+    assert {"raw", "primary", "feature", "models", "reporting"} <= set(main["layers"])
+    ids = {node["name"]: node["id"] for node in main["nodes"]}
+    previews = {
+        name: json.loads((ran / "build/api/nodes" / ids[name]).read_text()).get("preview")
+        for name in ("raf_db_samples", "raf_db_faces_112", "sae.metrics", "sae.roc_figure", "sae.roc_plot")
+    }
+    assert previews["raf_db_samples"]["columns"][:2] == ["sample_id", "image"]
+    assert previews["raf_db_faces_112"].startswith("iVBOR")  # a PNG in base64
+    assert "test/accuracy" in str(previews["sae.metrics"])
+    assert len(previews["sae.roc_figure"]["data"]) >= 7
+    assert previews["sae.roc_plot"].startswith("iVBOR")
+
+
+@pytest.mark.parametrize("notebook", sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb")))
+def test_notebooks_execute(ran, notebook):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    book = nbformat.read(ran / "notebooks" / notebook, as_version=4)
+    nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(ran / "notebooks")}}).execute()
+    assert all(cell.get("execution_count") for cell in book.cells if cell.cell_type == "code")
+
+
+def test_a_notebook_that_fails_is_noticed(ran):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cell = nbformat.v4.new_code_cell('%load_ext kedro.ipython\ncatalog.load("raf_db_smaples")')
+    broken = nbformat.v4.new_notebook(cells=[cell])
+    client = nbclient.NotebookClient(broken, timeout=120, resources={"metadata": {"path": str(ran / "notebooks")}})
+    with pytest.raises(nbclient.exceptions.CellExecutionError):
+        client.execute()
+
+
+def test_dvc_repeats_nothing_that_is_up_to_date_and_reads_metrics_and_plots(clone, monkeypatch):
+    dvc = [sys.executable, "-m", "dvc"]
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # stages call kedro
+    assert "Running stage 'sae'" in run([*dvc, "repro"], clone)
+    assert "Data and pipelines are up to date." in run([*dvc, "repro"], clone)
+    assert "test/accuracy" in run([*dvc, "metrics", "show"], clone)
+    run([*dvc, "plots", "show"], clone)
+    html = (clone / "dvc_plots/index.html").read_text()
+    assert "val/accuracy" in html
+    assert "confusion_matrix.png" in html
+
+
+def test_the_deprecated_spelling_of_the_option_runs_too(ran):
+    command = [*KEDRO, "run", "--pipeline=sae", "--to-nodes=raf_db.read"]
+    assert "Completed node: raf_db.read" in run(command, ran)
+
+
+def test_help_is_quick_and_importing_the_package_loads_no_torch(clone):
+    begun = time.perf_counter()
+    run([*KEDRO, "--help"], clone)
+    assert time.perf_counter() - begun < 10  # 0.5 s on a quiet machine; a wall clock on a busy one is no measure
+    loaded = "import mien, sys; print(sorted({'torch', 'mlflow', 'albumentations', 'pandas'} & set(sys.modules)))"
+    assert run([sys.executable, "-c", loaded], clone).strip() == "[]"

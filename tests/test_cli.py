@@ -1,0 +1,211 @@
+"""The command line: a user's mistake is told in one message, a fault of the program keeps its traceback."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from kedro.io import DatasetError
+
+from mien import cli as module
+from mien.cli import cli, mistake
+from mien.data.face_images import FaceImages
+from mien.io.packed_faces import FaceStream, PackedFaces
+from mien.io.raw_folder import RawFolder
+from mien.nodes.evaluation import split_scores
+
+
+def caught(action, *args, **kwargs) -> BaseException:
+    with pytest.raises(Exception) as error:  # noqa: PT011
+        action(*args, **kwargs)
+    return error.value
+
+
+def fails_while_saving(error: Exception) -> BaseException:
+    def save(folder: Path) -> None:
+        raise error
+
+    return caught(RawFolder(filepath="raw").save, save)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"sae": {"model": {"keep_rate": 2}}}, "keep_rate"),
+        ({"sae": {"model": {"keep_rat": 0.5}}}, "keep_rat"),
+        ({"sae": {"training": {"optimizer": {"lr": "fast"}}}}, "optimizer.lr"),
+    ],
+)
+def test_bad_parameters_are_a_mistake_that_is_told_by_name(run_project, params, said):
+    message = mistake(caught(run_project, "sae", params=params))
+    assert said in message
+    assert "sae." in message
+
+
+def test_an_unknown_pipeline_is_a_mistake_with_a_suggestion(run_project):
+    message = mistake(caught(run_project, "sea"))
+    assert "'sea'" in message
+    assert "sae" in message.split("Did you mean")[1]
+
+
+def test_what_mien_says_about_data_is_a_mistake_even_behind_kedros_own_error(tmp_path):
+    entry = PackedFaces(filepath=str(tmp_path / "faces.npy"))
+    error = caught(entry.save, FaceStream((0, 4, 4, 3), []))
+    assert isinstance(error, DatasetError)
+    assert mistake(error).startswith("No face is left")
+
+
+def test_data_that_does_not_validate_is_a_mistake(project):
+    import pandas as pd
+    from tests.project.project_config import load_catalog
+
+    catalog = load_catalog(project / "conf", "demo")
+    message = mistake(caught(catalog.save, "raf_db_samples", pd.DataFrame({"sample_id": ["a", "a"]})))
+    assert "raf_db_samples" in message
+
+
+@pytest.mark.parametrize("wrap", [lambda error: error, fails_while_saving])
+def test_a_full_disk_is_told_with_the_file_and_what_is_left(wrap):
+    message = mistake(wrap(OSError(errno.ENOSPC, "No space left on device", "faces.npy")))
+    assert "The disk is full: faces.npy" in message
+    assert "run the same command again" in message
+
+
+def test_a_diverging_training_is_a_mistake_in_words_of_its_own():
+    from torch import nn
+
+    from mien.engine import fit
+
+    network = nn.Linear(1, 1)
+    nn.init.constant_(network.weight, float("inf"))
+    error = caught(_backward_once, fit, network)
+    assert isinstance(error, FloatingPointError)
+    assert "training.optimizer.lr" in mistake(error)
+
+
+def _backward_once(fit, network) -> None:
+    import torch
+
+    from mien.engine.device import make_fabric
+
+    task = fit.Task(lambda output, target: output.sum(), lambda outputs, targets: {}, "val/loss")
+    fit._backward(make_fabric("cpu"), network, (torch.ones(1, 1),), torch.ones(1), task, "epoch 1, batch 1")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        caught(FaceImages, np.zeros((1, 4, 4, 3)), ["first"], [0], image_size=4, mean=(0,), std=(1,)),  # numpy's own
+        caught(split_scores, None, "test"),
+        caught(int, "x"),
+        caught(np.reshape, np.zeros(4), (3,)),
+        caught({}.__getitem__, "x"),
+        RuntimeError("CUDA out of memory"),
+        ValueError("never raised"),
+        OSError(errno.EACCES, "Permission denied", "faces.npy"),
+        fails_while_saving(RuntimeError("in a save")),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_the_program_or_a_library_keeps_its_traceback(error):
+    assert mistake(error) is None
+
+
+def test_a_librarys_raise_is_no_mistake_even_where_its_folder_lies_in_one_named_mien(tmp_path):
+    library = tmp_path / "mien" / ".venv" / "library.py"
+    library.parent.mkdir(parents=True)
+    library.write_text("def f():\n    raise ValueError('shape mismatch')\n")
+    scope: dict = {}
+    exec(compile(library.read_text(), str(library), "exec"), scope)
+    assert mistake(caught(scope["f"])) is None
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_a_mistake_on_the_command_line_ends_with_status_1_and_no_traceback(project):
+    result = invoke("run", "--pipelines=data_raf_db", "--params=raf_db.twin.num_train=0")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "num_train" in result.output
+    assert f"Set {module.TRACEBACK_VARIABLE}=1" in result.output
+
+
+def test_the_traceback_can_be_asked_for(project, monkeypatch):
+    monkeypatch.setenv(module.TRACEBACK_VARIABLE, "1")
+    result = invoke("run", "--pipelines=sea")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ValueError)
+
+
+def test_a_fault_passes_through_as_it_is(project, monkeypatch):
+    def broken(**options):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(module.kedro_run, "callback", broken)
+    result = invoke("run")
+    assert (result.exit_code, type(result.exception)) == (1, RuntimeError)
+
+
+def test_run_takes_every_option_that_kedros_own_takes():
+    from kedro.framework.cli.project import run as kedro_run
+
+    assert [param.name for param in cli.commands["run"].params] == [param.name for param in kedro_run.params]
+
+
+def test_python_m_mien_finds_the_same_command():
+    from kedro.framework.cli.utils import find_run_command
+
+    assert find_run_command("mien") is cli.commands["run"]
+
+
+def test_an_unknown_environment_ends_with_its_own_message_alone(project):
+    result = invoke("run", "--env=papr")
+    assert result.exit_code == 1
+    assert "Did you mean paper?" in result.output
+    assert module.TRACEBACK_VARIABLE not in result.output
+
+
+def test_the_lineage_of_an_unknown_pipeline_suggests_a_near_one(project):
+    result = invoke("lineage", "--pipeline=sea")
+    assert result.exit_code == 1
+    assert "There is no pipeline 'sea'. Did you mean sae?" in result.output
+
+
+def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name(arguments[0])
+    return subprocess.run([program, *arguments[1:]], cwd=project, capture_output=True, text=True, env=dict(os.environ))
+
+
+def test_kedro_run_without_the_dataset_fails_in_one_message(project):
+    """The real command, in a process of its own."""
+    result = command(project, "kedro", "run", "--env=paper", "--pipelines=data_raf_db")
+    assert result.returncode == 1
+    assert "RAF-DB's folder is missing" in result.stderr
+    assert "Ask the authors for RAF-DB" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (project / "data").exists()
+
+
+TINY_RUN = "raf_db.twin.num_train=14,raf_db.twin.num_test=14,raf_db.twin.image_size=64,raf_db.alignment.method=given"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        ("kedro", "run", "--pipelines=data_raf_db"),
+        ("kedro", "run", "--pipeline=data_raf_db"),  # deprecated in Kedro 1.7, still in everybody's fingers
+        ("python", "-m", "mien", "--pipelines=data_raf_db"),
+    ],
+    ids=" ".join,
+)
+def test_every_spelling_of_a_run_ends_with_status_0_and_its_files(project, spelling):
+    result = command(project, *spelling, f"--params={TINY_RUN}")
+    assert result.returncode == 0, result.stderr
+    assert (project / "data/demo/04_feature/raf_db/faces_112.npy").is_file()

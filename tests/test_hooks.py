@@ -1,0 +1,155 @@
+"""Around a run: the environment is named, faults are found before the first node, the end says where to look."""
+
+import logging
+import shutil
+from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline, node
+
+from mien import hooks
+from mien.hooks import ProjectHooks, check_disk, check_raw_folders
+from mien.io.raw_folder import RawFolder
+from mien.nodes.params import TwinParams
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def open_context(project: Path, env: str | None) -> None:
+    from kedro.framework.session import KedroSession
+
+    with KedroSession.create(project, env=env) as session:
+        session.load_context()
+
+
+@pytest.mark.parametrize(("env", "near"), [("papr", "Did you mean paper? "), ("xyz", "")])
+def test_an_unknown_environment_is_refused_with_the_known_ones(project, env, near):
+    with pytest.raises(click.ClickException) as error:
+        open_context(project, env)
+    assert f"There is no environment '{env}'" in error.value.message
+    assert f"{near}Environments are folders there: demo, paper." in error.value.message
+    assert ("Did you mean" in error.value.message) == bool(near)
+
+
+def test_base_is_not_an_environment_of_its_own(project):
+    with pytest.raises(click.ClickException, match="no environment 'base'"):
+        open_context(project, "base")
+
+
+def test_the_first_line_names_the_environment_and_the_way_to_the_other(project, caplog):
+    caplog.set_level(logging.INFO, "mien")
+    open_context(project, None)
+    assert "Environment demo" in caplog.text
+    assert "--env=paper" in caplog.text
+    caplog.clear()
+    open_context(project, "paper")
+    assert "Environment paper" in caplog.text
+    assert "Without --env=paper the demo runs" in caplog.text
+
+
+def test_an_environment_of_the_users_own_is_announced_by_its_name(project, caplog):
+    caplog.set_level(logging.INFO, "mien")
+    (project / "conf" / "cluster").mkdir()
+    open_context(project, "cluster")
+    assert "Environment cluster" in caplog.text
+
+
+def test_a_missing_dataset_is_told_before_anything_is_written(project, run_project):
+    before = files(project)
+    with pytest.raises(click.ClickException) as error:
+        run_project("sae", env="paper")
+    for part in ("RAF-DB's folder is missing", "data/01_raw/raf_db", "Ask the authors", "needs no download"):
+        assert part in error.value.message
+    assert files(project) == before
+
+
+def provide(twin):
+    def check(folder: Path) -> None:
+        raise ValueError(f"{folder.name} is not in the published layout")
+
+    return check
+
+
+def raw_pipeline(tmp_path: Path, draw: bool) -> tuple[Pipeline, DataCatalog]:
+    twin = TwinParams(draw=draw, num_train=14, num_test=14, image_size=64, seed=0)
+    entries = {"params:d.twin": MemoryDataset(twin), "d.raw": RawFolder(filepath=str(tmp_path / "d"))}
+    return Pipeline([node(provide, "params:twin", "raw", name="provide")], namespace="d"), DataCatalog(entries)
+
+
+def test_the_preflight_checks_the_users_folders_in_the_readers_words(tmp_path):
+    with pytest.raises(click.ClickException, match="d is not in the published layout"):
+        check_raw_folders(*raw_pipeline(tmp_path, draw=False))
+
+
+def test_the_preflight_neither_draws_nor_checks_a_drawn_folder(tmp_path):
+    check_raw_folders(*raw_pipeline(tmp_path, draw=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_reads_no_raw_folder_needs_none(tmp_path):
+    pipeline, catalog = raw_pipeline(tmp_path, draw=False)
+    check_raw_folders(pipeline.only_nodes(), catalog)
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_a_full_disk_is_told_in_gigabytes_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100e9, 98.5e9, 1.5e9))
+    check_disk(tmp_path, min_free_gb=1.5)
+    with pytest.raises(click.ClickException) as error:
+        check_disk(tmp_path, min_free_gb=8)
+    for part in ("Only 1.5 GB are free", str(tmp_path), "asks for 8 GB", "conf/<env>/globals.yml", "min_free_gb"):
+        assert part in error.value.message
+
+
+def test_a_full_disk_stops_the_run_before_the_first_node(project, run_project, monkeypatch):
+    monkeypatch.setattr(hooks.shutil, "disk_usage", lambda path: Usage(100e9, 100e9, 0.0))
+    before = files(project)
+    with pytest.raises(click.ClickException, match=r"Only 0\.0 GB are free"):
+        run_project("data_raf_db")
+    assert files(project) == before
+
+
+METRICS = {
+    "test/accuracy": 0.912,
+    "test/accuracy_low": 0.9,
+    "test/accuracy_high": 0.925,
+    "test/n": 3068,
+    "drawn_share": 0.0,
+}
+
+
+def farewell(caplog, metrics, env=None, names=("sae",)) -> str:
+    pipeline = Pipeline([node(lambda x: x, "x", "sae.metrics", name="evaluate")])
+    catalog = DataCatalog({"sae.metrics": MemoryDataset(metrics)})
+    with caplog.at_level(logging.INFO, "mien"):
+        ProjectHooks().after_pipeline_run({"pipeline_names": list(names), "env": env}, pipeline, catalog)
+    return caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:One or more dataset names contain")
+def test_the_end_tells_the_score_with_its_interval_and_where_to_look(caplog):
+    text = farewell(caplog, METRICS, env="paper")
+    assert "sae: test accuracy 91.2 % (95 % interval 90.0 to 92.5, n = 3068)" in text
+    assert "mlflow ui" in text
+    assert "kedro viz run --pipeline=sae --env=paper" in text
+
+
+@pytest.mark.filterwarnings("ignore:One or more dataset names contain")
+def test_a_score_on_drawn_faces_says_so(caplog):
+    assert "n = 3068, on drawn faces)" in farewell(caplog, {**METRICS, "drawn_share": 1.0})
+
+
+def test_a_run_without_metrics_ends_without_a_score(caplog):
+    pipeline = Pipeline([node(lambda x: x, "x", "table", name="read")])
+    with caplog.at_level(logging.INFO, "mien"):
+        ProjectHooks().after_pipeline_run({"pipeline_names": None, "env": None}, pipeline, SimpleNamespace())
+    assert "accuracy" not in caplog.text
+    assert "kedro viz run --pipeline=__default__" in caplog.text

@@ -1,0 +1,199 @@
+"""One run in a real store: what is logged can be read back, and a store that fails costs a warning and not the run."""
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.pipelines.tiny_systems import TINY_SAE
+
+from mien.engine.seed import seed_everything
+from mien.mlflow_run import (
+    LOCAL_ARTIFACTS,
+    MAX_PARAMETER,
+    MlflowRun,
+    connect,
+    end_dead_runs,
+    experiment_id,
+    samples_profile,
+    tracking_uri,
+)
+from mien.models import create_model
+from mien.models.network import Network
+
+
+@pytest.fixture
+def root(tmp_path, mlflow_store) -> Path:
+    shutil.copy(mlflow_store, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def client(root) -> Any:
+    return connect(root)
+
+
+@pytest.fixture
+def run(root, client) -> MlflowRun:
+    return MlflowRun(client, experiment_id(client, "mien-test", root), "sae paper", {"system": "sae"})
+
+
+def artifacts(client: Any, run: MlflowRun) -> list[str]:
+    return sorted(file.path for file in client.list_artifacts(run.run_id))
+
+
+def test_the_store_lies_in_the_project_unless_the_environment_names_another(tmp_path, monkeypatch):
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert tracking_uri(tmp_path).startswith("sqlite:////"), "a relative path would follow the working directory"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking:5000")
+    assert tracking_uri(tmp_path) == "http://tracking:5000"
+
+
+def test_an_experiment_is_made_once_with_its_artifacts_in_the_project(root, client):
+    first = experiment_id(client, "mien-test", root)
+    assert experiment_id(client, "mien-test", root) == first != experiment_id(client, "mien-other", root)
+    assert client.get_experiment(first).artifact_location == (root / LOCAL_ARTIFACTS).as_uri()
+
+
+def test_a_run_says_what_it_is_and_which_process_writes_it(client, run):
+    tags = client.get_run(run.run_id).data.tags
+    assert (tags["system"], tags["host"], tags["pid"]) == ("sae", socket.gethostname(), str(os.getpid()))
+    assert client.get_run(run.run_id).info.run_name == "sae paper"
+
+
+def test_more_parameters_than_one_batch_takes_are_all_logged_and_long_ones_cut(client, run):
+    given = {f"p{number}": number for number in range(230)} | {"long": "x" * (MAX_PARAMETER + 1), "none": None}
+    run.log_parameters(given)
+    logged = client.get_run(run.run_id).data.params
+    assert len(logged) == 232
+    assert (logged["p229"], logged["none"], len(logged["long"])) == ("229", "None", MAX_PARAMETER)
+
+
+def test_each_epoch_is_logged_once_under_its_step(client, run):
+    run.log_epoch({"epoch": 1, "train/loss": 2.5, "val/accuracy": 0.25})
+    run.log_epoch({"epoch": 2, "train/loss": 1.5, "val/accuracy": 0.5})
+    run.log_epoch({"epoch": 2.0, "train/loss": 99.0, "val/accuracy": 0.99})  # again, from the history table
+    history = client.get_metric_history(run.run_id, "train/loss")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 2.5), (2, 1.5)]
+    assert "epoch" not in client.get_run(run.run_id).data.metrics
+
+
+def test_undefined_metrics_are_left_out(client, run):
+    run.log_metrics({"test/accuracy": 0.5, "test/auroc": None, "test/n": 7})
+    assert client.get_run(run.run_id).data.metrics == {"test/accuracy": 0.5, "test/n": 7.0}
+
+
+def test_figures_and_plots_lie_at_the_artifact_root_under_names_that_systems_share(client, run, tmp_path):
+    import plotly.graph_objects as go
+
+    run.log_figure("roc", go.Figure(go.Scatter(y=[1, 2])))
+    (tmp_path / "paper_width.png").write_bytes(b"png")
+    run.log_file("confusion_matrix", tmp_path / "paper_width.png")
+    assert artifacts(client, run) == ["confusion_matrix.png", "roc.html"]
+    local = client.download_artifacts(run.run_id, "confusion_matrix.png", str(tmp_path / ""))
+    assert Path(local).read_bytes() == b"png"
+
+
+def test_the_data_is_an_input_with_its_digest_and_its_rows_per_split(client, run):
+    table = pd.DataFrame({"split": ["train", "train", "test"]})
+    run.log_input("raf_db_samples", "d1gest", samples_profile(table))
+    (logged,) = client.get_run(run.run_id).inputs.dataset_inputs
+    assert (logged.dataset.name, logged.dataset.digest) == ("raf_db_samples", "d1gest")
+    assert '"rows": 3, "train": 2, "test": 1' in logged.dataset.profile
+
+
+def test_a_closed_run_stays_as_it_is(client, run):
+    run.end("FAILED")
+    run.end("FINISHED")
+    assert client.get_run(run.run_id).info.status == "FAILED"
+
+
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_only_runs_of_dead_processes_of_this_machine_are_closed(root, client):
+    experiment, here, dead = experiment_id(client, "mien-test", root), socket.gethostname(), str(dead_process())
+    tags = {
+        "killed": {"host": here, "pid": dead},
+        "alive": {"host": here, "pid": str(os.getpid())},
+        "elsewhere": {"host": "another", "pid": dead},
+        "not ours": {},
+    }
+    runs = {name: client.create_run(experiment, tags=each).info.run_id for name, each in tags.items()}
+    end_dead_runs(client, experiment)
+    statuses = {name: client.get_run(run_id).info.status for name, run_id in runs.items()}
+    assert statuses == {"killed": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING", "not ours": "RUNNING"}
+
+
+class SilentStore:
+    """A store that has stopped answering."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise self.error
+
+        return fail
+
+
+def silent_errors() -> list[Exception]:
+    from mlflow.exceptions import MlflowException
+
+    return [MlflowException("connection refused"), ConnectionError("connection reset"), OSError(28, "disk full")]
+
+
+@pytest.mark.parametrize("error", silent_errors(), ids=repr)
+def test_a_store_that_stops_answering_costs_a_warning_each_and_never_the_run(run, tmp_path, caplog, error):
+    run._client = SilentStore(error)
+    (tmp_path / "plot.png").touch()
+    network = Network("sae", {}, ("no", "yes"), create_model("sae", **TINY_SAE, num_classes=2))
+    run.log_tag("error", "x")
+    run.log_parameters({"lr": 0.1})
+    run.log_epoch({"epoch": 1, "train/loss": 1.0})
+    run.log_metrics({"test/accuracy": 0.5})
+    run.log_figure("roc", None)
+    run.log_file("plot", tmp_path / "plot.png")
+    run.log_input("samples", "digest", {})
+    run.log_network(network)
+    run.end("FINISHED")
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    told = [line for line in told if line.startswith("Not tracked in MLflow")]
+    assert len(told) == 9
+    assert "metrics" in told[3]
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_silent_store(run):
+    with pytest.raises(KeyError):
+        run.log_epoch({"train/loss": 1.0})
+
+
+@pytest.mark.slow
+def test_the_logged_model_computes_the_same_without_mien_and_for_any_batch_size(run, client, tmp_path):
+    import mlflow
+
+    seed_everything(2)
+    model = create_model("sae", **TINY_SAE, num_classes=2).eval()
+    run.log_network(Network("sae", {**TINY_SAE, "num_classes": 2}, ("no", "yes"), model))
+    (logged,) = client.search_logged_models([run._experiment])
+    assert logged.source_run_id == run.run_id
+    assert Path(logged.artifact_location.removeprefix("file://")).is_relative_to(tmp_path / LOCAL_ARTIFACTS)
+    loaded = mlflow.pyfunc.load_model(logged.model_uri)
+    assert loaded.metadata.metadata == {"class_names": ["no", "yes"], "architecture": "sae"}
+    images = torch.randn(5, 3, 32, 32)
+    with torch.no_grad():
+        for n in (1, 2, 5):
+            logits = loaded.predict(images[:n].numpy())
+            np.testing.assert_allclose(logits, model(images[:n]).numpy(), atol=1e-5)

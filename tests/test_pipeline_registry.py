@@ -1,0 +1,69 @@
+"""Pipelines are found by their existing, and a system's pipeline goes the whole way from the raw files."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mien import pipelines
+from mien.pipeline_registry import register_pipelines
+
+FOLDERS = sorted(path.parent.name for path in Path(pipelines.__path__[0]).glob("*/pipeline.py"))
+
+
+@pytest.fixture
+def new_folder(tmp_path, monkeypatch):
+    """A function that adds a folder to ``mien.pipelines``."""
+
+    def add(name: str, code: str) -> None:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "__init__.py").write_text(code)
+        monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(tmp_path)])
+        monkeypatch.delitem(sys.modules, f"mien.pipelines.{name}", raising=False)
+
+    yield add
+    for name in [name for name in sys.modules if name.startswith("mien.pipelines.planted")]:
+        del sys.modules[name]
+
+
+def names(pipeline) -> set[str]:
+    return {step.name for step in pipeline.nodes}
+
+
+def test_every_folder_is_a_pipeline_and_the_default_is_all_of_them():
+    registered = register_pipelines()
+    assert sorted(registered) == sorted([*FOLDERS, "__default__"])
+    assert names(registered["__default__"]) == set().union(*(names(registered[name]) for name in FOLDERS))
+
+
+def test_a_system_holds_the_nodes_of_the_datasets_it_reads():
+    registered = register_pipelines()
+    assert names(registered["data_raf_db"]) < names(registered["sae"])
+    assert not any(name.startswith("sae.") for name in names(registered["data_raf_db"]))
+
+
+@pytest.mark.parametrize("system", [name for name in FOLDERS if not name.startswith("data_")])
+def test_a_system_asks_for_nothing_but_parameters_and_its_own_checkpoints(system):
+    free = {entry for entry in register_pipelines()[system].inputs() if not entry.startswith("params:")}
+    assert free <= {f"{system}.checkpoints"}
+
+
+def test_a_new_folder_is_found_without_being_registered_anywhere(new_folder):
+    new_folder(
+        "planted_system",
+        "from kedro.pipeline import Pipeline, node\n"
+        "def create_pipeline():\n"
+        "    return Pipeline([node(len, 'raf_db_samples', 'planted', name='count')])\n",
+    )
+    registered = register_pipelines()
+    assert names(registered["planted_system"]) == {"count"} | names(registered["data_raf_db"])
+    assert "count" in names(registered["__default__"])
+
+
+def test_a_folder_without_create_pipeline_is_refused_by_name(new_folder):
+    new_folder("planted_empty", "")
+    with pytest.raises(
+        ValueError, match=r"No function create_pipeline in src/mien/pipelines/planted_empty/__init__\.py"
+    ):
+        register_pipelines()
