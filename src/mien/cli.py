@@ -89,7 +89,10 @@ def mistake(error: BaseException) -> str | None:
                 "Nothing half-written is left behind under its own name. Make room and run the same command again."
             )
     for link in reversed(chain):
-        if isinstance(link, ParameterValidationError | DataValidationError):
+        if isinstance(link, ParameterValidationError):
+            told = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
+            return "\n".join([*told, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
+        if isinstance(link, DataValidationError):
             return str(link)
         if isinstance(link, ValueError | FloatingPointError) and _raised_in_words(link.__traceback__):
             return str(link)

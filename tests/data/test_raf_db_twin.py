@@ -183,3 +183,12 @@ def test_an_argument_out_of_range_is_named_before_anything_is_written(tmp_path, 
     with pytest.raises(ValueError, match=message):
         draw_raf_db(tmp_path / "raf", **SMALL | change)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_faces_of_another_version_of_the_renderer_are_drawn_anew(tmp_path, monkeypatch):
+    arguments = {"num_train": 14, "num_test": 14, "seed": 0, "image_size": 64}
+    draw_raf_db(tmp_path / "raf_db", **arguments)
+    old = (tmp_path / "raf_db" / MARKER).read_text()
+    monkeypatch.setattr("mien.data.raf_db_twin._renderer_digest", lambda: "another")
+    draw_raf_db(tmp_path / "raf_db", **arguments)
+    assert (tmp_path / "raf_db" / MARKER).read_text() != old

@@ -75,12 +75,11 @@ def test_a_kill_while_an_epoch_is_written_leaves_the_one_before(tmp_path, monkey
 
 
 def test_a_kill_before_the_older_epoch_is_removed_resumes_from_the_newer(tmp_path):
-    interrupted(tmp_path)
-    shutil.copytree(tmp_path / "epoch_00002", tmp_path / "epoch_00001")
-    checkpoints = begun(tmp_path)
-    checkpoints.save(state(10))
-    shutil.copytree(tmp_path / "epoch_00010", tmp_path / "epoch_00009")
-    assert Checkpoints(tmp_path, "same").begin().epoch == 10
+    interrupted(tmp_path / "run", epoch=9)
+    shutil.copytree(tmp_path / "run" / "epoch_00009", tmp_path / "older")
+    Checkpoints(tmp_path / "run", "same").save(state(10))
+    shutil.move(tmp_path / "older", tmp_path / "run" / "epoch_00009")
+    assert Checkpoints(tmp_path / "run", "same").begin().epoch == 10
 
 
 def test_a_kill_while_the_best_weights_are_written_leaves_the_former(tmp_path, monkeypatch):

@@ -145,9 +145,16 @@ def test_sam_with_a_gradient_scaler_is_refused_with_both_ways_out():
     TrainingParams(**changed("sae.training", "device.precision", "bf16-mixed"))
 
 
-def test_a_landmark_network_is_frozen_exactly_when_it_has_weights():
+def test_a_landmark_network_is_frozen_exactly_when_it_has_weights(tmp_path):
+    weights = tmp_path / "w.pth"
+    weights.touch()
     assert SAEModelParams(**changed("sae.model", "landmark_weights", None)).config()["freeze_landmarks"] is False
-    assert SAEModelParams(**changed("sae.model", "landmark_weights", "w.pth")).config()["freeze_landmarks"] is True
+    assert SAEModelParams(**changed("sae.model", "landmark_weights", weights)).config()["freeze_landmarks"] is True
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_runs():
+    with pytest.raises(ValidationError, match="does not point to a file"):
+        SAEModelParams(**changed("sae.model", "backbone_weights", "/nowhere.pth"))
 
 
 def test_the_published_configuration_builds_the_published_model():

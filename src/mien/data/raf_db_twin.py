@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import multiprocessing
 import os
@@ -12,10 +13,12 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from mien.data import synthetic
 from mien.data.alignment import align_face
 from mien.data.raf_db import LIST_FILE, PUBLISHED_COUNTS
 from mien.data.synthetic import draw_scene, sample_face
@@ -50,8 +53,8 @@ def draw_raf_db(root: Path, *, num_train: int, num_test: int, seed: int, image_s
     The share of each class is half RAF-DB's own and half even. Each image depends on ``seed``, its split and its number
     alone, so the bytes do not depend on how many processes draw; there is one per core, started afresh, so a script of
     your own calls this below ``if __name__ == "__main__":``. The folder appears when it is complete; an interruption
-    leaves what was there before. A folder drawn with the same arguments is left as it is, one drawn with
-    others is replaced, and any other is left alone.
+    leaves what was there before. A folder drawn with the same arguments by the same renderer is left as it is, one
+    drawn otherwise is replaced, and any other is left alone.
 
     Args:
         root: becomes ``root/basic/...`` and ``root/drawn.json``, which holds the arguments.
@@ -70,7 +73,8 @@ def draw_raf_db(root: Path, *, num_train: int, num_test: int, seed: int, image_s
     arguments = {"num_train": num_train, "num_test": num_test, "seed": seed, "image_size": image_size}
     _check_arguments(arguments)
     root = root.resolve()  # a link to another disk stays a link
-    if _drawn_arguments(root) == arguments:
+    marker = _read_marker(root)
+    if marker is not None and (marker["arguments"], marker.get("renderer")) == (arguments, _renderer_digest()):
         return
     _check_replaceable(root)
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -113,14 +117,22 @@ def _check_arguments(arguments: dict[str, int]) -> None:
             raise ValueError(f"{name} of the drawn RAF-DB is {value}: give a whole number from {least} to {most}.")
 
 
-def _drawn_arguments(root: Path) -> dict[str, int] | None:
-    """The arguments in the folder's marker, None where there is no marker of ours."""
+def _renderer_digest() -> str:
+    """Digest of the renderer's source: faces drawn by another version are drawn anew."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in sorted(Path(synthetic.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read_marker(root: Path) -> dict[str, Any] | None:
+    """The folder's marker, None where there is none of ours."""
     try:
         marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     ours = isinstance(marker, dict) and marker.get("drawn_by") == __name__
-    return marker["arguments"] if ours else None
+    return marker if ours else None
 
 
 def _check_replaceable(root: Path) -> None:
@@ -129,13 +141,13 @@ def _check_replaceable(root: Path) -> None:
         return
     where = f"{root} is not replaced by drawn faces"
     to_do = "Give a folder that does not exist yet, or move this one away."
-    arguments = _drawn_arguments(root)
-    if arguments is None:
+    marker = _read_marker(root)
+    if marker is None:
         raise ValueError(
             f"{where}: it has no {MARKER}, so it may be the real RAF-DB or something else of yours. {to_do}"
         )
     ours = {MARKER, f"basic/{LIST_FILE}"}
-    for image in _images(arguments):
+    for image in _images(marker["arguments"]):
         ours |= {f"basic/{path}" for path in _image_files(image.name)}
     others = [path for path in root.rglob("*") if not path.is_dir() and path.relative_to(root).as_posix() not in ours]
     if others:
@@ -177,7 +189,7 @@ def _draw_folder(folder: Path, arguments: dict[str, int], num_workers: int) -> N
                 raise
     lines = [f"{image.name}.jpg {image.label + 1}" for image in images]
     (folder / "basic" / LIST_FILE).write_bytes("\n".join(lines).encode())
-    marker = {"drawn_by": __name__, "arguments": arguments}
+    marker = {"drawn_by": __name__, "renderer": _renderer_digest(), "arguments": arguments}
     (folder / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
 
 

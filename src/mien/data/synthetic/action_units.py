@@ -52,7 +52,7 @@ _OPTIONAL: dict[str, dict[int, float]] = {
     "disgust": {15: 0.4, 16: 0.35, 25: 0.4, 4: 0.35, 17: 0.3, 7: 0.4, 6: 0.2},
     "happy": {25: 0.7, 26: 0.15, 7: 0.25},
     "sad": {17: 0.55, 7: 0.25, 6: 0.15},
-    "angry": {24: 0.5, 17: 0.3, 10: 0.2, 25: 0.2, 9: 0.1},
+    "angry": {24: 0.5, 17: 0.3, 10: 0.15, 25: 0.2},
     "neutral": {},
     "contempt": {10: 0.15, 24: 0.2, 2: 0.15},
 }
@@ -66,7 +66,7 @@ _LEVEL: dict[tuple[str, int], float] = {
     ("disgust", 25): 0.6,
     ("disgust", 4): 0.6,
     ("disgust", 15): 0.7,
-    ("angry", 5): 0.7,
+    ("angry", 5): 0.8,
     ("angry", 25): 0.5,
     ("contempt", 12): 0.8,
 }
@@ -192,12 +192,17 @@ def sample_action_units(
         raise ValueError(f"intensity {intensity} lies outside [0, 1], in sample_action_units: 0 is at rest, 1 the full apex")
     if asymmetry < 0:
         raise ValueError(f"asymmetry {asymmetry} is negative, in sample_action_units: 0 is symmetric, 1 what is common")
-    overall = float(rng.uniform(0.55, 1.0)) if intensity is None else intensity
+    overall = 1.0 - 0.65 * float(rng.beta(1.0, 3.2)) if intensity is None else intensity
     values = _express(rng, expression, overall, asymmetry)
     blend, second, weight = rng.random(), EXPRESSIONS[rng.integers(7)], rng.uniform(0.15, 0.4)
     if blend < 0.06 and expression != "neutral":
         values = np.maximum(values, weight * _express(rng, second, overall, asymmetry))
-    # A unit or two leak in from talking, habit or effort; a neutral face shows the same small movements.
+    # Whoever speaks opens the mouth, whatever the expression: an open mouth alone says little.
+    speaks, parted, dropped = rng.random() < 0.30, rng.uniform(0.2, 1.0), rng.uniform(0.0, 0.55)
+    if speaks and expression != "surprise":
+        values[_POSITION[25]] = np.maximum(values[_POSITION[25]], parted)
+        values[_POSITION[26]] = np.maximum(values[_POSITION[26]], dropped)
+    # A unit or two leak in from habit or effort; a neutral face shows the same small movements.
     for _ in range(int(rng.integers(0, 3))):
         row, level = rng.integers(len(ACTION_UNITS)), rng.uniform(0.0, 0.2)
         values[row] = np.maximum(values[row], level)

@@ -164,12 +164,12 @@ def _brow(identity: Identity, units: dict[int, Array], side: int) -> Brow:
     height = identity.brow_height * (1.0 + 0.10 * (1.0 - identity.growth)) - 0.03 * identity.wrinkles
     along = np.linspace(0.0, 1.0, 5)
     x = identity.brow_gap + along * (0.68 + 0.3 * (identity.eye_width - 0.232))
-    x = x - (0.075 * lower + 0.02 * units[9][side]) * (1.0 - along) ** 0.8
+    x = x - (0.090 * lower + 0.02 * units[9][side]) * (1.0 - along) ** 0.8
     arch = identity.brow_arch * np.array([0.2, 0.62, 0.95, 1.0, 0.3])
     y = -height + 0.045 - arch - identity.brow_tilt * (along - 0.5)
     y = y - 0.17 * inner_up * np.array([1.0, 0.75, 0.40, 0.12, 0.0])
     y = y - 0.16 * outer_up * np.array([0.10, 0.35, 0.80, 1.0, 0.85])
-    y = y + pull * np.array([0.155, 0.145, 0.12, 0.075, 0.03])
+    y = y + pull * np.array([0.175, 0.16, 0.125, 0.075, 0.03])
     y = y + units[9][side] * np.array([0.07, 0.06, 0.04, 0.02, 0.0])
     y = y + units[6][side] * np.array([0.0, 0.0, 0.01, 0.025, 0.03])
     y = y + (0.5 if side else -0.5) * identity.asymmetry[0]

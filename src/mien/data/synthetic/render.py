@@ -22,7 +22,7 @@ from mien.data.synthetic.skin import ear_outlines, groove_map, paint_skin
 FACE_HEIGHT = 2.85
 """Hairline to chin of the average adult, IOD."""
 
-_MIDDLE = np.array([0.0, 0.58])
+_MIDDLE = np.array([0.0, 0.70])
 """The point of the face that is put at the centre of the picture, IOD."""
 
 _WINDOW = (-1.80, -2.40, 1.80, 2.45)
@@ -63,8 +63,8 @@ def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) 
     """
     _check_side(size, "size", "draw_face")
     framing = params.framing
-    iod = size * 0.275 * (1.0 + 0.05 * framing.scale)
-    shift = size * 0.015 * np.array([framing.x, framing.y])
+    iod = size * 0.285 * (1.0 + 0.04 * framing.scale)
+    shift = size * 0.025 * np.array([framing.x, framing.y])
     centre = np.array([0.5, 0.5]) * size + shift
     return _draw(params, (size, size), iod, centre, (size / 2, size / 2), seed)
 
@@ -188,14 +188,14 @@ def _paint_head(
     height = relief.grid((np.arange(columns) / scale) + left, (np.arange(rows) / scale) + top)
     rounded = height - np.float32(0.35) * np.square(1.0 - edge)
     grooves = groove_map(front, identity, curves)
-    front.pixels *= 1.0 - 0.24 * grooves
+    front.pixels *= 1.0 - 0.32 * grooves
     paint_nose(front, identity, curves)
     paint_mouth(front, identity, curves)
     paint_eyes(front, identity, curves, params.pose)
     paint_brows(front, identity, curves, rng)
     strands = paint_hair(front, identity, hair, skull, rng)
     cover[0] = skull + strands - skull * strands
-    lit, glint = shade(rounded - np.float32(0.045) * grooves, scale, params.light, params.pose)
+    lit, glint = shade(rounded - np.float32(0.06) * grooves, scale, params.light, params.pose)
     shine = (0.05 + 0.22 * identity.oiliness) * (1.0 - 0.6 * strands) * glint
     front.pixels = front.pixels**2 * lit + shine
     towards, _ = light_direction(params.light, params.pose)

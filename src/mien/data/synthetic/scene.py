@@ -129,7 +129,7 @@ def sample_face(
         rng: the source of all randomness.
         expression: one of ``mien.labels.EXPRESSIONS``.
         identity: the person; drawn when None.
-        roll_degrees: in-plane rotation, any angle; drawn with a standard deviation of 7 degrees when None.
+        roll_degrees: in-plane rotation, any angle; drawn with a standard deviation of 5 degrees when None.
         age: years, 1 to 100, also of a given identity; as drawn or given when None.
 
     Raises:
@@ -149,7 +149,7 @@ def sample_face(
     if identity is not None and age is not None:
         person = identity.at_age(age)
     units = sample_action_units(rng, expression)
-    roll = float(np.clip(rng.normal(0.0, 7.0), -20.0, 20.0))
+    roll = float(np.clip(rng.normal(0.0, 5.0), -20.0, 20.0))
     pose = Pose(
         roll=roll if roll_degrees is None else float(roll_degrees),
         yaw=float(np.clip(rng.normal(0.0, 10.0), -24.0, 24.0)),
@@ -178,8 +178,8 @@ def _sample_light(rng: np.random.Generator) -> Light:
     return Light(
         azimuth=float(rng.uniform(-75.0, 75.0)),
         elevation=float(rng.uniform(-10.0, 65.0)),
-        strength=float(rng.uniform(0.25, 0.95)),
-        softness=float(rng.uniform(0.0, 0.8)),
+        strength=float(rng.uniform(0.40, 1.0)),
+        softness=float(rng.uniform(0.0, 0.7)),
         key=_colour(1.0 + warmth * np.array([1.0, 0.1, -1.1]) + rng.normal(0.0, 0.02, 3)),
         ambient=_colour(1.0 + ambient_warmth * np.array([1.0, 0.0, -1.0]) + rng.normal(0.0, 0.03, 3)),
     )
@@ -210,11 +210,11 @@ def _sample_glasses(rng: np.random.Generator, age: float) -> Glasses:
 
 def _sample_camera(rng: np.random.Generator) -> Camera:
     return Camera(
-        exposure=float(np.exp(rng.normal(0.0, 0.20))),
-        contrast=float(rng.uniform(0.8, 1.15)),
+        exposure=float(np.exp(rng.normal(0.0, 0.28))),
+        contrast=float(rng.uniform(0.65, 1.2)),
         saturation=0.0 if rng.random() < 0.06 else float(rng.uniform(0.65, 1.15)),
-        noise=float(rng.uniform(0.5, 4.5)),
-        blur=float(1.1 * rng.uniform(0.0, 1.0) ** 2),
-        jpeg_quality=int(rng.integers(45, 97)),
+        noise=float(rng.uniform(0.5, 3.0)),
+        blur=float(0.7 * rng.uniform(0.0, 1.0) ** 2),
+        jpeg_quality=int(rng.integers(60, 97)),
         noise_seed=int(rng.integers(2**31)),
     )

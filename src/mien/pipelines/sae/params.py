@@ -1,9 +1,8 @@
 """Parameters of ``sae``."""
 
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath
 
 from mien.nodes.params import Params
 
@@ -40,8 +39,8 @@ class SAEModelParams(Params):
     landmark_input: Literal["bgr01", "poster"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    backbone_weights: Path | None
-    landmark_weights: Path | None
+    backbone_weights: FilePath | None
+    landmark_weights: FilePath | None
 
     def config(self) -> dict[str, Any]:
         """The architecture's keyword arguments; a landmark network with weights is frozen."""
