@@ -41,8 +41,7 @@ def connect(root: Path) -> "MlflowClient":
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports each migration of a new store
-    mlflow.set_tracking_uri(tracking_uri(root))
-    return mlflow.MlflowClient()
+    return mlflow.MlflowClient(tracking_uri(root))
 
 
 def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
@@ -187,7 +186,7 @@ class MlflowRun:
         logits = TensorSpec(np.dtype(np.float32), (-1, classes))
         # Made here and handed over, because Model.log would put it into the default experiment
         logged = self._client.create_logged_model(self._experiment, name="model", source_run_id=self.run_id)
-        with warnings.catch_warnings():
+        with _as_global_store(self._client.tracking_uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of weights on a GPU; these are on the CPU
             Model.log(
                 artifact_path=None,
@@ -206,6 +205,21 @@ class MlflowRun:
 def samples_profile(samples: "pd.DataFrame") -> dict[str, Any]:
     """Rows per split, for the run's page."""
     return {"rows": len(samples), **samples["split"].value_counts().to_dict()}
+
+
+@contextmanager
+def _as_global_store(uri: str) -> Iterator[None]:
+    """Let ``Model.log``, which takes no client, write to ``uri``; MLflow keeps that choice in the environment."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before or "")
+        if before is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @contextmanager

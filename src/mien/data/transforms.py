@@ -24,7 +24,7 @@ class ExpressionAugmentation:
     Args:
         flip: Probability of a horizontal flip.
         flip_or_noise: Probability, before that flip, of either a flip or Gaussian noise, one as likely as the other.
-        noise_variance: Variance of the noise, in squared grey levels of 0 to 255.
+        noise_variance: Variance of the noise, in squared grey levels of 0 to 255, before it is cut to whole levels.
         erase: Probability of erasing one rectangle.
         erase_area: Smallest and largest area of the rectangle, as a fraction of the image.
         erase_aspect: Smallest and largest ratio of its sides.

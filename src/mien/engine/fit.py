@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
 
 from mien.engine.checkpoint import Checkpoints, EpochState
+from mien.engine.device import limited_threads
 from mien.engine.predict import predict
 from mien.engine.progress import EpochClock, batch_bar
 from mien.engine.sampling import EpochBatches
@@ -66,6 +67,7 @@ class Recipe:
         scheduler: Builds the schedule from the optimiser; stepped once per epoch.
         num_workers: Processes that load and augment; 0 does it in this one.
         channels_last: Lay images and convolutions out with channels last, which most processors compute faster.
+        threads: Most threads per process; 0 leaves torch's own choice.
     """
 
     max_epochs: int
@@ -75,6 +77,7 @@ class Recipe:
     scheduler: Callable[[Optimizer], LRScheduler]
     num_workers: int = 0
     channels_last: bool = False
+    threads: int = 0
 
 
 def fit(
@@ -113,7 +116,9 @@ def fit(
                 f"The {name} set is empty: nothing to train on or to choose the best epoch by. "
                 "Look at the column split of the samples table, and at validation_fraction of the dataset's parameters."
             )
-    one_process = partial(_fit, train_set=train_set, val_set=val_set, task=task, recipe=recipe, checkpoints=checkpoints)
+    one_process = partial(
+        _fit_limited, train_set=train_set, val_set=val_set, task=task, recipe=recipe, checkpoints=checkpoints
+    )
     history = fabric.launch(
         one_process, model
     )  # the model as an argument: Fabric unshares its memory between processes
@@ -121,6 +126,12 @@ def fit(
     model.eval()
     checkpoints.finish()
     return history
+
+
+def _fit_limited(fabric: "Fabric", model: nn.Module, *, recipe: Recipe, **parts: Any) -> list[dict[str, float]]:
+    """One process of ``fit``, on its share of threads."""
+    with limited_threads(recipe.threads):
+        return _fit(fabric, model, recipe=recipe, **parts)
 
 
 def _fit(
@@ -132,7 +143,7 @@ def _fit(
     recipe: Recipe,
     checkpoints: Checkpoints,
 ) -> list[dict[str, float]]:
-    """One process of ``fit``."""
+    """Train from the last checkpoint to the last epoch."""
     state = checkpoints.begin() if fabric.is_global_zero else None
     state = fabric.broadcast(state)
     if state is not None:

@@ -7,8 +7,10 @@ import torch
 def derive_seed(*parts: int) -> int:
     """Mix whole numbers into one 32-bit seed; equal parts give equal seeds on every machine.
 
+    Give the same number of parts for one purpose: trailing zeros do not count.
+
     Args:
-        parts: Non-negative numbers, for example (seed, epoch) or (seed, epoch, sample).
+        *parts: Non-negative numbers, for example (seed, epoch) or (seed, epoch, sample).
 
     Source: numpy's ``SeedSequence``, whose outputs are independent for distinct parts.
 

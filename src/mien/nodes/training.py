@@ -45,7 +45,7 @@ def train_classifier(
         The network with the best epoch's weights, and the history: one row per epoch.
     """
     from mien.engine.checkpoint import Checkpoints
-    from mien.engine.device import limited_threads, make_fabric
+    from mien.engine.device import make_fabric
     from mien.engine.fit import fit
     from mien.engine.seed import seed_everything
     from mien.models import create_model
@@ -62,15 +62,14 @@ def train_classifier(
     logger.info("%s: %.2f M parameters, %d classes", architecture, parameters / 1e6, len(names))
 
     device = training.device
-    with limited_threads(device.threads):
-        history = fit(
-            make_fabric(device.accelerator, device.devices, device.precision),
-            model,
-            *_face_images(samples, faces, model, training),
-            _task(training),
-            _recipe(training),
-            Checkpoints(checkpoints, fingerprint),
-        )
+    history = fit(
+        make_fabric(device.accelerator, device.devices, device.precision),
+        model,
+        *_face_images(samples, faces, model, training),
+        _task(training),
+        _recipe(training),
+        Checkpoints(checkpoints, fingerprint),
+    )
     return Network(architecture, config, names, model), pd.DataFrame(history)
 
 
@@ -133,6 +132,7 @@ def _recipe(training: TrainingParams) -> Any:
         scheduler=partial(_build_scheduler, training),
         num_workers=training.device.num_workers,
         channels_last=training.device.channels_last,
+        threads=training.device.threads,
     )
 
 

@@ -76,8 +76,8 @@ _LEVEL: dict[tuple[str, int], float] = {
 class ActionUnits:
     """Intensity of every action unit on the two sides of the face.
 
-    The value is immutable and hashable; unnamed units are at rest. Left is the left side of the picture (at zero roll), so the
-    right half of the person's own face.
+    The value is immutable and hashable; unnamed units are at rest. Left is the left side of the picture (at zero
+    roll), so the right half of the person's own face.
 
     Args:
         left: one intensity in [0, 1] per unit, in the order of ``ACTION_UNITS``.
@@ -108,7 +108,7 @@ class ActionUnits:
             for unit, value in zip(ACTION_UNITS, values, strict=True):
                 if not 0.0 <= value <= 1.0:
                     raise ValueError(
-                        f"intensity {value} lies outside [0, 1], in AU{unit} {side}: FACS levels A to E are 0.2, 0.4 ... 1.0"
+                        f"intensity {value} lies outside [0, 1], in AU{unit} {side}: FACS A to E are 0.2 to 1.0"
                     )
 
     @classmethod
@@ -141,21 +141,27 @@ class ActionUnits:
         return ActionUnits.from_array(values)
 
     def scaled(self, factor: float) -> ActionUnits:
-        """Return all intensities times ``factor`` (>= 0), cut at 1: the frames of a clip are one apex scaled by a curve."""
+        """Return all intensities times ``factor`` (>= 0), cut at 1: a clip is one apex scaled by a curve."""
         if factor < 0:
-            raise ValueError(f"factor {factor} is negative, in ActionUnits.scaled: give 0 (at rest) or more (1 leaves it as is)")
+            raise ValueError(
+                f"factor {factor} is negative, in ActionUnits.scaled: give 0 (at rest) or more (1 leaves it as is)"
+            )
         return ActionUnits.from_array(np.minimum(self.as_array() * factor, 1.0))
 
     def blended(self, other: ActionUnits, weight: float) -> ActionUnits:
         """Return ``(1 - weight) * self + weight * other``, ``weight`` in [0, 1]."""
         if not 0.0 <= weight <= 1.0:
-            raise ValueError(f"weight {weight} lies outside [0, 1], in ActionUnits.blended: 0 is self alone, 1 the other alone")
+            raise ValueError(
+                f"weight {weight} lies outside [0, 1], in ActionUnits.blended: 0 is self alone, 1 the other alone"
+            )
         return ActionUnits.from_array((1.0 - weight) * self.as_array() + weight * other.as_array())
 
 
 def _row(unit: int) -> int:
     if unit not in _POSITION:
-        raise ValueError(f"no action unit AU{unit}, in ActionUnits: the renderer knows AU{', AU'.join(map(str, ACTION_UNITS))}")
+        raise ValueError(
+            f"no action unit AU{unit}, in ActionUnits: the renderer knows AU{', AU'.join(map(str, ACTION_UNITS))}"
+        )
     return _POSITION[unit]
 
 
@@ -170,26 +176,28 @@ def sample_action_units(
 ) -> ActionUnits:
     """Draw how one person shows ``expression`` once.
 
-    The prototype of the expression varies as it does in life: which optional units appear, a core unit that stays away, an
-    intensity per unit and one overall (down to subtle), unequal sides, units that leak in from elsewhere, and now and then a
-    second expression blended in. Contempt is unilateral. Classes therefore overlap.
+    The prototype of the expression varies as it does in life: which optional units appear, a core unit that stays
+    away, an intensity per unit and one overall (down to subtle), unequal sides, units that leak in from elsewhere,
+    and now and then a second expression blended in. Contempt is unilateral. Classes therefore overlap.
 
     Args:
         rng: the source of all randomness.
         expression: one of ``mien.labels.EXPRESSIONS``.
         intensity: overall intensity in [0, 1]; drawn when None.
-        asymmetry: spread of the difference between the sides; 0 gives symmetric units (contempt stays one-sided), 1 what is
-            common, more for posed expressions.
+        asymmetry: spread of the difference between the sides; 0 gives symmetric units (contempt stays one-sided), 1
+            what is common, more for posed expressions.
 
     Raises:
         ValueError: ``expression`` is unknown, or ``intensity`` or ``asymmetry`` lies outside its range.
 
-    Source: prototypes of EMFACS (Friesen and Ekman, 1983); the variation around them is ours, set so that a small CNN, but not a
-        linear classifier, separates the classes on a thousand pictures.
+    Source: prototypes of EMFACS (Friesen and Ekman, 1983); the variation around them is ours, set so that a small
+        CNN, but not a linear classifier, separates the classes on a thousand pictures.
     """
     check_expression(expression, "sample_action_units")
     if intensity is not None and not 0.0 <= intensity <= 1.0:
-        raise ValueError(f"intensity {intensity} lies outside [0, 1], in sample_action_units: 0 is at rest, 1 the full apex")
+        raise ValueError(
+            f"intensity {intensity} lies outside [0, 1], in sample_action_units: 0 is at rest, 1 the full apex"
+        )
     if asymmetry < 0:
         raise ValueError(f"asymmetry {asymmetry} is negative, in sample_action_units: 0 is symmetric, 1 what is common")
     overall = 1.0 - 0.65 * float(rng.beta(1.0, 3.2)) if intensity is None else intensity
@@ -212,9 +220,9 @@ def sample_action_units(
 def _express(rng: np.random.Generator, expression: str, overall: float, asymmetry: float) -> NDArray[np.float64]:
     """Return (units, 2) intensities of the expression's own units, before leakage and blending."""
     values = np.zeros((len(ACTION_UNITS), 2))
-    units = {unit: 0.97 for unit in _CORE[expression]} | _OPTIONAL[expression]
+    units = dict.fromkeys(_CORE[expression], 0.97) | _OPTIONAL[expression]
     if expression == "contempt":
-        units |= {unit: 1.0 for unit in _CORE[expression]}
+        units |= dict.fromkeys(_CORE[expression], 1.0)
     strong_side = rng.normal(0.0, 0.10)
     for unit, probability in units.items():
         appears, own, tilt = rng.random() < probability, rng.uniform(0.72, 1.12), rng.normal(0.0, 0.06)

@@ -23,7 +23,9 @@ def paint_surroundings(shape: tuple[int, int], backdrop: Backdrop) -> Image:
     angle, side = rng.uniform(0.0, 2.0 * np.pi), float(max(height, width))
     x, y = np.linspace(-0.5, 0.5, width, dtype=np.float32), np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
     share = np.clip(0.5 + np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y, 0.0, 1.0)
-    picture = cv2.merge([share * np.float32(b - a) + np.float32(a) for a, b in zip(near, far, strict=True)])
+    picture: Image = np.stack(
+        [share * np.float32(b - a) + np.float32(a) for a, b in zip(near, far, strict=True)], axis=2
+    )
     if backdrop.kind == 1:
         for _ in range(7):
             centre, radii = rng.uniform(0.0, 1.0, 2) * (width, height), rng.uniform(0.05, 0.3, 2) * side
@@ -36,9 +38,11 @@ def paint_surroundings(shape: tuple[int, int], backdrop: Backdrop) -> Image:
         tones = rng.normal(0.0, 0.14, 15).astype(np.float32)[np.searchsorted(edges, at)]
         picture += tones[None, :, None] if upright else tones[:, None, None]
     elif backdrop.kind == 3:
-        picture += (0.06 * texture(rng, (height, width), side / 22) + 0.09 * texture(rng, (height, width), side / 8))[:, :, None]
+        leaves, boughs = texture(rng, (height, width), side / 22), texture(rng, (height, width), side / 8)
+        picture = picture + (0.06 * leaves + 0.09 * boughs)[:, :, None]
     blur = 0.5 if backdrop.kind == 0 else side * float(rng.uniform(0.008, 0.03))
-    picture = np.clip(cv2.GaussianBlur(picture, (0, 0), blur), 0.0, 1.0) ** 2
+    cv2.GaussianBlur(picture, (0, 0), blur, picture)
+    picture = np.clip(picture, 0.0, 1.0) ** 2
     return np.stack(cv2.split(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)))
 
 
@@ -47,43 +51,65 @@ def paint_body(
 ) -> None:
     """Paint, in linear light, the hair behind the neck, the neck and the shoulders."""
     half, chin = float(np.abs(curves.contour[:, 0]).max()), float(curves.contour[8, 1])
-    strength = np.float32(light.strength)
-    level = (1.0 - 0.45 * strength) * np.asarray(light.ambient, np.float32)
-    side = float(np.sin(np.deg2rad(light.azimuth)))
+    level = (1.0 - 0.40 * light.strength) * np.asarray(light.ambient, np.float32)
+    side = float(np.sin(np.deg2rad(light.azimuth))) * light.strength
     if hair.behind is not None:
         canvas.fill(spline(hair.behind, 41), (hair_colour(identity) * 0.72) ** 2 * level, feather=0.03)
-    build = 0.72 + 0.20 * identity.masculinity * identity.growth
-    neck_half = half * (0.47 + 0.17 * identity.masculinity * identity.growth)
-    shoulder = chin + 0.62 - 0.2 * (1.0 - identity.growth)
+    build = identity.masculinity * identity.growth
+    neck = half * (0.47 + 0.17 * build)
+    shoulder = chin + 0.50 - 0.15 * (1.0 - identity.growth)
     skin = skin_colour(identity) ** 2 * level
-    neck = np.array([(neck_half * 1.05, 0.8), (neck_half, chin), (neck_half * 1.03, shoulder - 0.15), (neck_half * 1.8, shoulder + 0.25)])
-    outline = np.concatenate([neck * (-1.0, 1.0), [(0.0, shoulder + 0.9)], neck[::-1]])
-    canvas.fill(outline, skin * 0.80)
-    canvas.fill(ellipse((side * neck_half * 0.35, chin + 0.4), (neck_half * 0.35, 0.5)), skin * (1.0 + 0.6 * strength), 0.6, 0.13)
+    flank = np.array([(neck * 1.05, 0.8), (neck, chin), (neck * 1.03, shoulder - 0.15), (neck * 1.8, shoulder + 0.25)])
+    outline = np.concatenate([flank * (-1.0, 1.0), [(0.0, shoulder + 0.9)], flank[::-1]])
+    _fill_lit(canvas, outline, skin * 0.95, side)
     # The jaw's shadow on the neck.
-    canvas.fill(ellipse((-0.15 * side, chin - 0.05), (neck_half * 1.0, 0.32)), skin * 0.38, 0.75, feather=0.10)
-    _paint_clothes(canvas, backdrop, (neck_half, shoulder, 2.15 * build), level, side)
+    canvas.fill(ellipse((-0.15 * side, chin - 0.05), (neck, 0.32)), skin * 0.38, 0.75, feather=0.10)
+    _paint_clothes(canvas, backdrop, (neck, shoulder, 1.55 + 0.43 * build), level, side)
 
 
-def _paint_clothes(canvas: Canvas, backdrop: Backdrop, size: tuple[float, float, float], level: Image, side: float) -> None:
+def _fill_lit(canvas: Canvas, outline: Points, colour: Image, side: float) -> None:
+    """Paint ``outline`` brighter towards ``side``, -1 the left to 1 the right of the picture."""
+    found = canvas.mask([outline], feather=0.008)
+    if found is None:
+        return
+    window, cover = found
+    across = 1.0 + 0.9 * side * np.linspace(-1.0, 1.0, cover.shape[1], dtype=np.float32)
+    canvas.blend(window, cover, colour.reshape(3, 1, 1) * np.maximum(across, 0.15))
+
+
+def _paint_clothes(
+    canvas: Canvas, backdrop: Backdrop, size: tuple[float, float, float], level: Image, side: float
+) -> None:
     neck, shoulder, wide = size
     cloth = np.asarray(backdrop.clothes, np.float32) ** 2 * level
-    slope = np.array([(wide * 1.25, 4.0), (wide * 1.15, shoulder + 0.75), (wide * 0.85, shoulder + 0.28), (neck * 1.25, shoulder)])
-    dip = {0: 0.30, 1: 0.75, 2: 0.62}[backdrop.collar]
-    opening: Points = np.array([(neck * 0.95, shoulder + 0.08), (neck * 0.55, shoulder + 0.75 * dip), (0.0, shoulder + dip)])
-    right = np.concatenate([spline(slope, 17), opening])
-    outline = np.concatenate([right[:-1] * (-1.0, 1.0), right[::-1]])
-    canvas.fill(outline, cloth, feather=0.008)
-    canvas.fill(ellipse((side * wide * 0.8, shoulder + 0.8), (wide * 0.6, 0.7)), np.minimum(cloth * 1.5, 1.0), 0.5, feather=0.25)
+    slope = np.array(
+        [
+            (wide * 1.28, 4.2),
+            (wide * 1.24, shoulder + 1.6),
+            (wide * 1.13, shoulder + 0.75),
+            (wide * 0.85, shoulder + 0.30),
+            (neck * 1.25, shoulder),
+        ]
+    )
+    dip = (0.30, 0.75, 0.62)[backdrop.collar]
+    opening = np.array([(neck * 0.95, shoulder + 0.08), (neck * 0.55, shoulder + 0.75 * dip), (0.0, shoulder + dip)])
+    right = np.concatenate([[(wide * 1.6, 16.0)], spline(slope, 33), opening])
+    _fill_lit(canvas, np.concatenate([right[:-1] * (-1.0, 1.0), right[::-1]]), cloth, 0.7 * side)
     for sign in (-1.0, 1.0):
-        fold = np.array([(sign * wide * 0.75, shoulder + 0.45), (sign * wide * 0.6, shoulder + 0.9), (sign * wide * 0.62, shoulder + 1.5)])
-        canvas.stroke(spline(fold, 9), cloth * 0.55, 0.05, 0.6, 0.03)
+        fold = np.array([(0.75 * wide, shoulder + 0.45), (0.6 * wide, shoulder + 0.9), (0.62 * wide, shoulder + 1.5)])
+        canvas.stroke(spline(fold * (sign, 1.0), 9), cloth * 0.55, 0.05, 0.6, 0.03)
         if backdrop.collar == 0:
-            rim = opening * (sign, 1.0)
-            canvas.stroke(rim, cloth * 0.6, 0.05, 0.7, 0.012, (1.0, 1.0))
-        else:
-            tip = (sign * neck * 0.75, shoulder + dip * 0.95)
-            flap = np.array([(sign * neck * 1.02, shoulder - 0.12), (sign * neck * 1.35, shoulder + 0.2), tip, (sign * 0.06, shoulder + dip)])
-            tone = (0.80, 0.80, 0.82) * level if backdrop.collar == 2 else np.minimum(cloth * 1.25 + 0.01, 1.0)
-            canvas.fill(flap, tone, 0.95, feather=0.008)
-            canvas.fill(ribbon(flap[1:], 0.02), tone * 0.5, 0.5, feather=0.006)
+            canvas.stroke(opening * (sign, 1.0), cloth * 0.6, 0.05, 0.7, 0.012, (1.0, 1.0))
+            continue
+        flap = np.array(
+            [
+                (neck * 1.02, shoulder - 0.12),
+                (neck * 1.35, shoulder + 0.2),
+                (neck * 0.75, shoulder + dip * 0.95),
+                (0.06, shoulder + dip),
+            ]
+        )
+        flap = flap * (sign, 1.0)
+        tone = np.array([0.60, 0.60, 0.62]) * level if backdrop.collar == 2 else np.minimum(cloth * 1.25 + 0.01, 1.0)
+        canvas.fill(flap, tone, 0.95, feather=0.008)
+        canvas.fill(ribbon(flap[1:], 0.02), tone * 0.5, 0.5, feather=0.006)

@@ -39,4 +39,4 @@ def photograph(
     noise = 0.8 * noise[:, :, :1] + 0.6 * noise
     levels = np.clip(tone * 255 + noise * np.float32(camera.noise), 0, 255).round().astype(np.uint8)
     _, data = cv2.imencode(".jpg", levels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1])

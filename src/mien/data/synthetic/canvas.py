@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
-Points = NDArray[np.float64]
+Image = NDArray[np.floating]
+Points = NDArray[np.floating]
+Colour = Sequence[float] | NDArray[np.floating] | float
 
 _SHIFT = 4
 
@@ -74,16 +75,17 @@ class Canvas:
             fixed = np.round(((points - corner) / coarse - 0.5) * 2**_SHIFT).astype(np.int32)
             cv2.fillPoly(cover, [fixed], 255, cv2.LINE_AA, _SHIFT)
         if sigma > 0.3:
-            cover = cv2.GaussianBlur(cover, (0, 0), sigma / coarse, borderType=cv2.BORDER_REPLICATE)
+            cv2.GaussianBlur(cover, (0, 0), sigma / coarse, cover, borderType=cv2.BORDER_REPLICATE)
+        soft: Image = cover.astype(np.float32) * np.float32(1 / 255)
         if coarse > 1:
-            cover = cv2.resize(cover, (columns * coarse, rows * coarse), interpolation=cv2.INTER_LINEAR)
-            cover = cover[: bottom - top, : right - left]
-        return (slice(top, bottom), slice(left, right)), cover.astype(np.float32) * np.float32(1 / 255)
+            finer = cv2.resize(soft, (columns * coarse, rows * coarse), interpolation=cv2.INTER_LINEAR)
+            soft = np.asarray(finer[: bottom - top, : right - left], np.float32)
+        return (slice(top, bottom), slice(left, right)), soft
 
     def fill(
         self,
         polygon: Points | Sequence[Points],
-        colour: Sequence[float] | float,
+        colour: Colour,
         opacity: float = 1.0,
         feather: float = 0.0,
         texture: Image | None = None,
@@ -113,7 +115,7 @@ class Canvas:
     def stroke(
         self,
         curve: Points,
-        colour: Sequence[float] | float,
+        colour: Colour,
         width: float,
         opacity: float = 1.0,
         feather: float = 0.0,
@@ -127,8 +129,13 @@ class Canvas:
         self.fill(ribbon(curve, visible, taper), colour, opacity * width / visible, feather)
 
 
+def xy(x: float, y: float) -> Points:
+    """Return a point or a step (2,)."""
+    return np.array((x, y))
+
+
 def ribbon(curve: Points, width: float, taper: tuple[float, float] = (0.0, 0.0)) -> Points:
-    """Return the outline (2N, 2) of a line ``width`` wide along ``curve`` (N, 2), narrowing to ``taper`` at its ends."""
+    """Return the outline (2N, 2) of a line ``width`` wide along ``curve`` (N, 2), ``taper`` of it at the ends."""
     tangent = np.empty_like(curve)
     tangent[1:-1] = curve[2:] - curve[:-2]
     tangent[0], tangent[-1] = curve[1] - curve[0], curve[-1] - curve[-2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mien.data.synthetic.canvas import Canvas, Points, ellipse, ribbon
+from mien.data.synthetic.canvas import Canvas, Points, ellipse, ribbon, xy
 from mien.data.synthetic.colours import hair_colour, iris_colour, lip_colour, skin_colour
 from mien.data.synthetic.geometry import SIDES, SIGN, Eye, FaceCurves, spline
 from mien.data.synthetic.identity import Identity
@@ -16,19 +16,21 @@ _DARK = (0.09, 0.05, 0.05)
 def paint_eyes(canvas: Canvas, identity: Identity, curves: FaceCurves, pose: Pose) -> None:
     """Paint lids, whites, irises, pupils and lashes."""
     skin, hair = skin_colour(identity), hair_colour(identity)
-    lash = np.minimum(hair, 0.25) * (0.9 - 0.5 * identity.makeup)
+    lash = np.minimum(hair, 0.25) * (0.9 - 0.5 * identity.worn_makeup)
     for side in SIDES:
         eye = curves.eyes[side]
         lid = np.concatenate([eye.upper, eye.crease[::-1]])
-        canvas.fill(lid, skin * (0.84 - 0.22 * identity.makeup), 0.55 + 0.25 * identity.makeup, feather=0.018)
+        canvas.fill(lid, skin * (0.84 - 0.22 * identity.worn_makeup), 0.55 + 0.25 * identity.worn_makeup, feather=0.018)
         canvas.stroke(eye.crease, skin * 0.45, 0.022, 0.75 - 0.55 * identity.lid_fold, 0.008, (0.3, 0.5))
         _paint_eyeball(canvas, identity, eye, pose)
         # Lashes: a dark upper rim that widens outwards, a faint lower one.
         widen = np.linspace(0.35, 1.0, 25)[:, None] * (0.0, 1.0)
-        rim = np.concatenate([eye.upper + 0.010 * widen, (eye.upper - (0.026 + 0.016 * identity.makeup) * widen)[::-1]])
+        rim = np.concatenate(
+            [eye.upper + 0.010 * widen, (eye.upper - (0.026 + 0.016 * identity.worn_makeup) * widen)[::-1]]
+        )
         canvas.fill(rim, lash, 0.88, feather=0.004)
-        canvas.stroke(eye.lower, skin * 0.42, 0.016, 0.65 + 0.3 * identity.makeup, 0.005, (0.2, 0.9))
-        inner = eye.upper[0] - (0.018 * SIGN[side], 0.0)
+        canvas.stroke(eye.lower, skin * 0.42, 0.016, 0.65 + 0.3 * identity.worn_makeup, 0.005, (0.2, 0.9))
+        inner = eye.upper[0] - xy(0.018 * SIGN[side], 0.0)
         canvas.fill(ellipse(inner, (0.026, 0.018), 10), (0.72, 0.42, 0.38), 0.5 * (1 - 0.5 * identity.melanin), 0.006)
 
 
@@ -39,7 +41,9 @@ def _paint_eyeball(canvas: Canvas, identity: Identity, eye: Eye, pose: Pose) -> 
         return
     window, cover = found
     ball = canvas.cut(window)
-    white = np.array([0.90, 0.87, 0.85], np.float32) * np.float32(1.0 - 0.10 * identity.melanin - 0.06 * identity.wrinkles)
+    white = np.array([0.90, 0.87, 0.85], np.float32) * np.float32(
+        1.0 - 0.10 * identity.melanin - 0.06 * identity.wrinkles
+    )
     ball.pixels[:] = white[:, None, None]
     gaze_x = pose.gaze[0] * 0.75 * eye.iris - 0.10 * np.deg2rad(pose.yaw)
     gaze_y = pose.gaze[1] * 0.75 * eye.iris - 0.08 * np.deg2rad(pose.pitch)
@@ -49,9 +53,9 @@ def _paint_eyeball(canvas: Canvas, identity: Identity, eye: Eye, pose: Pose) -> 
     colour = iris_colour(identity)
     ball.fill(ellipse(centre, (eye.iris, eye.iris)), colour * 0.42)
     ball.fill(ellipse(centre, (eye.iris * 0.84, eye.iris * 0.84)), colour, feather=0.006)
-    ball.fill(ellipse(centre + (0.0, 0.4 * eye.iris), (eye.iris * 0.6, eye.iris * 0.35)), colour * 1.35, 0.5, 0.015)
+    ball.fill(ellipse(centre + xy(0.0, 0.4 * eye.iris), (eye.iris * 0.6, eye.iris * 0.35)), colour * 1.35, 0.5, 0.015)
     ball.fill(ellipse(centre, (eye.iris * 0.42, eye.iris * 0.42), 16), (0.03, 0.03, 0.03))
-    shade = ribbon(eye.upper + (0.0, 0.012), 0.055)
+    shade = ribbon(eye.upper + xy(0.0, 0.012), 0.055)
     ball.fill(shade, (0.16, 0.11, 0.10), 0.62, feather=0.014)
     for corner in (eye.upper[0], eye.upper[-1]):
         ball.fill(ellipse(corner, (0.06, 0.06), 12), (0.45, 0.30, 0.28), 0.45, feather=0.02)
@@ -62,7 +66,12 @@ def paint_highlights(canvas: Canvas, curves: FaceCurves, pose: Pose, towards: Po
     """Paint the light's mirror image on both eyes; ``canvas`` holds the shaded face."""
     for eye in curves.eyes:
         corners = (eye.upper[0] + eye.upper[-1]) / 2
-        spot = corners + np.asarray(pose.gaze) * 0.75 * eye.iris + np.array([towards[0], towards[1]]) * 0.05 - (0.0, 0.02)
+        spot = (
+            corners
+            + np.asarray(pose.gaze) * 0.75 * eye.iris
+            + np.array([towards[0], towards[1]]) * 0.05
+            - xy(0.0, 0.02)
+        )
         top = np.interp(spot[0], *_ascending(eye.upper))
         low = np.interp(spot[0], *_ascending(eye.lower))
         if top + 0.015 < spot[1] < low - 0.005:
@@ -76,7 +85,7 @@ def _ascending(curve: Points) -> tuple[Points, Points]:
 
 def paint_brows(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np.random.Generator) -> None:
     """Paint the brows as a soft band with hairs that lean outwards."""
-    colour = hair_colour(identity) * np.float32(0.72) * (1 - 0.25 * np.float32(identity.makeup))
+    colour = hair_colour(identity) * np.float32(0.72) * (1 - 0.25 * np.float32(identity.worn_makeup))
     density = (0.45 + 0.45 * identity.growth) * (1.0 - 0.25 * identity.greyness) * (0.8 + 0.2 * identity.masculinity)
     for side in SIDES:
         brow = curves.brows[side]
@@ -84,8 +93,10 @@ def paint_brows(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np.
         canvas.fill(np.concatenate([brow.upper, brow.lower[::-1]]), colour, 0.42 * density, feather=0.008)
         at, cross = rng.integers(0, 24, 40), rng.uniform(-0.15, 1.1, (40, 1))
         root = brow.lower[at] * (1 - cross) + brow.upper[at] * cross
-        lean = np.stack([np.full(40, 0.05 * SIGN[side]), -0.015 - 0.03 * (1 - at / 23)], axis=1) + rng.normal(0.0, 0.010, (40, 2))
-        hairs = np.stack([root - (0.0, 0.005), root + (0.0, 0.005), root + lean], axis=1)
+        lean = np.stack([np.full(40, 0.05 * SIGN[side]), -0.015 - 0.03 * (1 - at / 23)], axis=1) + rng.normal(
+            0.0, 0.010, (40, 2)
+        )
+        hairs = np.stack([root - xy(0.0, 0.005), root + xy(0.0, 0.005), root + lean], axis=1)
         canvas.fill(list(hairs), colour * np.float32(0.7), 0.40 * density)
 
 
@@ -93,26 +104,43 @@ def paint_nose(canvas: Canvas, identity: Identity, curves: FaceCurves) -> None:
     """Paint nostrils, the rims of the wings and the shadow under the tip; the relief does the rest."""
     skin, nose = skin_colour(identity), curves.nose
     left, right, base = nose.base[0], nose.base[4], nose.base[2]
-    under = np.stack([left + (0.03, 0.0), nose.base[1] + (0.0, 0.012), base, nose.base[3] + (0.0, 0.012), right - (0.03, 0.0)])
+    under = np.stack(
+        [
+            left + xy(0.03, 0.0),
+            nose.base[1] + xy(0.0, 0.012),
+            base,
+            nose.base[3] + xy(0.0, 0.012),
+            right - xy(0.03, 0.0),
+        ]
+    )
     canvas.stroke(spline(under, 17), skin * 0.42, 0.035, 0.55, 0.018, (0.4, 0.4))
     for sign, wing, mid in ((-1.0, left, nose.base[1]), (1.0, right, nose.base[3])):
-        hole = mid + (0.006 * sign, -0.014)
+        hole = mid + xy(0.006 * sign, -0.014)
         canvas.fill(ellipse(hole, (0.058, 0.026), 14, tilt=0.35 * sign), skin * 0.22, 0.9, feather=0.010)
-        rim = np.stack([wing + (-0.02 * sign, -0.12), wing + (0.035 * sign, -0.055), wing + (0.02 * sign, 0.02), mid + (0.05 * sign, 0.015)])
+        rim = np.stack(
+            [
+                wing + xy(-0.02 * sign, -0.12),
+                wing + xy(0.035 * sign, -0.055),
+                wing + xy(0.02 * sign, 0.02),
+                mid + xy(0.05 * sign, 0.015),
+            ]
+        )
         canvas.stroke(spline(rim, 13), skin * 0.45, 0.028, 0.38, 0.014, (0.1, 0.3))
 
 
 def paint_mouth(canvas: Canvas, identity: Identity, curves: FaceCurves) -> None:
     """Paint the lips and what shows between them."""
     skin, lips, mouth = skin_colour(identity), lip_colour(identity), curves.mouth
-    soft = 0.014 - 0.008 * identity.makeup
+    soft = 0.014 - 0.008 * identity.worn_makeup
     child = 0.25 * (1.0 - identity.growth)
     upper = np.concatenate([mouth.upper_outer, mouth.upper_inner[::-1]])
     lower = np.concatenate([mouth.lower_inner, mouth.lower_outer[::-1]])
     canvas.fill(upper, lips * 0.84, 0.85 - child, feather=soft)
     canvas.fill(lower, lips, 0.82 - child, feather=soft)
     gloss = (mouth.lower_inner + mouth.lower_outer)[8:25] / 2
-    canvas.stroke(gloss, np.minimum(lips * 1.28 + 0.06, 1.0), 0.04, 0.35 + 0.35 * identity.makeup, 0.016, (0.1, 0.1))
+    canvas.stroke(
+        gloss, np.minimum(lips * 1.28 + 0.06, 1.0), 0.04, 0.35 + 0.35 * identity.worn_makeup, 0.016, (0.1, 0.1)
+    )
     if mouth.gap > 0.012:
         _paint_inside(canvas, identity, curves)
     else:
@@ -136,17 +164,28 @@ def _paint_inside(canvas: Canvas, identity: Identity, curves: FaceCurves) -> Non
     tongue = (middle[0], low[1] + 0.02)
     inside.fill(ellipse(tongue, (0.24, 0.05 + 0.16 * drop)), (0.62, 0.28, 0.28), 0.8, feather=0.03)
     # The upper teeth hang from the skull: a lifted lip shows more of them, a dropped jaw does not.
-    rest = mouth.upper_inner[16] * (1.0, 0.0) + (0.0, float(np.median(mouth.upper_inner[:, 1])))
+    rest = mouth.upper_inner[16] * (1.0, 0.0) + xy(0.0, float(np.median(mouth.upper_inner[:, 1])))
     tint = np.array([0.93, 0.90, 0.85], np.float32) * np.float32(1.0 - 0.10 * identity.wrinkles)
     spread = mouth.upper_inner[4:29]
-    edge = np.stack([spread[:, 0], np.minimum(spread[:, 1] + 0.13, rest[1] + 0.105 - 0.05 * ((spread[:, 0] - rest[0]) / 0.4) ** 2)], axis=1)
-    inside.fill(np.concatenate([spread - (0.0, 0.03), edge[::-1]]), tint, 0.97, feather=0.004)
-    gaps = [ribbon(np.array([(rest[0] + k * 0.085, rest[1] - 0.1), (rest[0] + k * 0.085, rest[1] + 0.11)]), 0.008) for k in range(-4, 5)]
+    edge = np.stack(
+        [spread[:, 0], np.minimum(spread[:, 1] + 0.13, rest[1] + 0.105 - 0.05 * ((spread[:, 0] - rest[0]) / 0.4) ** 2)],
+        axis=1,
+    )
+    inside.fill(np.concatenate([spread - xy(0.0, 0.03), edge[::-1]]), tint, 0.97, feather=0.004)
+    gaps = [
+        ribbon(np.array([(rest[0] + k * 0.085, rest[1] - 0.1), (rest[0] + k * 0.085, rest[1] + 0.11)]), 0.008)
+        for k in range(-4, 5)
+    ]
     inside.fill(gaps, (0.55, 0.45, 0.40), 0.30)
     show = max(curves.mean_unit(16), 0.5 * curves.mean_unit(20))
     if show > 0.05:
         floor = mouth.lower_inner[6:27]
-        inside.fill(np.concatenate([floor + (0.0, 0.03), (floor - (0.0, 0.075 * show))[::-1]]), tint * 0.88, 0.9, feather=0.006)
+        inside.fill(
+            np.concatenate([floor + xy(0.0, 0.03), (floor - xy(0.0, 0.075 * show))[::-1]]),
+            tint * 0.88,
+            0.9,
+            feather=0.006,
+        )
     inside.fill(ribbon(mouth.upper_inner, 0.05), (0.10, 0.04, 0.04), 0.40, feather=0.018)
     for corner in (mouth.upper_inner[0], mouth.upper_inner[-1]):
         inside.fill(ellipse(corner, (0.12, 0.10), 12), (0.10, 0.04, 0.04), 0.75, feather=0.035)

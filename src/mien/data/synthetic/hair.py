@@ -63,7 +63,9 @@ def _hairline(identity: Identity, half: float) -> Points:
     top = -identity.forehead_height - recede
     if style == "fringe" or (style == "bob" and identity.hair_volume > 0.55):
         low = -0.56 - 0.10 * identity.hair_volume
-        right = np.array([(half * 0.93, -0.30), (half * 0.85, low + 0.10), (half * 0.55, low), (half * 0.25, low - 0.03)])
+        right = np.array(
+            [(half * 0.93, -0.30), (half * 0.85, low + 0.10), (half * 0.55, low), (half * 0.25, low - 0.03)]
+        )
         return np.concatenate([right * (-1.0, 1.0), [(0.0, low - 0.01)], right[::-1]])
     right = np.array(
         [
@@ -96,13 +98,15 @@ def _dome(half: float, crown: float, volume: float) -> Points:
 def _cropped(identity: Identity, half: float, crown: float, volume: float, length: float) -> tuple[Points, Points]:
     burn = 0.10 + 0.16 * identity.masculinity * identity.growth + 0.3 * length
     inner = np.array([(half * 0.965, burn), (half * 0.96, 0.4 * burn)])
-    outer = np.array([(half * 1.03 + 0.4 * length, burn), (half * 1.03 + 0.45 * volume, 0.02)])
+    outer = np.array([(half * 1.0, burn), (half * 1.03 + 0.45 * volume + 0.15 * length, 0.8 * burn - 0.12)])
     return _flank(inner, _hairline(identity, half)), _flank(outer, _dome(half, crown, volume))
 
 
 def _hanging(identity: Identity, half: float, crown: float, volume: float, length: float) -> tuple[Points, Points]:
     close = 0.93 + 0.08 * identity.hair_volume
-    inner = np.array([(half * 0.80, length), (half * 0.97, 0.62 * length), (half * 1.0 * close, 0.30), (half * 0.95 * close, -0.05)])
+    inner = np.array(
+        [(half * 0.80, length), (half * 0.97, 0.62 * length), (half * 1.0 * close, 0.30), (half * 0.95 * close, -0.05)]
+    )
     wide = half * 1.03 + volume
     outer = np.array([(wide * 0.98, length), (wide * 1.03, 0.62 * length), (wide * 1.01, 0.25), (wide, -0.1)])
     return _flank(inner, _hairline(identity, half)), _flank(outer, _dome(half, crown, volume))
@@ -118,7 +122,9 @@ def paint_hair(canvas: Canvas, identity: Identity, shape: HairShape, skull: Imag
 
     ``skull`` (H, W) is the coverage of what is already painted.
     """
-    density = float(np.clip(1.06 - 0.40 * identity.recession, 0.0, 1.0)) * float(np.clip(0.3 + identity.age / 4.0, 0.0, 1.0))
+    density = float(np.clip(1.06 - 0.40 * identity.recession, 0.0, 1.0)) * float(
+        np.clip(0.3 + identity.age / 4.0, 0.0, 1.0)
+    )
     if HAIR_STYLES[identity.hair_style] == "shaved":
         density *= 0.6
     cover = np.zeros(canvas.shape, np.float32)
@@ -127,10 +133,15 @@ def paint_hair(canvas: Canvas, identity: Identity, shape: HairShape, skull: Imag
         return cover
     window, edge = found
     if HAIR_STYLES[identity.hair_style] == "curly":
-        light = 0.85 + 0.20 * texture(rng, cover.shape, 0.055 * canvas.scale) + 0.12 * texture(rng, cover.shape, 0.15 * canvas.scale)
+        light = (
+            0.85
+            + 0.20 * texture(rng, cover.shape, 0.055 * canvas.scale)
+            + 0.12 * texture(rng, cover.shape, 0.15 * canvas.scale)
+        )
     else:
         light = _strands(canvas, shape, HAIR_STYLES[identity.hair_style] in _CROPPED, rng)
-    cover[window] = edge * np.float32(density)
+    # Thin hair lets the scalp shine through, not what is behind the head.
+    cover[window] = edge * (1 - np.float32(1.0 - density) * (0.15 + 0.85 * skull[window]))
     over = cover / np.maximum(cover + skull * (1.0 - cover), 1e-3)
     colour = hair_colour(identity)[:, None, None] * np.clip(light, 0.2, 1.5).astype(np.float32)
     canvas.blend((slice(None), slice(None)), over, np.minimum(colour, 1.0))

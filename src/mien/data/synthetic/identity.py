@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,9 +22,9 @@ AGE_RANGE = (1.0, 100.0)
 class Identity:
     """One person, apart from expression, pose and picture. Lengths are in inter-ocular distances (IOD) of the adult.
 
-    ``age`` (years, 1 to 100) acts when the face is drawn: children have short faces, large eyes and small noses; wrinkles, grey
-    and receding hair, thin lips and sagging skin come later, each at the person's own rate. ``identity.at_age(70)`` is
-    therefore the same person, older.
+    ``age`` (years, 1 to 100) acts when the face is drawn: children have short faces, large eyes and small noses;
+    wrinkles, grey and receding hair, thin lips and sagging skin come later, each at the person's own rate.
+    ``identity.at_age(70)`` is therefore the same person, older.
 
     Fields without a unit are propensities in [0, 1]; ``*_tilt`` and ``asymmetry`` are signed around 0.
 
@@ -100,6 +100,11 @@ class Identity:
         return float(np.clip(self.age / 18.0, 0.0, 1.0)) ** 0.55
 
     @property
+    def worn_makeup(self) -> float:
+        """Makeup in [0, 1]; none on children."""
+        return self.makeup if self.age >= 15.0 else 0.0
+
+    @property
     def wrinkles(self) -> float:
         """Depth of the age's lines, 0 to 1."""
         return float(np.clip((self.age - 27.0) / 50.0, 0.0, 1.0)) * (0.6 + 0.4 * self.wrinkling)
@@ -115,7 +120,13 @@ class Identity:
         return self.balding * float(np.clip((self.age - 22.0) / 38.0, 0.0, 1.0))
 
 
-_SKIN = {"white": (0.16, 0.08), "black": (0.78, 0.10), "asian": (0.28, 0.07), "indian": (0.53, 0.10), "others": (0.40, 0.14)}
+_SKIN = {
+    "white": (0.16, 0.08),
+    "black": (0.78, 0.10),
+    "asian": (0.28, 0.07),
+    "indian": (0.53, 0.10),
+    "others": (0.40, 0.14),
+}
 # Probability of each of HAIR_STYLES.
 _STYLES = {
     "male": (0.12, 0.44, 0.24, 0.08, 0.02, 0.03, 0.06, 0.01),
@@ -137,11 +148,13 @@ def sample_identity(
     Raises:
         ValueError: an unknown gender or ethnicity, or an age outside 1 to 100.
 
-    Source: ours. Mean proportions follow adult anthropometry (inter-ocular distance 63 mm); the groups differ in the mean of
-        some features and overlap in all of them.
+    Source: ours. Mean proportions follow adult anthropometry (inter-ocular distance 63 mm); the groups differ in the
+        mean of some features and overlap in all of them.
     """
     drawn_gender, drawn_ethnicity = GENDERS[rng.integers(2)], ETHNICITIES[rng.integers(5)]
-    drawn_age = float(np.clip(rng.gamma(5.0, 7.0), *AGE_RANGE)) if rng.random() > 0.08 else float(rng.uniform(1.0, 15.0))
+    drawn_age = (
+        float(np.clip(rng.gamma(5.0, 7.0), *AGE_RANGE)) if rng.random() > 0.08 else float(rng.uniform(1.0, 15.0))
+    )
     gender, ethnicity = gender or drawn_gender, ethnicity or drawn_ethnicity
     for given, known, what in ((gender, GENDERS, "gender"), (ethnicity, ETHNICITIES, "ethnicity")):
         if given not in known:

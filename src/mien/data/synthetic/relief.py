@@ -1,7 +1,7 @@
 """The face in depth: a height over the frontal plane, for pose and for shading.
 
-Source: ours. The face is a relief: a superelliptic dome with Gaussian bumps for its features. Turning the relief gives yaw and
-pitch with parallax (nose over cheek), and its normals give Lambertian and Blinn-Phong shading.
+Source: ours. The face is a relief: a superelliptic dome with Gaussian bumps for its features. Turning the relief
+gives yaw and pitch with parallax (nose over cheek), and its normals give Lambertian and Blinn-Phong shading.
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from mien.data.synthetic.canvas import Canvas
+from mien.data.synthetic.canvas import Canvas, Image, Points
 from mien.data.synthetic.geometry import SIDES, SIGN, FaceCurves
 from mien.data.synthetic.identity import Identity
 from mien.data.synthetic.scene import Pose
-
-Array = NDArray[np.float64]
-Image = NDArray[np.float32]
 
 _DEPTH = 1.30
 AXIS = np.array([0.0, 0.45, -0.40])
@@ -33,23 +29,23 @@ class Relief:
     """
 
     dome: tuple[float, float, float]  # half width, half height, centre y
-    bumps: Array
+    bumps: Points
 
-    def at(self, points: Array) -> Array:
+    def at(self, points: Points) -> Points:
         """Return the height at ``points`` (N, 2) as (N,)."""
         x, y = points[:, :1], points[:, 1:]
         cx, cy, sx, sy, height = self.bumps.T
         bumps = (height * np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))).sum(axis=1)
         return self._dome(x, y)[:, 0] + bumps
 
-    def grid(self, x: Array, y: Array) -> Image:
+    def grid(self, x: Points, y: Points) -> Image:
         """Return the height over the grid of ``x`` (W,) and ``y`` (H,) as (H, W)."""
         cx, cy, sx, sy, height = self.bumps.T
         across = np.exp(-0.5 * ((x[:, None] - cx) / sx) ** 2)
         down = np.exp(-0.5 * ((y[:, None] - cy) / sy) ** 2)
         return (self._dome(x[None, :], y[:, None]) + (down * height) @ across.T).astype(np.float32)
 
-    def _dome(self, x: Array, y: Array) -> Array:
+    def _dome(self, x: Points, y: Points) -> Points:
         half_width, half_height, centre = self.dome
         radius = (x / half_width) ** 2 + ((y - centre) / half_height) ** 2
         return _DEPTH * (np.sqrt(np.maximum(1.0 - radius * np.sqrt(np.sqrt(radius)), 0.16)) - 1.0)
@@ -105,20 +101,38 @@ def _side_bumps(identity: Identity, curves: FaceCurves, side: int) -> list[tuple
         (ex, ey - 0.03, 0.27, 0.16, -0.11),
         (sign * 0.24, ey - 0.02, 0.09, 0.11, -0.055),
         (ex, ey, 0.15, 0.085, 0.07),
-        (float(brow[2, 0]), float(brow[2, 1]) + 0.05, 0.26, 0.075, 0.035 + 0.03 * identity.masculinity * identity.growth),
+        (
+            float(brow[2, 0]),
+            float(brow[2, 1]) + 0.05,
+            0.26,
+            0.075,
+            0.035 + 0.03 * identity.masculinity * identity.growth,
+        ),
         (float(brow[0, 0]), float(brow[0, 1]), 0.08, 0.07, 0.02 + 0.03 * float(units[4][side])),
         (sign * 0.70, 0.48 - 0.5 * lift, 0.24, 0.17, 0.07 + 0.05 * cheek),
-        (sign * 0.50, 0.72 - lift, 0.19, 0.15, 0.03 + 0.02 * full + 0.075 * smile + 0.05 * cheek + 0.03 * float(units[10][side])),
+        (
+            sign * 0.50,
+            0.72 - lift,
+            0.19,
+            0.15,
+            0.03 + 0.02 * full + 0.075 * smile + 0.05 * cheek + 0.03 * float(units[10][side]),
+        ),
         (sign * 0.72, 1.00, 0.20, 0.22, -0.07 + 0.10 * full),
         (sign * 0.66, 1.32, 0.16, 0.14, 0.05 * identity.wrinkles),
         (sign * 0.98, -0.40, 0.16, 0.28, -0.06),
         (wing_x * 0.80, wing_y - 0.03, 0.070, 0.070, 0.125),
         (wing_x * 1.28, wing_y, 0.05, 0.08, -0.04),
-        (float(corner[0]) + sign * 0.05, float(corner[1]), 0.05, 0.05, -0.03 - 0.03 * smile - 0.04 * float(units[14][side])),
+        (
+            float(corner[0]) + sign * 0.05,
+            float(corner[1]),
+            0.05,
+            0.05,
+            -0.03 - 0.03 * smile - 0.04 * float(units[14][side]),
+        ),
     ]
 
 
-def rotation(pose: Pose) -> Array:
+def rotation(pose: Pose) -> Points:
     """Return the rotation (3, 3) of the head's yaw and pitch; the roll belongs to the picture plane."""
     yaw, pitch = np.deg2rad(pose.yaw), np.deg2rad(pose.pitch)
     turn = np.array([[np.cos(yaw), 0.0, np.sin(yaw)], [0.0, 1.0, 0.0], [-np.sin(yaw), 0.0, np.cos(yaw)]])
@@ -126,18 +140,19 @@ def rotation(pose: Pose) -> Array:
     return nod @ turn
 
 
-def project(points: Array, height: Array | float, turn: Array) -> Array:
+def project(points: Points, height: Points | float, turn: Points) -> Points:
     """Return where ``points`` (N, 2) at ``height`` (N,) appear, (N, 2), after the rotation ``turn`` about ``AXIS``."""
     depth = np.broadcast_to(np.asarray(height, dtype=np.float64), (len(points),))
     solid = np.concatenate([points, depth[:, None]], axis=1)
     return ((solid - AXIS) @ turn.T + AXIS)[:, :2]
 
 
-def unproject(x: Image, y: Image, height: Image, canvas: Canvas, turn: Array) -> tuple[Image, Image]:
-    """Return, for points of the picture, the pixels of the frontal canvas that appear there: the inverse of ``project``.
+def unproject(x: Image, y: Image, height: Image, canvas: Canvas, turn: Points) -> tuple[Image, Image]:
+    """Return, for points of the picture, the pixels of the frontal canvas seen there: the inverse of ``project``.
 
     Args:
-        x: (H, W) face coordinates of the picture's pixels, roll removed; ``y`` likewise.
+        x: (H, W) face coordinate of the picture's pixels, roll removed.
+        y: (H, W) likewise.
         height: (h, w) relief over ``canvas``.
         canvas: the frontal canvas, unrolled.
         turn: the rotation (3, 3).

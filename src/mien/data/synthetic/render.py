@@ -45,8 +45,8 @@ class DrawnFace:
 def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) -> DrawnFace:
     """Draw a face that fills a square picture, as the crops of RAF-DB do.
 
-    The distance between the eyes is about a quarter of ``size``; ``params.framing`` moves and scales the face by a few per
-    cent. Roll turns the picture about its centre, so all landmarks stay inside at any angle.
+    The distance between the eyes is about a quarter of ``size``; ``params.framing`` moves and scales the face by a
+    few per cent. Roll turns the picture about its centre, so all landmarks stay inside at any angle.
 
     Args:
         params: what to draw.
@@ -81,10 +81,10 @@ def draw_scene(
     Args:
         params: what to draw; the roll may be any angle and turns the person about the face's centre.
         image_size: height and width in pixels, 16 to 2048 each.
-        face_scale: the face's height, hairline to chin, as a share of the picture's smaller side, 0.1 to 0.8; from 0.45 to
-            0.75 by ``params.framing.scale`` when None.
-        centre: the face's centre (x, y) as shares of width and height; by ``params.framing`` within the room that is left
-            when None.
+        face_scale: the face's height, hairline to chin, as a share of the picture's smaller side, 0.1 to 0.8; from
+            0.45 to 0.71 by ``params.framing.scale`` when None.
+        centre: the face's centre (x, y) as shares of width and height; by ``params.framing`` within the room that is
+            left when None.
         seed: of the sensor's noise only; ``params.camera.noise_seed`` when None.
 
     Raises:
@@ -93,24 +93,33 @@ def draw_scene(
     height, width = image_size
     _check_side(height, "image_size[0]", "draw_scene")
     _check_side(width, "image_size[1]", "draw_scene")
-    share = 0.60 + 0.15 * params.framing.scale if face_scale is None else face_scale
+    share = 0.58 + 0.13 * params.framing.scale if face_scale is None else face_scale
     if not 0.1 <= share <= 0.8:
-        raise ValueError(f"face_scale {share} lies outside [0.1, 0.8], in draw_scene: 0.6 is a head and shoulders portrait")
+        raise ValueError(
+            f"face_scale {share} lies outside [0.1, 0.8], in draw_scene: 0.6 is a head and shoulders portrait"
+        )
     side = min(height, width)
     iod = share * side / FACE_HEIGHT
     if centre is None:
-        room = np.maximum(np.array([width, height]) - 1.12 * share * side, 0.0) / 2
-        point = np.array([width, height]) / 2 + room * (params.framing.x, params.framing.y)
+        # Room for the whole head, whose middle lies above the face's.
+        roll = np.deg2rad(params.pose.roll)
+        crown = 0.25 * iod * np.array([np.sin(roll), -np.cos(roll)])
+        room = np.maximum(np.array([width, height]) / 2 - 2.15 * iod, 0.0)
+        point = np.array([width, height]) / 2 - crown + room * (params.framing.x, params.framing.y)
     else:
         if not all(0.0 <= value <= 1.0 for value in centre):
-            raise ValueError(f"centre {centre} lies outside the picture, in draw_scene: give shares of width and height in [0, 1]")
+            raise ValueError(
+                f"centre {centre} lies outside the picture, in draw_scene: give shares of width and height in [0, 1]"
+            )
         point = np.array([centre[0] * width, centre[1] * height])
     return _draw(params, (height, width), iod, point, (float(point[0]), float(point[1])), seed)
 
 
 def _check_side(side: int, name: str, caller: str) -> None:
     if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or not 16 <= side <= 2048:
-        raise ValueError(f"{name} {side!r} is not a picture's side, in {caller}: give a whole number of pixels from 16 to 2048")
+        raise ValueError(
+            f"{name} {side!r} is not a picture's side, in {caller}: give a whole number of pixels from 16 to 2048"
+        )
 
 
 def _supersampling(shape: tuple[int, int], iod: float) -> float:
@@ -121,7 +130,12 @@ def _supersampling(shape: tuple[int, int], iod: float) -> float:
 
 
 def _draw(
-    params: FaceParameters, shape: tuple[int, int], iod: float, centre: Points, pivot: tuple[float, float], seed: int | None
+    params: FaceParameters,
+    shape: tuple[int, int],
+    iod: float,
+    centre: Points,
+    pivot: tuple[float, float],
+    seed: int | None,
 ) -> DrawnFace:
     """Draw the face with ``iod`` pixels between the eyes, its middle at ``centre`` before the roll about ``pivot``."""
     curves = build_curves(params.identity, params.action_units)
@@ -149,7 +163,7 @@ def _draw(
 
 
 def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return MTCNN's five points (5, 2) from 68 landmarks: the means of each eye's six, nose tip, outer mouth corners."""
+    """Return MTCNN's five points (5, 2) from 68 landmarks: means of each eye's six, nose tip, mouth corners."""
     left, right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
     return np.stack([left, right, landmarks[30], landmarks[48], landmarks[54]])
 
@@ -195,12 +209,12 @@ def _paint_head(
     paint_brows(front, identity, curves, rng)
     strands = paint_hair(front, identity, hair, skull, rng)
     cover[0] = skull + strands - skull * strands
-    lit, glint = shade(rounded - np.float32(0.06) * grooves, scale, params.light, params.pose)
-    shine = (0.05 + 0.22 * identity.oiliness) * (1.0 - 0.6 * strands) * glint
+    lit, glint = shade(rounded - np.float32(0.06) * grooves * (1.0 - strands), scale, params.light, params.pose)
+    shine = (0.04 + 0.16 * identity.oiliness) * (1.0 - 0.6 * strands) * glint
     front.pixels = front.pixels**2 * lit + shine
     towards, _ = light_direction(params.light, params.pose)
     paint_highlights(front, curves, params.pose, towards, params.light.strength)
-    _composite(canvas, front, cover, cv2.GaussianBlur(height, (0, 0), 0.03 * scale), turn)
+    _composite(canvas, front, cover, np.asarray(cv2.GaussianBlur(height, (0, 0), 0.03 * scale), np.float32), turn)
 
 
 def _composite(canvas: Canvas, front: Canvas, cover: Image, height: Image, turn: Points) -> None:
@@ -236,7 +250,9 @@ def _paint_glasses(canvas: Canvas, params: FaceParameters, curves: FaceCurves, t
             rim = centre + np.sign(offset) * np.abs(offset / (0.31, 0.27)) ** 0.55 * (0.34, 0.22)
         rim = project(np.concatenate([rim, rim[:1]]), front, turn)
         canvas.fill(rim, (0.9, 0.95, 1.0), 0.03 + 0.05 * glasses.glare)
-        flare = project(np.array(centre) + np.array([(-0.20, -0.16), (-0.02, -0.18), (-0.12, 0.12), (-0.24, 0.10)]), front, turn)
+        flare = project(
+            np.array(centre) + np.array([(-0.20, -0.16), (-0.02, -0.18), (-0.12, 0.12), (-0.24, 0.10)]), front, turn
+        )
         canvas.fill(flare, (0.9, 0.95, 1.0), 0.35 * glasses.glare, feather=0.04)
         canvas.fill(ribbon(rim, glasses.thickness, (1.0, 1.0)), colour, 0.92)
         arm = np.array([(sign * 0.82, -0.02), (sign * half * 1.02, -0.02)])

@@ -17,8 +17,9 @@ Colour = tuple[float, float, float]
 class Pose:
     """Where the head turns, in degrees, and where the eyes look.
 
-    Positive roll turns the picture clockwise, so the line from the left to the right eye points at ``roll`` degrees in pixel
-    coordinates; positive yaw turns the face to the right of the picture, positive pitch downwards. ``gaze`` is in iris radii.
+    Positive roll turns the picture clockwise, so the line from the left to the right eye points at ``roll`` degrees
+    in pixel coordinates; positive yaw turns the face to the right of the picture, positive pitch downwards. ``gaze``
+    is in iris radii.
     """
 
     roll: float = 0.0
@@ -26,14 +27,23 @@ class Pose:
     pitch: float = 0.0
     gaze: tuple[float, float] = (0.0, 0.0)
 
+    def __post_init__(self) -> None:
+        for name, limit in (("roll", 360.0), ("yaw", 35.0), ("pitch", 25.0)):
+            angle = getattr(self, name)
+            if not abs(angle) <= limit:
+                raise ValueError(
+                    f"{name} {angle} lies outside -{limit:.0f} to {limit:.0f} degrees, in Pose: "
+                    "the face is a relief and turns no further"
+                )
+
 
 @dataclass(frozen=True)
 class Light:
     """A key light and what the surroundings reflect.
 
-    ``azimuth`` (degrees, positive from the right of the picture) and ``elevation`` (degrees, positive from above) say where the
-    key light stands, ``strength`` in [0, 1] its share of all light, ``softness`` in [0, 1] how far it reaches around the face.
-    Colours are factors of the three channels.
+    ``azimuth`` (degrees, positive from the right of the picture) and ``elevation`` (degrees, positive from above) say
+    where the key light stands, ``strength`` in [0, 1] its share of all light, ``softness`` in [0, 1] how far it
+    reaches around the face. Colours are factors of the three channels.
     """
 
     azimuth: float = -25.0
@@ -73,8 +83,8 @@ class Glasses:
 class Camera:
     """What the camera and the file do to the picture.
 
-    ``exposure`` and ``contrast`` are factors, ``noise`` is the standard deviation in grey levels of 255, ``blur`` the standard
-    deviation in hundredths of the face's height, ``jpeg_quality`` is 1 to 100.
+    ``exposure`` and ``contrast`` are factors, ``noise`` is the standard deviation in grey levels of 255, ``blur`` the
+    standard deviation in hundredths of the face's height, ``jpeg_quality`` is 1 to 100.
     """
 
     exposure: float = 1.0
@@ -99,9 +109,9 @@ class Framing:
 class FaceParameters:
     """All parameters of one drawn face; equal parameters and seed give the same bytes.
 
-    The parts compose with ``dataclasses.replace``: the same ``identity`` under several ``action_units`` is a pair or a clip, the
-    same picture with ``identity.at_age(70)`` an ageing. ``expression`` is the position in ``mien.labels.EXPRESSIONS`` that the
-    units were drawn for.
+    The parts compose with ``dataclasses.replace``: the same ``identity`` under several ``action_units`` is a pair or
+    a clip, the same picture with ``identity.at_age(70)`` an ageing. ``expression`` is the position in
+    ``mien.labels.EXPRESSIONS`` that the units were drawn for.
     """
 
     identity: Identity
@@ -129,11 +139,11 @@ def sample_face(
         rng: the source of all randomness.
         expression: one of ``mien.labels.EXPRESSIONS``.
         identity: the person; drawn when None.
-        roll_degrees: in-plane rotation, any angle; drawn with a standard deviation of 5 degrees when None.
+        roll_degrees: in-plane rotation, -360 to 360; drawn with a standard deviation of 5 degrees when None.
         age: years, 1 to 100, also of a given identity; as drawn or given when None.
 
     Raises:
-        ValueError: an unknown expression, a roll that is not finite, or an age outside 1 to 100.
+        ValueError: an unknown expression, a roll outside -360 to 360 degrees, or an age outside 1 to 100.
 
     Example:
         >>> params = sample_face(np.random.default_rng(0), "happy", roll_degrees=10.0)
@@ -141,10 +151,14 @@ def sample_face(
         10.0
     """
     check_expression(expression, "sample_face")
-    if roll_degrees is not None and not np.isfinite(roll_degrees):
-        raise ValueError(f"roll_degrees {roll_degrees} is not finite, in sample_face: give degrees, or None to draw it")
+    if roll_degrees is not None and not abs(roll_degrees) <= 360.0:
+        raise ValueError(
+            f"roll_degrees {roll_degrees} lies outside -360 to 360, in sample_face: give degrees, or None to draw it"
+        )
     if age is not None and not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
-        raise ValueError(f"age {age} lies outside 1 to 100, in sample_face: give years in that range, or None to draw it")
+        raise ValueError(
+            f"age {age} lies outside 1 to 100, in sample_face: give years in that range, or None to draw it"
+        )
     person = sample_identity(rng, age=age) if identity is None else identity
     if identity is not None and age is not None:
         person = identity.at_age(age)
@@ -212,7 +226,7 @@ def _sample_camera(rng: np.random.Generator) -> Camera:
     return Camera(
         exposure=float(np.exp(rng.normal(0.0, 0.28))),
         contrast=float(rng.uniform(0.65, 1.2)),
-        saturation=0.0 if rng.random() < 0.06 else float(rng.uniform(0.65, 1.15)),
+        saturation=0.0 if rng.random() < 0.06 else float(rng.uniform(0.6, 1.05)),
         noise=float(rng.uniform(0.5, 3.0)),
         blur=float(0.7 * rng.uniform(0.0, 1.0) ** 2),
         jpeg_quality=int(rng.integers(60, 97)),

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mien.data.synthetic.canvas import Image, Points
 from mien.data.synthetic.relief import rotation
 from mien.data.synthetic.scene import Light, Pose
-
-Array = NDArray[np.float64]
-Image = NDArray[np.float32]
 
 _SHADOW_PIXEL = 0.045
 """Size of a pixel of the cast-shadow map, IOD."""
 
 
-def light_direction(light: Light, pose: Pose) -> tuple[Array, Array]:
+def light_direction(light: Light, pose: Pose) -> tuple[Points, Points]:
     """Return the unit vectors towards the key light and towards the viewer in the head's own frame, (3,) each."""
     azimuth, elevation, roll = np.deg2rad([light.azimuth, light.elevation, pose.roll])
     x, y = np.sin(azimuth) * np.cos(elevation), -np.sin(elevation)
@@ -32,23 +29,25 @@ def light_direction(light: Light, pose: Pose) -> tuple[Array, Array]:
 
 
 def shade(height: Image, scale: float, light: Light, pose: Pose) -> tuple[Image, Image]:
-    """Return the light that falls on the relief (3, H, W), about 1 on a lit cheek, and the mirrored light (H, W) in [0, 1].
+    """Return the light falling on the relief (3, H, W), about 1 on a lit cheek, and the mirrored light (H, W).
 
     Light is linear: multiply it with a linear albedo. The terminator is red, as light under the skin makes it.
 
     Args:
         height: (H, W) relief in IOD.
         scale: pixels per IOD.
+        light: the key light and its surroundings.
+        pose: of the head; light stands still while the head turns.
 
-    Source: wrapped Lambert diffuse and Blinn-Phong specular (Blinn, "Models of light reflection", 1977); cast shadow and
-        occlusion from the height map are ours.
+    Source: wrapped Lambert diffuse and Blinn-Phong specular (Blinn, "Models of light reflection", 1977); cast shadow
+        and occlusion from the height map are ours.
     """
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=scale / 8, borderType=cv2.BORDER_REPLICATE)
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=scale / 8, borderType=cv2.BORDER_REPLICATE)
     norm = 1.0 / np.sqrt(1.0 + slope_x * slope_x + slope_y * slope_y)
     towards, viewer = light_direction(light, pose)
 
-    def facing(direction: Array) -> Image:
+    def facing(direction: Points) -> Image:
         dx, dy, dz = (np.float32(v) for v in direction)
         return (dz - dx * slope_x - dy * slope_y) * norm
 
@@ -76,7 +75,7 @@ def _occlusion(height: Image, scale: float) -> Image:
     return 1.0 - np.clip(hollow * 3.2, -0.12, 0.5)
 
 
-def _cast_shadow(height: Image, scale: float, towards: Array, softness: float) -> Image:
+def _cast_shadow(height: Image, scale: float, towards: Points, softness: float) -> Image:
     """Return the share of the key light that reaches each point past the rest of the face, (H, W)."""
     shape = height.shape
     factor = 1.0 / (scale * _SHADOW_PIXEL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mien.data.synthetic.canvas import Canvas, Image, Points, ellipse, ribbon
+from mien.data.synthetic.canvas import Canvas, Image, Points, ellipse, ribbon, xy
 from mien.data.synthetic.colours import hair_colour, skin_colour
 from mien.data.synthetic.geometry import SIDES, SIGN, FaceCurves, spline
 from mien.data.synthetic.identity import Identity
@@ -13,9 +13,9 @@ from mien.data.synthetic.identity import Identity
 
 def texture(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> Image:
     """Return smooth noise (H, W) of zero mean and unit spread whose grains are about ``cell`` pixels wide."""
-    rows, columns = (max(int(round(side / cell)), 2) for side in shape)
+    rows, columns = (max(round(side / cell), 2) for side in shape)
     grains = rng.standard_normal((rows, columns), dtype=np.float32)
-    return cv2.resize(grains, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(grains, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def paint_skin(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np.random.Generator) -> None:
@@ -33,18 +33,27 @@ def paint_skin(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np.r
     nose, mouth = curves.nose, curves.mouth
     for side in SIDES:
         sign, eye = SIGN[side], curves.eyes[side]
-        warm = (0.20 + 0.35 * identity.redness + 0.25 * identity.makeup + 0.15 * (1.0 - identity.growth)) * (0.35 + 0.65 * pale)
+        warm = (0.20 + 0.35 * identity.redness + 0.25 * identity.worn_makeup + 0.15 * (1.0 - identity.growth)) * (
+            0.35 + 0.65 * pale
+        )
         canvas.fill(ellipse((0.60 * sign, 0.55), (0.26, 0.20)), flush, warm, feather=0.13)
-        canvas.fill(ellipse(eye.centre + (0.0, 0.16), (0.22, 0.07)), skin * (0.80, 0.74, 0.76), 0.28 + 0.45 * identity.wrinkles, 0.05)
-        canvas.fill(ellipse(eye.centre + (-0.16 * sign, -0.02), (0.12, 0.10)), skin * 0.72, 0.35, 0.05)
-    canvas.fill(ellipse(nose.base[2] - (0.0, 0.12), (0.15, 0.12)), flush, 0.25 + 0.3 * identity.redness * pale, feather=0.07)
+        canvas.fill(
+            ellipse(eye.centre + xy(0.0, 0.16), (0.22, 0.07)),
+            skin * (0.80, 0.74, 0.76),
+            0.28 + 0.45 * identity.wrinkles,
+            0.05,
+        )
+        canvas.fill(ellipse(eye.centre + xy(-0.16 * sign, -0.02), (0.12, 0.10)), skin * 0.72, 0.35, 0.05)
+    canvas.fill(
+        ellipse(nose.base[2] - xy(0.0, 0.12), (0.15, 0.12)), flush, 0.25 + 0.3 * identity.redness * pale, feather=0.07
+    )
     canvas.fill(ellipse((0.0, -0.75), (0.6, 0.25)), np.minimum(skin * 1.05, 1.0), 0.4, feather=0.2)
     spots = int(60 * identity.freckles + 26 * identity.wrinkles * pale)
     if spots:
-        where = rng.normal(0.0, 1.0, (spots, 2)) * (0.48, 0.30) + (0.0, 0.40)
+        where = rng.normal(0.0, 1.0, (spots, 2)) * (0.48, 0.30) + xy(0.0, 0.40)
         canvas.fill([ellipse(at, (0.013, 0.012), 8) for at in where], skin * (0.70, 0.58, 0.50), 0.55, feather=0.008)
     _paint_beard(canvas, identity, curves, rng)
-    canvas.fill(ellipse(mouth.upper_outer[16] - (0.0, 0.07), (0.03, 0.05)), skin * 0.8, 0.3, feather=0.02)
+    canvas.fill(ellipse(mouth.upper_outer[16] - xy(0.0, 0.07), (0.03, 0.05)), skin * 0.8, 0.3, feather=0.02)
 
 
 def ear_outlines(identity: Identity, curves: FaceCurves) -> list[Points]:
@@ -53,17 +62,24 @@ def ear_outlines(identity: Identity, curves: FaceCurves) -> list[Points]:
     size = identity.ear_size * (0.86 + 0.14 * identity.growth + 0.10 * identity.wrinkles)
     outlines = []
     for side in SIDES:
-        ear = np.array([(-0.02, -0.30), (0.11, -0.31), (0.17, -0.16), (0.13, 0.05), (0.07, 0.22), (-0.02, 0.27), (-0.08, 0.0)]) * size
-        outlines.append(spline(ear * (SIGN[side], 1.0) + (SIGN[side] * (half - 0.03), 0.24), 28, closed=True))
+        ear = (
+            np.array(
+                [(-0.02, -0.30), (0.11, -0.31), (0.17, -0.16), (0.13, 0.05), (0.07, 0.22), (-0.02, 0.27), (-0.08, 0.0)]
+            )
+            * size
+        )
+        outlines.append(spline(ear * (SIGN[side], 1.0) + xy(SIGN[side] * (half - 0.03), 0.24), 28, closed=True))
     return outlines
 
 
 def _paint_ears(canvas: Canvas, skin: Image, outlines: list[Points]) -> None:
     for outline in outlines:
         middle = outline.mean(axis=0)
-        canvas.fill(outline + (0.0, 0.0), skin * (0.96, 0.84, 0.82))
+        canvas.fill(outline + xy(0.0, 0.0), skin * (1.04, 0.92, 0.90))
         canvas.fill(middle + (outline - middle) * (0.55, 0.65), skin * (0.62, 0.50, 0.48), 0.75, feather=0.03)
-        canvas.fill(middle + (0.0, -0.03) + (outline - middle) * (0.30, 0.42), skin * (0.92, 0.8, 0.78), 0.6, feather=0.02)
+        canvas.fill(
+            middle + xy(0.0, -0.03) + (outline - middle) * (0.30, 0.42), skin * (0.92, 0.8, 0.78), 0.6, feather=0.02
+        )
 
 
 def _paint_beard(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np.random.Generator) -> None:
@@ -76,7 +92,7 @@ def _paint_beard(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np
         [
             spline(contour[2:15] * (0.98, 1.0), 41),
             [(0.78, 0.62), (mouth.upper_outer[-1, 0] + 0.12, mouth.upper_outer[16, 1] - 0.02)],
-            mouth.upper_outer[::-1][::8] - (0.0, 0.10),
+            mouth.upper_outer[::-1][::8] - xy(0.0, 0.10),
             [(mouth.upper_outer[0, 0] - 0.12, mouth.upper_outer[16, 1] - 0.02), (-0.78, 0.62)],
         ]
     )
@@ -86,8 +102,8 @@ def _paint_beard(canvas: Canvas, identity: Identity, curves: FaceCurves, rng: np
     canvas.fill(lower, skin * (0.66, 0.68, 0.74), 0.55 * stubble, feather=0.07, texture=shadow)
     strands = np.clip(0.90 + 0.16 * grain, 0.4, 1.0)
     canvas.fill(lower, hair, 0.95 * min(beard * 1.3, 1.0), feather=0.05, texture=strands)
-    lip = np.concatenate([mouth.upper_outer[2:-2] + (0.0, 0.015), mouth.upper_outer[2:-2][::-1] - (0.0, 0.10)])
-    corners = [ellipse(mouth.upper_outer[i] + (0.02 * s, 0.03), (0.05, 0.09), 12) for i, s in ((1, -1.0), (-2, 1.0))]
+    lip = np.concatenate([mouth.upper_outer[2:-2] + xy(0.0, 0.015), mouth.upper_outer[2:-2][::-1] - xy(0.0, 0.10)])
+    corners = [ellipse(mouth.upper_outer[i] + xy(0.02 * s, 0.03), (0.05, 0.09), 12) for i, s in ((1, -1.0), (-2, 1.0))]
     canvas.fill([lip, *corners], hair, 0.95 * min(moustache * 1.2, 1.0), feather=0.022, texture=strands)
 
 
@@ -105,11 +121,13 @@ def groove_lines(identity: Identity, curves: FaceCurves) -> list[tuple[Points, f
         bend = np.array([(-width, y + 0.03), (0.0, y - 0.02), (width, y + 0.03)])
         lines.append((spline(bend, 9), 0.03, 0.85 * wrinkle))
     low = curves.mouth.lower_outer
-    fold = low[6:27:5] * (0.75, 1.0) + (0.0, 0.055)
+    fold = low[6:27:5] * (0.75, 1.0) + xy(0.0, 0.055)
     lines.append((spline(fold, 13), 0.05, 0.25 + 0.45 * chin + 0.15 * age))
     below = float(low[16, 1]) + 0.16
-    for x in (-0.10, -0.03, 0.05, 0.11):
-        lines.append((np.array([(x, below), (x + 0.02, below + 0.05), (x - 0.01, below + 0.10)]), 0.028, 0.6 * chin))
+    for x in (-0.07, 0.07):
+        lines.append(
+            (np.array([(x, below - 0.01), (0.6 * x, below + 0.04), (1.3 * x, below + 0.09)]), 0.06, 0.40 * chin)
+        )
     return lines
 
 
@@ -120,12 +138,20 @@ def _forehead_lines(curves: FaceCurves, age: float) -> list[tuple[Points, float,
     for step, share in ((0.16, 1.0), (0.30, 0.85), (0.44, 0.6)):
         raised = max(inner, outer)
         wave = 0.035 * outer - 0.05 * inner * (1.0 - outer)
-        bend = np.array([(-0.58, top - step + 0.05), (-0.3, top - step - wave), (0.0, top - step + 0.025), (0.3, top - step - wave), (0.58, top - step + 0.05)])
+        bend = np.array(
+            [
+                (-0.58, top - step + 0.05),
+                (-0.3, top - step - wave),
+                (0.0, top - step + 0.025),
+                (0.3, top - step - wave),
+                (0.58, top - step + 0.05),
+            ]
+        )
         reach = 0.55 + 0.45 * max(outer, age)
         lines.append((spline(bend * (reach, 1.0), 25), 0.032, share * min(0.80 * raised + 0.55 * age, 1.0)))
     for side in SIDES:
         root = curves.brows[side].points[0]
-        frown = np.array([root + (-0.035 * SIGN[side], 0.10), root + (-0.050 * SIGN[side], 0.0), root + (-0.03 * SIGN[side], -0.12)])
+        frown = np.array([(0.055, 0.10), (0.045, 0.0), (0.06, -0.12)]) * (SIGN[side], 1.0) + xy(0.0, root[1])
         lines.append((spline(frown, 9), 0.032, min(0.90 * float(curves.units[4][side]) + 0.30 * age, 1.0)))
     lines.append((np.array([(-0.1, 0.0), (0.0, -0.02), (0.1, 0.0)]), 0.03, 0.35 * lower))
     return lines
@@ -134,13 +160,13 @@ def _forehead_lines(curves: FaceCurves, age: float) -> list[tuple[Points, float,
 def _eye_lines(curves: FaceCurves, age: float, side: int) -> list[tuple[Points, float, float]]:
     sign, eye, units = SIGN[side], curves.eyes[side], curves.units
     cheek, tight = float(units[6][side]), float(units[7][side])
-    bag = eye.lower[2:23:5] + (0.0, 0.065 + 0.02 * age)
+    bag = eye.lower[2:23:5] + xy(0.0, 0.065 + 0.02 * age)
     lines = [(spline(bag, 13), 0.034, min(0.18 + 0.45 * max(cheek, 0.8 * tight) + 0.5 * age, 1.0))]
     outer = eye.upper[-1]
     for angle, length in ((-0.45, 0.20), (0.05, 0.24), (0.5, 0.22)):
-        start = outer + (0.06 * sign, 0.02 * np.sign(angle))
+        start = outer + xy(0.06 * sign, 0.02 * np.sign(angle))
         end = start + length * np.array([sign * np.cos(angle), np.sin(angle)])
-        middle = (start + end) / 2 + (0.0, 0.02)
+        middle = (start + end) / 2 + xy(0.0, 0.02)
         lines.append((spline(np.stack([start, middle, end]), 9), 0.024, min(0.65 * cheek + 0.6 * age, 1.0)))
     return lines
 
@@ -154,20 +180,25 @@ def _mouth_lines(curves: FaceCurves, age: float, side: int) -> list[tuple[Points
     reach = abs(float(corner[0])) + 0.10
     fold = np.array(
         [
-            wing + (0.05 * sign, -0.06),
-            (sign * (0.55 * abs(float(wing[0])) + 0.5 * reach), 0.5 * (float(wing[1]) + float(corner[1])) - 0.03 * smile),
+            wing + xy(0.05 * sign, -0.06),
+            (
+                sign * (0.55 * abs(float(wing[0])) + 0.5 * reach),
+                0.5 * (float(wing[1]) + float(corner[1])) - 0.03 * smile,
+            ),
             (sign * reach, float(corner[1]) + 0.02),
             (sign * (reach - 0.01), float(corner[1]) + 0.13 - 0.05 * smile),
         ]
     )
     depth = min(0.12 + 0.80 * max(smile, 0.9 * raised, 0.8 * wrinkle) + 0.5 * age, 1.0)
-    beside = np.array([corner + (0.05 * sign, -0.07), corner + (0.075 * sign, 0.0), corner + (0.05 * sign, 0.07)])
-    down = np.array([corner + (0.02 * sign, 0.02), corner + (0.06 * sign, 0.12), corner + (0.07 * sign, 0.24)])
-    bracket = np.array([corner + (0.10 * sign, -0.14), corner + (0.16 * sign, 0.02), corner + (0.13 * sign, 0.18)])
+    beside = np.array([corner + xy(0.05 * sign, -0.07), corner + xy(0.075 * sign, 0.0), corner + xy(0.05 * sign, 0.07)])
+    down = np.array([corner + xy(0.02 * sign, 0.02), corner + xy(0.06 * sign, 0.12), corner + xy(0.07 * sign, 0.24)])
+    bracket = np.array(
+        [corner + xy(0.10 * sign, -0.14), corner + xy(0.16 * sign, 0.02), corner + xy(0.13 * sign, 0.18)]
+    )
     return [
         (spline(fold, 21), 0.052, depth),
         (spline(beside, 9), 0.042, min(0.95 * dimple + 0.25 * smile, 1.0)),
-        (spline(down, 9), 0.036, min(0.65 * depress + 0.45 * age, 1.0)),
+        (spline(down, 9), 0.036, min(0.50 * depress + 0.45 * age, 1.0)),
         (spline(bracket, 9), 0.036, 0.6 * stretch),
     ]
 
