@@ -1,6 +1,7 @@
 """The parts of README.md that are generated: the lineage from the pipelines, the results from the tracked metrics."""
 
 import json
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
-METRICS_PATTERN = "data/**/08_reporting/*/*/metrics.json"
+METRICS_PATTERN = "data/**/metrics.json"
 
 PAPERS: dict[str, tuple[str, str]] = {
     "sae": ("SAE", "91.17 (keep rate 0.6, RAF-DB, epoch chosen on the test split)"),
@@ -49,20 +50,39 @@ def _short(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def results(root: Path) -> str:
+def tracked_metrics(root: Path) -> dict[Path, dict[str, float]]:
+    """The ``metrics.json`` files as git holds them, so that a run of one's own does not change the README.
+
+    Raises:
+        ValueError: ``root`` is no git repository.
+    """
+    git = ["git", "-C", str(root)]
+    listed = subprocess.run([*git, "ls-files", METRICS_PATTERN], capture_output=True, text=True, check=False)
+    if listed.returncode:
+        raise ValueError(
+            f"git does not know {root}: {listed.stderr.strip()}. The results block is made from metrics that git "
+            "tracks: run this in a clone."
+        )
+    staged = {file: [*git, "show", f":{file}"] for file in listed.stdout.splitlines()}
+    return {
+        Path(file): json.loads(subprocess.run(show, capture_output=True, text=True, check=True).stdout)
+        for file, show in staged.items()
+    }
+
+
+def results(tracked: dict[Path, dict[str, float]]) -> str:
     """Every tracked run's test scores beside the paper's, as a Markdown table.
 
     Args:
-        root: The project's folder, whose ``metrics.json`` files git tracks.
+        tracked: Metrics by file; the file's folder names the variant, the one above it the system.
 
     Returns:
         The table; a score on drawn faces says so in its row.
     """
     header = ("System", "Variant", "Measured on", "n", "Accuracy, % (95 % interval)", "Mean class accuracy, %", "AUROC")
     rows = []
-    for file in sorted(root.glob(METRICS_PATTERN)):
+    for file, metrics in sorted(tracked.items()):
         system, variant = file.parts[-3:-1]
-        metrics = json.loads(file.read_text())
         faces = "drawn faces" if metrics["drawn_share"] == 1 else "the dataset's test split"
         name, published = PAPERS[system]
         scores = [_interval(metrics, key) for key in ("test/accuracy", "test/mean_class_accuracy")]
@@ -86,7 +106,7 @@ def blocks(root: Path, pipelines: dict[str, "Pipeline"]) -> dict[str, str]:
     """The text of every generated block of the README, by name."""
     return {
         "lineage": f"```mermaid\n{lineage(pipelines['sae'])}\n```",
-        "results": results(root),
+        "results": results(tracked_metrics(root)),
     }
 
 

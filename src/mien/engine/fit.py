@@ -119,9 +119,7 @@ def fit(
     one_process = partial(
         _fit_limited, train_set=train_set, val_set=val_set, task=task, recipe=recipe, checkpoints=checkpoints
     )
-    history = fabric.launch(
-        one_process, model
-    )  # the model as an argument: Fabric unshares its memory between processes
+    history = fabric.launch(one_process, model)  # as an argument, because Fabric unshares such a model's memory
     model.cpu().load_state_dict(checkpoints.load_best())
     model.eval()
     checkpoints.finish()
