@@ -26,9 +26,9 @@ def skin_colour(identity: Identity) -> Colour:
         (226, 182, 156),
         (208, 158, 124),
         (172, 120, 88),
-        (126, 82, 58),
-        (84, 54, 40),
-        (58, 38, 30),
+        (136, 92, 68),
+        (100, 67, 51),
+        (80, 55, 44),
     ]
     base = _ramp(identity.melanin, stops)
     flush = np.array([0.03, -0.02, -0.02], np.float32) * np.float32((identity.redness - 0.3) * (1.0 - identity.melanin))

@@ -224,8 +224,8 @@ def _sample_glasses(rng: np.random.Generator, age: float) -> Glasses:
 
 def _sample_camera(rng: np.random.Generator) -> Camera:
     return Camera(
-        exposure=float(np.exp(rng.normal(0.0, 0.28))),
-        contrast=float(rng.uniform(0.65, 1.2)),
+        exposure=float(np.exp(np.clip(rng.normal(0.0, 0.26), -0.5, 0.6))),
+        contrast=float(rng.uniform(0.72, 1.2)),
         saturation=0.0 if rng.random() < 0.06 else float(rng.uniform(0.6, 1.05)),
         noise=float(rng.uniform(0.5, 3.0)),
         blur=float(0.7 * rng.uniform(0.0, 1.0) ** 2),
