@@ -49,7 +49,9 @@ def test_a_drawn_face_is_found_with_its_points_where_they_were_drawn(detector, d
     assert (np.median(errors, axis=0) < 0.1).all()
 
 
-def test_points_are_neither_left_nor_right_of_the_truth_on_average(detector, drawn, images):
+def test_points_are_neither_left_nor_right_of_the_truth_on_average(detector):
+    faces = [draw_scene(sample_face(np.random.default_rng(s), EXPRESSIONS[s % 4]), (180, 180)) for s in range(40)]
+    images = np.stack([face.image for face in faces])  # a single face is off by a pixel either way
     found = detector.detect(np.concatenate([images, images[:, :, ::-1]]))
     W = images.shape[2]
     shifts = []
