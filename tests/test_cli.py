@@ -209,3 +209,20 @@ def test_every_spelling_of_a_run_ends_with_status_0_and_its_files(project, spell
     result = command(project, *spelling, f"--params={TINY_RUN}")
     assert result.returncode == 0, result.stderr
     assert (project / "data/demo/04_feature/raf_db/faces_112.npy").is_file()
+
+
+def test_an_interrupt_says_how_to_go_on_and_exits_as_the_shell_expects(monkeypatch):
+    def interrupted(**options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.kedro_run, "callback", interrupted)
+    result = CliRunner().invoke(module.run, ["--pipelines=sae"])
+    assert result.exit_code == 130
+    assert "goes on from its last finished epoch" in result.output
+
+
+def test_the_older_spelling_of_the_option_reaches_kedro_as_the_newer(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(module.kedro_run, "callback", lambda **options: seen.update(options))
+    CliRunner().invoke(module.run, ["--pipeline=sae"])
+    assert (seen["pipeline"], seen["pipelines"]) == (None, ["sae"])

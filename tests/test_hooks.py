@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline, node
 from mien import hooks
 from mien.hooks import ProjectHooks, check_disk, check_raw_folders
 from mien.io.raw_folder import RawFolder
+from mien.io.tables import JsonDocument
 from mien.nodes.params import TwinParams
 
 
@@ -126,30 +127,49 @@ METRICS = {
 }
 
 
-def farewell(caplog, metrics, env=None, names=("sae",)) -> str:
+def farewell(caplog, tmp_path, metrics, env=None, variant=None) -> str:
     pipeline = Pipeline([node(lambda x: x, "x", "sae.metrics", name="evaluate")])
-    catalog = DataCatalog({"sae.metrics": MemoryDataset(metrics)})
+    catalog = DataCatalog({"sae.metrics": JsonDocument(filepath=str(tmp_path / "metrics.json"))})
+    catalog.save("sae.metrics", metrics)
+    run = {"pipeline_names": ["sae"], "env": env, "runtime_params": {"variant": variant} if variant else None}
     with caplog.at_level(logging.INFO, "mien"):
-        ProjectHooks().after_pipeline_run({"pipeline_names": list(names), "env": env}, pipeline, catalog)
+        ProjectHooks().after_pipeline_run(run, pipeline, catalog)
     return caplog.text
 
 
 @pytest.mark.filterwarnings("ignore:One or more dataset names contain")
-def test_the_end_tells_the_score_with_its_interval_and_where_to_look(caplog):
-    text = farewell(caplog, METRICS, env="paper")
+def test_the_end_tells_the_score_with_its_interval_and_where_to_look(caplog, tmp_path):
+    text = farewell(caplog, tmp_path, METRICS, env="paper")
+    assert str(tmp_path) in text
     assert "sae: test accuracy 91.2 % (95 % interval 90.0 to 92.5, n = 3068)" in text
     assert "mlflow ui" in text
     assert "kedro viz run --pipeline=sae --env=paper" in text
 
 
 @pytest.mark.filterwarnings("ignore:One or more dataset names contain")
-def test_a_score_on_drawn_faces_says_so(caplog):
-    assert "n = 3068, on drawn faces)" in farewell(caplog, {**METRICS, "drawn_share": 1.0})
+def test_a_score_on_drawn_faces_says_so(caplog, tmp_path):
+    assert "n = 3068, on drawn faces)" in farewell(caplog, tmp_path, {**METRICS, "drawn_share": 1.0})
+
+
+@pytest.mark.filterwarnings("ignore:One or more dataset names contain")
+def test_the_end_of_a_variant_names_it_and_leads_to_its_own_figures(caplog, tmp_path):
+    text = farewell(caplog, tmp_path, METRICS, variant="keep_0.1")
+    assert "sae keep_0.1: test accuracy" in text
+    assert "kedro viz run --pipeline=sae --params=variant=keep_0.1" in text
 
 
 def test_a_run_without_metrics_ends_without_a_score(caplog):
     pipeline = Pipeline([node(lambda x: x, "x", "table", name="read")])
     with caplog.at_level(logging.INFO, "mien"):
-        ProjectHooks().after_pipeline_run({"pipeline_names": None, "env": None}, pipeline, SimpleNamespace())
+        ProjectHooks().after_pipeline_run(
+            {"pipeline_names": None, "env": None, "runtime_params": None}, pipeline, SimpleNamespace()
+        )
     assert "accuracy" not in caplog.text
     assert "kedro viz run --pipeline=__default__" in caplog.text
+
+
+@pytest.mark.parametrize(("given", "near"), [("sea", "Did you mean sae?"), ("varient", "Did you mean variant?")])
+def test_a_mistyped_section_on_the_command_line_is_refused_with_the_near_one(run_project, given, near):
+    with pytest.raises(click.ClickException, match=f"--params names '{given}'") as refused:
+        run_project("sae", params={"variant": "keep_0.1", given: {"model": {"keep_rate": 0.1}}})
+    assert near in refused.value.message

@@ -5,6 +5,7 @@ import errno
 import linecache
 import logging
 import os
+import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,9 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.validation import DataValidationError, ParameterValidationError
 
 logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+"""Exit status of an interrupt, by the shell's convention: 128 and the signal's number."""
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
@@ -29,8 +33,13 @@ def cli() -> None:
 
 
 def _run(**options: Any) -> Any:
+    if options.get("pipeline") and not options.get("pipelines"):  # the older spelling, of which Kedro warns
+        options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
     try:
         return kedro_run.callback(**options)
+    except KeyboardInterrupt:
+        click.echo("Stopped. Training goes on from its last finished epoch when the same command is given.", err=True)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         message = mistake(error)
         if message is None or os.environ.get(TRACEBACK_VARIABLE):

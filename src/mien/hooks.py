@@ -10,6 +10,7 @@ import click
 from kedro.framework.hooks import hook_impl
 
 if TYPE_CHECKING:
+    from kedro.config import OmegaConfigLoader
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
@@ -21,6 +22,10 @@ ANNOUNCEMENTS = {
     "For the published protocol on your own data add --env=paper",
     "paper": "Environment paper: the published protocol on your own data. Without --env=paper the demo runs",
 }
+
+
+RUN_OPTIONS = ("variant", "raw")
+"""Runtime parameters that the catalog reads: the name of the output folders, and the folder of raw datasets."""
 
 
 class ProjectHooks:
@@ -38,6 +43,7 @@ class ProjectHooks:
                 f"There is no environment '{env}' in {conf}.\n"
                 f"{f'Did you mean {near[0]}? ' if near else ''}Environments are folders there: {', '.join(known)}."
             )
+        check_runtime_parameters(context.config_loader)
         logger.info(ANNOUNCEMENTS.get(env, f"Environment {env}"))
         self._project = context.config_loader["project"]
         self._root = context.project_path
@@ -51,24 +57,48 @@ class ProjectHooks:
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
         """Say what came out and where to look next."""
-        name = ",".join(run_params["pipeline_names"] or ["__default__"])
-        env = f" --env={run_params['env']}" if run_params["env"] else ""
+        variant = (run_params["runtime_params"] or {}).get("variant")
         for entry in sorted(pipeline.outputs() & set(_outputs_named(pipeline, "metrics"))):
             metrics = catalog.load(entry)
             drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
             logger.info(
                 "%s: test accuracy %.1f %% (95 %% interval %.1f to %.1f, n = %d%s)",
-                entry.split(".")[0],
+                " ".join([entry.split(".")[0], *([str(variant)] if variant else [])]),
                 *(100 * metrics[f"test/accuracy{end}"] for end in ("", "_low", "_high")),
                 metrics["test/n"],
                 drawn,
             )
-        logger.info("Runs side by side: mlflow ui, then http://localhost:5000")
-        logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", name, env)
+            logger.info("Metrics and figures as files: %s", Path(catalog.get(entry)._filepath).parent)
+        logger.info("Runs side by side: mlflow ui, in the project's folder, then http://localhost:5000")
+        options = f" --env={run_params['env']}" if run_params["env"] else ""
+        options += f" --params=variant={variant}" if variant else ""
+        names = run_params["pipeline_names"] or ["__default__"]
+        logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", names[0], options)
 
 
 def _outputs_named(pipeline: "Pipeline", name: str) -> list[str]:
     return [entry for entry in pipeline.all_outputs() if entry.endswith(f".{name}")]
+
+
+def check_runtime_parameters(loader: "OmegaConfigLoader") -> None:
+    """Check that every parameter given on the command line belongs to a section that the configuration has.
+
+    Kedro takes any name; a mistyped one would change nothing and be stored as if it had.
+
+    Raises:
+        click.ClickException: A name's first part is neither a section nor ``variant`` or ``raw``.
+    """
+    from kedro.framework.project import settings
+
+    plain = type(loader)(loader.conf_source, env=loader.env, **settings.CONFIG_LOADER_ARGS)
+    known = [*plain["parameters"], *RUN_OPTIONS]
+    for name in loader.runtime_params or {}:
+        if name not in known:
+            near = difflib.get_close_matches(name, known)
+            raise click.ClickException(
+                f"--params names '{name}', which is no section of conf/*/parameters_*.yml.\n"
+                f"{f'Did you mean {near[0]}? ' if near else ''}Known are: {', '.join(sorted(known))}."
+            )
 
 
 def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:

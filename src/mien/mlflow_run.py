@@ -40,7 +40,8 @@ def connect(root: Path) -> "MlflowClient":
     """A client of the project's tracking store, made on first use."""
     import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports each migration of a new store
+    for name in ("alembic", "mlflow.store.db.utils"):  # they report each migration of a new store
+        logging.getLogger(name).setLevel(logging.WARNING)
     return mlflow.MlflowClient(tracking_uri(root))
 
 
@@ -184,6 +185,7 @@ class MlflowRun:
         example = np.zeros((2, 3, size, size), np.float32)  # a batch of one would be exported as a constant
         image = TensorSpec(np.dtype(np.float32), (-1, 3, size, size))
         logits = TensorSpec(np.dtype(np.float32), (-1, classes))
+        logger.info("Exporting the model for MLflow")
         # Made here and handed over, because Model.log would put it into the default experiment
         logged = self._client.create_logged_model(self._experiment, name="model", source_run_id=self.run_id)
         with _as_global_store(self._client.tracking_uri), warnings.catch_warnings():
