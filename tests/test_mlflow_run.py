@@ -190,10 +190,22 @@ def test_the_logged_model_computes_the_same_without_mien_and_for_any_batch_size(
     (logged,) = client.search_logged_models([run._experiment])
     assert logged.source_run_id == run.run_id
     assert Path(logged.artifact_location.removeprefix("file://")).is_relative_to(tmp_path / LOCAL_ARTIFACTS)
-    loaded = mlflow.pyfunc.load_model(logged.model_uri)
+    loaded = mlflow.pyfunc.load_model(logged.artifact_location)
     assert loaded.metadata.metadata == {"class_names": ["no", "yes"], "architecture": "sae"}
     images = torch.randn(5, 3, 32, 32)
     with torch.no_grad():
         for n in (1, 2, 5):
             logits = loaded.predict(images[:n].numpy())
             np.testing.assert_allclose(logits, model(images[:n]).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("before", [None, "sqlite:///elsewhere.db"])
+def test_the_global_store_is_what_it_was_after_a_model_is_logged(monkeypatch, tmp_path, before):
+    from mien.mlflow_run import _as_global_store
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if before:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", before)
+    with _as_global_store(f"sqlite:///{tmp_path}/here.db"):
+        assert "here.db" in os.environ["MLFLOW_TRACKING_URI"]
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before

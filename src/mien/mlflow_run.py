@@ -219,9 +219,7 @@ def _as_global_store(uri: str) -> Iterator[None]:
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(before or "")
-        if before is None:
-            os.environ.pop("MLFLOW_TRACKING_URI", None)
+        mlflow.set_tracking_uri(before)  # None takes the choice back
 
 
 @contextmanager

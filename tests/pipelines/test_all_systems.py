@@ -172,4 +172,6 @@ def test_the_tracked_model_computes_what_the_saved_network_does(tiny):
     images = torch.randn(3, 3, size, size)
     with torch.no_grad():
         expected = network.model(images).numpy()
-    np.testing.assert_allclose(mlflow.pyfunc.load_model(logged.model_uri).predict(images.numpy()), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        mlflow.pyfunc.load_model(logged.artifact_location).predict(images.numpy()), expected, atol=1e-5
+    )
