@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien import pipelines
-from mien.pipeline_registry import register_pipelines
+from mien.pipeline_registry import is_dataset, is_system, register_pipelines
 
 FOLDERS = sorted(path.parent.name for path in Path(pipelines.__path__[0]).glob("*/pipeline.py"))
 
@@ -31,10 +31,13 @@ def names(pipeline) -> set[str]:
     return {step.name for step in pipeline.nodes}
 
 
-def test_every_folder_is_a_pipeline_and_the_default_is_all_of_them():
+def test_every_folder_is_a_pipeline_and_the_default_is_all_datasets_and_systems():
     registered = register_pipelines()
     assert sorted(registered) == sorted([*FOLDERS, "__default__"])
-    assert names(registered["__default__"]) == set().union(*(names(registered[name]) for name in FOLDERS))
+    by_default = [name for name in FOLDERS if is_dataset(name) or is_system(name, registered[name])]
+    assert names(registered["__default__"]) == set().union(*(names(registered[name]) for name in by_default))
+    assert {"sae", "data_raf_db"} <= set(by_default)
+    assert not any(name.startswith("benchmark.") for name in names(registered["__default__"]))
 
 
 def test_a_system_holds_the_nodes_of_the_datasets_it_reads():
@@ -43,7 +46,7 @@ def test_a_system_holds_the_nodes_of_the_datasets_it_reads():
     assert not any(name.startswith("sae.") for name in names(registered["data_raf_db"]))
 
 
-@pytest.mark.parametrize("system", [name for name in FOLDERS if not name.startswith("data_")])
+@pytest.mark.parametrize("system", [name for name in FOLDERS if not is_dataset(name)])
 def test_a_system_asks_for_nothing_but_parameters_and_its_own_checkpoints(system):
     free = {entry for entry in register_pipelines()[system].inputs() if not entry.startswith("params:")}
     assert free <= {f"{system}.checkpoints"}
@@ -54,7 +57,7 @@ def test_a_new_folder_is_found_without_being_registered_anywhere(new_folder):
         "planted_system",
         "from kedro.pipeline import Pipeline, node\n"
         "def create_pipeline():\n"
-        "    return Pipeline([node(len, 'raf_db_samples', 'planted', name='count')])\n",
+        "    return Pipeline([node(len, 'raf_db_samples', 'planted_system.metrics', name='count')])\n",
     )
     registered = register_pipelines()
     assert names(registered["planted_system"]) == {"count"} | names(registered["data_raf_db"])

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from pandera.errors import SchemaError
 
-from mien.io.schemas import Listed, Predictions, Samples
+from mien.io.schemas import (
+    AttributeSamples,
+    Listed,
+    ListedAttributes,
+    ListedPairs,
+    PairSamples,
+    Predictions,
+    Samples,
+)
 
 
 def listed() -> pd.DataFrame:
@@ -24,12 +32,37 @@ def listed() -> pd.DataFrame:
 
 def samples() -> pd.DataFrame:
     return listed().assign(
-        reason=["aligned", "no_face", "unreadable"],
+        reason=["aligned", "no_face", "truncated"],
         crop=["points", "centre", "none"],
         score=np.float32([0.9, np.nan, np.nan]),
         roll_degrees=np.float32([-12, np.nan, np.nan]),
+        turned_degrees=np.float32([90, np.nan, np.nan]),
+        enlarged=np.float32([2, np.nan, np.nan]),
+        height=np.float32([180, 180, np.nan]),
+        width=np.float32([120, 120, np.nan]),
+        brightness=np.float32([127.5, 0, np.nan]),
         row=[0, 1, -1],
     )
+
+
+def listed_pairs() -> pd.DataFrame:
+    return (
+        listed()
+        .drop(columns="image")
+        .assign(
+            onset=["a/onset.bmp", "b/onset.bmp", "c/onset.bmp"],
+            apex=["a/apex.bmp", "b/apex.bmp", "c/apex.bmp"],
+            kind=["posed", "spontaneous", "posed"],
+            subject=["001", "002", "001"],
+            fold=[0, 1, 0],
+            split="folds",
+        )
+    )
+
+
+def listed_attributes() -> pd.DataFrame:
+    table = listed().drop(columns=["label", "expression"])
+    return table.assign(age=[1, 30, 116], gender=[0, 1, 0], ethnicity=[0, 4, 2])
 
 
 def predictions() -> pd.DataFrame:
@@ -45,7 +78,13 @@ def predictions() -> pd.DataFrame:
     )
 
 
-TABLES = {"listed": (Listed, listed), "samples": (Samples, samples), "predictions": (Predictions, predictions)}
+TABLES = {
+    "listed": (Listed, listed),
+    "samples": (Samples, samples),
+    "listed pairs": (ListedPairs, listed_pairs),
+    "listed attributes": (ListedAttributes, listed_attributes),
+    "predictions": (Predictions, predictions),
+}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -72,7 +111,19 @@ def test_columns_of_a_datasets_own_are_let_pass():
         ("listed", "split", ["train", "dev", "test"]),
         ("listed", "drawn", [1, 0, 1]),
         ("samples", "sample_id", ["same", "same", "other"]),
-        ("samples", "reason", ["aligned", "aligned", "blurred"]),
+        ("listed", "image", ["a.jpg", "", "c.jpg"]),
+        ("listed pairs", "kind", ["posed", "acted", "posed"]),
+        ("listed pairs", "subject", ["001", None, "001"]),
+        ("listed pairs", "fold", [0, -1, 0]),
+        ("listed pairs", "apex", ["a", "", "c"]),
+        ("listed attributes", "age", [-1, 30, 40]),
+        ("listed attributes", "gender", [0, 1, 2]),
+        ("listed attributes", "ethnicity", [0, 5, 2]),
+        ("samples", "reason", ["aligned", "aligned", "Errno 2"]),
+        ("samples", "turned_degrees", np.float32([45, 0, 0])),
+        ("samples", "enlarged", np.float32([0.5, 1, 1])),
+        ("samples", "height", np.float32([0, 1, 1])),
+        ("samples", "brightness", np.float32([256, 1, 1])),
         ("samples", "crop", ["points", "points", "square"]),
         ("samples", "score", np.float32([0.9, 1.2, 0.1])),
         ("samples", "score", [0.9, 0.2, 0.1]),  # float64
@@ -101,6 +152,21 @@ def test_every_named_column_is_needed(name):
     for column in needed:
         with pytest.raises(SchemaError, match=column):
             schema.validate(table().drop(columns=column))
+
+
+def test_only_a_sample_that_is_never_judged_may_lack_a_label():
+    unlabelled = listed().assign(label=[0, 1, -1], split=["train", "val", "unlabelled"])
+    Listed.validate(unlabelled)
+    with pytest.raises(SchemaError, match="without label"):
+        Listed.validate(unlabelled.assign(split=["train", "val", "test"]))
+
+
+def test_samples_of_pairs_and_of_attributes_are_what_is_listed_and_located():
+    located = samples()[[name for name in samples() if name not in listed()]]
+    PairSamples.validate(listed_pairs().join(located))
+    AttributeSamples.validate(listed_attributes().join(located))
+    with pytest.raises(SchemaError, match="turned_degrees"):
+        PairSamples.validate(listed_pairs().join(located.drop(columns="turned_degrees")))
 
 
 def test_predictions_need_scores():

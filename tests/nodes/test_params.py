@@ -13,15 +13,14 @@ from mien.nodes.params import (
     Params,
     PredictionParams,
     TrainingParams,
-    TwinParams,
     flatten,
 )
-from mien.pipelines.data_raf_db.params import RafDbReaderParams
+from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
 from mien.pipelines.sae.params import SAEModelParams
 
 SECTIONS: dict[str, type[Params]] = {
-    "raf_db.twin": TwinParams,
-    "raf_db.reader": RafDbReaderParams,
+    "raf_db.twin": RafDbTwin,
+    "raf_db.reader": RafDbReader,
     "raf_db.alignment": AlignmentParams,
     "sae.model": SAEModelParams,
     "sae.training": TrainingParams,
@@ -102,7 +101,11 @@ def _set(values: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
         ("sae.training", "device.precision", "64", "bf16-mixed"),
         ("sae.training", "device.num_workers", -1, 4),
         ("sae.training", "device.threads", -1, 0),
-        ("raf_db.alignment", "threads", -1, 0),
+        ("raf_db.alignment", "workers", -1, 0),
+        ("raf_db.alignment", "turns", [45], []),
+        ("raf_db.alignment", "turns", [0], [90, 270]),
+        ("raf_db.alignment", "enlarge", 0.5, 1),
+        ("raf_db.alignment", "enlarge", 9, 1.5),
         ("sae.prediction", "batch_size", 0, 1),
         ("sae.evaluation", "resamples", 99, 100),
         ("sae.evaluation", "seed", -1, 0),

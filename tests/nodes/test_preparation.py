@@ -1,9 +1,14 @@
 """The templates of pipelines: names, namespaces and entries that the catalog's patterns and the guards build on."""
 
 import pandas as pd
+import pytest
+from tests.nodes.located import alignment
 
+from mien.data.drawn_folder import draw_folder
+from mien.nodes.alignment import POINT_COLUMNS
+from mien.nodes.params import TwinParams
 from mien.nodes.prediction import predict_classes
-from mien.nodes.preparation import FACE_SIZES, face_dataset_pipeline
+from mien.nodes.preparation import face_dataset_pipeline, list_samples, provide_folder
 from mien.nodes.samples import select_train_and_val
 from mien.nodes.system import system_pipeline
 
@@ -24,22 +29,86 @@ def steps(pipeline) -> dict[str, tuple[list[str], list[str]]]:
     return {step.name: (step.inputs, step.outputs) for step in pipeline.nodes}
 
 
-def test_a_dataset_goes_from_its_folder_to_samples_and_faces_of_every_size():
-    pipeline = face_dataset_pipeline("sfew", provide=provide, read=read)
+PUBLISHED = {"train": {"happy": 2}}
+REPORT = [
+    *["sfew.counts", "sfew.summary", "sfew.overview_figure", "sfew.overview_plot"],
+    *["sfew.aligned_sheet", "sfew.rejected_sheet"],
+]
+
+
+def test_a_dataset_goes_from_its_folder_to_samples_faces_of_every_size_and_a_report():
+    pipeline = face_dataset_pipeline("sfew", provide=provide, read=read, published=PUBLISHED)
+    located = ["sfew.listed", "sfew.raw", "sfew.unfinished", "params:sfew.alignment"]
+    cropped = ["sfew_samples", "sfew.raw", "params:sfew.alignment"]
     assert steps(pipeline) == {
         "sfew.provide": (["params:sfew.twin"], ["sfew.raw"]),
         "sfew.read": (["sfew.raw", "params:sfew.reader"], ["sfew.listed"]),
-        "sfew.locate_faces": (["sfew.listed", "sfew.raw", "params:sfew.alignment"], ["sfew_samples"]),
-        "sfew.crop_112": (["sfew_samples", "sfew.raw"], ["sfew_faces_112"]),
-        "sfew.crop_48": (["sfew_samples", "sfew.raw"], ["sfew_faces_48"]),
+        "sfew.locate_faces": (located, ["sfew_samples"]),
+        "sfew.crop_112": (cropped, ["sfew_faces_112"]),
+        "sfew.crop_48": (cropped, ["sfew_faces_48"]),
+        "sfew.report": (["sfew.listed", "sfew_samples", "sfew.raw", "sfew_faces_112"], REPORT),
     }
 
 
-def test_each_crop_node_cuts_at_its_own_size(tmp_path):
-    pipeline = face_dataset_pipeline("sfew", provide=provide, read=read)
-    samples = pd.DataFrame({"row": [0, -1], "image": ["a", "b"], "crop": ["whole", "none"]})
-    crops = {step.name: step.func(samples, tmp_path).shape for step in pipeline.nodes if "crop" in step.name}
-    assert crops == {f"sfew.crop_{size}": (1, size, size, 3) for size in FACE_SIZES}
+def test_each_crop_node_cuts_at_its_own_size_and_channels(tmp_path):
+    crops = {64: "rgb", 48: "grey"}
+    pipeline = face_dataset_pipeline("sfew", provide=provide, read=read, published=PUBLISHED, crops=crops)
+    points = dict.fromkeys(POINT_COLUMNS, 0.0)
+    samples = pd.DataFrame({"row": [0, -1], "image": ["a", "b"], "crop": ["whole", "none"], **points})
+    shapes = {
+        step.name: step.func(samples, tmp_path, alignment()).shape for step in pipeline.nodes if "crop" in step.name
+    }
+    assert shapes == {"sfew.crop_64": (1, 64, 64, 3), "sfew.crop_48": (1, 48, 48, 1)}
+
+
+class Twin(TwinParams):
+    num_train: int
+
+
+def draw(folder, *, num_train, seed):
+    draw_folder(folder, {"num_train": num_train, "seed": seed}, write_two)
+
+
+def write_two(folder, *, num_train, seed):
+    (folder / "images").mkdir()
+    for number in range(num_train):
+        (folder / "images" / f"{number}.txt").write_text(str(seed))
+
+
+def find(folder):
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is missing")
+    return folder / "images"
+
+
+def test_a_folder_is_drawn_with_the_twins_own_arguments(tmp_path):
+    provide_folder(Twin(draw=True, seed=3, num_train=2), name="SFEW", find=find, draw=draw)(tmp_path / "sfew")
+    assert sorted(path.name for path in (tmp_path / "sfew/images").iterdir()) == ["0.txt", "1.txt"]
+
+
+def test_the_users_own_folder_is_checked_and_named_never_drawn_over(tmp_path, caplog):
+    caplog.set_level("INFO", "mien")
+    check = provide_folder(Twin(draw=False, seed=3, num_train=2), name="SFEW", find=find, draw=draw)
+    with pytest.raises(ValueError, match="is missing"):
+        check(tmp_path / "sfew")
+    assert not (tmp_path / "sfew").exists()
+    (tmp_path / "sfew").mkdir()
+    check(tmp_path / "sfew")
+    assert f"SFEW is read from {tmp_path / 'sfew/images'}" in caplog.text
+
+
+def test_drawn_samples_are_marked_and_told_and_only_real_ones_are_compared_with_published_counts(tmp_path, caplog):
+    caplog.set_level("INFO", "mien")
+    samples = pd.DataFrame({"split": ["train"], "expression": ["happy"]})
+    real = list_samples(samples, tmp_path, name="SFEW", published=PUBLISHED)
+    assert real["drawn"].tolist() == [False]
+    assert "SFEW: The class happy of the train split has 1 samples, 1 fewer than the 2 published." in caplog.text
+    caplog.clear()
+    draw(tmp_path / "sfew", num_train=1, seed=0)
+    drawn = list_samples(samples, tmp_path / "sfew", name="SFEW", published=PUBLISHED)
+    assert drawn["drawn"].tolist() == [True]
+    assert "say nothing about real faces" in caplog.text
+    assert "published" not in caplog.text
 
 
 def test_a_system_is_the_line_select_train_predict_evaluate_plot():

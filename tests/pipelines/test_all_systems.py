@@ -19,15 +19,15 @@ from tests.project.project_config import data_entries
 from mien.io.figures import PaperFigure
 from mien.io.packed_faces import FaceStream
 from mien.mlflow_run import MlflowRun, connect
-from mien.pipeline_registry import register_pipelines
+from mien.pipeline_registry import is_dataset, is_system, register_pipelines
 
 PIPELINES = register_pipelines()
 LOG_NETWORK = MlflowRun.log_network
-SYSTEMS = sorted(name for name in PIPELINES if not name.startswith(("data_", "__")))
+SYSTEMS = sorted(name for name, pipeline in PIPELINES.items() if is_system(name, pipeline))
 
 
 def test_every_system_and_dataset_has_tiny_parameters():
-    datasets = [name.removeprefix("data_") for name in PIPELINES if name.startswith("data_")]
+    datasets = [name.removeprefix("data_") for name in PIPELINES if is_dataset(name)]
     where = "tests/pipelines/tiny_systems.py: the smallest parameters with which it runs in a second or two"
     assert sorted(TINY) == SYSTEMS, f"add a row per system to TINY in {where}"
     assert sorted(TINY_DATA) == sorted(datasets), f"add a row per dataset to TINY_DATA in {where}"

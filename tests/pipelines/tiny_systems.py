@@ -24,13 +24,24 @@ TINY: dict[str, dict[str, Any]] = {
         "prediction": {"device": CPU},
         "evaluation": {"resamples": 100},
     },
+    "softmax_regression": {
+        "model": {"image_size": 8},
+        "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
+        "prediction": {"device": CPU},
+        "evaluation": {"resamples": 100},
+    },
 }
 
 TINY_DATA: dict[str, dict[str, Any]] = {
     "raf_db": {
         "twin": {"draw": True, "num_train": 42, "num_test": 21, "image_size": 64},
         "reader": {"source": "aligned"},
-        "alignment": {"method": "given", "threads": 1},
+        "alignment": {"method": "given", "workers": 1},
+    },
+    "sfew": {
+        "twin": {"draw": True, "num_train": 28, "num_val": 14, "num_unlabelled": 4, "image_size": [96, 120]},
+        "reader": {"source": "aligned"},
+        "alignment": {"method": "given", "workers": 1},
     },
 }
 """Parameters with which each dataset is drawn and prepared in a second or two."""

@@ -100,7 +100,7 @@ def _files_faults(stage: Stage, pipeline: Pipeline, catalog: DataCatalog, data_f
         f"{entry} of stage {stage.name} lies at {path}, which is no output of the stage. "
         "Add it to outs, metrics or plots."
         for path, entry in sorted(outputs.items())
-        if path not in stage.outs
+        if not any(_within(path, out) for out in stage.outs)
     ]
     faults += [
         f"{entry} is read by stage {stage.name} from {path}, which is no dependency of it. Add it to deps."
@@ -108,12 +108,12 @@ def _files_faults(stage: Stage, pipeline: Pipeline, catalog: DataCatalog, data_f
         if path not in stage.deps
     ]
     for out in stage.outs:
-        if any(_overlap(out, folder) for folder in checkpoints):
+        if any(_within(out, folder) or _within(folder, out) for folder in checkpoints):
             faults.append(
                 f"Stage {stage.name} owns the checkpoints in {out}, and DVC deletes outputs before a stage runs: "
                 "nothing could be resumed. Take it out of outs."
             )
-        elif out not in outputs:
+        elif not any(_within(path, out) for path in outputs):
             faults.append(
                 f"Stage {stage.name} declares {out}, which its pipeline does not write. Correct the path, or run the "
                 "pipeline that writes it."
@@ -126,8 +126,18 @@ def _files_faults(stage: Stage, pipeline: Pipeline, catalog: DataCatalog, data_f
     return faults
 
 
-def _overlap(one: str, other: str) -> bool:
-    return Path(one) == Path(other) or Path(other) in Path(one).parents or Path(one) in Path(other).parents
+def _within(path: str, folder: str) -> bool:
+    """Whether a path is an output, or lies in one that is a folder."""
+    return Path(path) == Path(folder) or Path(folder) in Path(path).parents
+
+
+def unstaged_faults(stages: Iterable[Stage], pipelines: Iterable[str]) -> list[str]:
+    """Pipelines that no stage runs: DVC would never say that they are out of date."""
+    staged = {name for stage in stages for name in _Run(stage).pipelines}
+    return [
+        f"No stage of dvc.yaml runs {name}. Add one, or the dataset to conf/dvc.yml."
+        for name in sorted(set(pipelines) - staged)
+    ]
 
 
 def missing_source_faults(stages: Iterable[Stage], root: Path, data_folder: str = "data") -> list[str]:

@@ -4,19 +4,23 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from tests.project.dvc_guards import Stage, load_stages, missing_source_faults, stage_faults
+from tests.project.dvc_guards import Stage, load_stages, missing_source_faults, stage_faults, unstaged_faults
 from tests.project.project_config import load_catalog, load_config
 
-from mien.pipeline_registry import register_pipelines
+from mien.pipeline_registry import is_dataset, is_system, register_pipelines
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
-PAPER = {"env": "paper", "data": "data", "variant": "paper", "raf_db_origin": "data/01_raw/raf_db"}
+PIPELINES = register_pipelines()
+DATASETS = [name.removeprefix("data_") for name in PIPELINES if is_dataset(name)]
+ORIGINS = {name: {"origin": f"data/01_raw/{name}"} for name in DATASETS}
+PAPER = {"env": "paper", "data": "data", "variant": "paper", "datasets": ORIGINS}
 
-faults_of = partial(stage_faults, pipelines=register_pipelines(), catalog_of=partial(load_catalog, CONF))
+faults_of = partial(stage_faults, pipelines=PIPELINES, catalog_of=partial(load_catalog, CONF))
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,7 @@ def stages(tmp_path_factory) -> list[Stage]:
     return load_stages(copy_of_the_stages(tmp_path_factory.mktemp("shipped")))
 
 
-def copy_of_the_stages(folder: Path, **variables: str) -> Path:
+def copy_of_the_stages(folder: Path, **variables: Any) -> Path:
     """A folder that DVC takes for its repository, so that no test locks the project's own."""
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
@@ -54,6 +58,22 @@ def test_the_default_folder_and_variant_of_the_stages_are_those_of_their_environ
     variables = yaml.safe_load((CONF / "dvc.yml").read_text())
     shared = load_config(CONF, variables["env"])["globals"]
     assert {key: shared[key] for key in ("data", "variant")} == {key: variables[key] for key in ("data", "variant")}
+
+
+def test_every_dataset_and_system_has_a_stage(stages):
+    assert sorted(yaml.safe_load((CONF / "dvc.yml").read_text())["datasets"]) == sorted(DATASETS)
+    named = [name for name, pipeline in PIPELINES.items() if is_dataset(name) or is_system(name, pipeline)]
+    assert unstaged_faults(stages, named) == []
+    (fault,) = unstaged_faults(stages, [*named, "poster"])
+    assert "No stage of dvc.yaml runs poster" in fault
+
+
+def test_the_stage_guard_finds_a_folder_in_which_nothing_is_written(stages):
+    data = next(stage for stage in stages if stage.name == "data@raf_db")
+    (fault,) = planted(stages, data.name, outs=(*data.outs, "data/demo/05_model_input/raf_db"))
+    assert "does not write" in fault
+    owned = planted(stages, data.name, outs=(*data.outs, "data/demo/02_intermediate/unfinished"))
+    assert any("owns the checkpoints" in fault for fault in owned)
 
 
 def planted(stages: list[Stage], name: str, **changes) -> list[str]:

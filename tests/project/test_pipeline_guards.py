@@ -20,7 +20,7 @@ from tests.project.pipeline_guards import (
 from tests.project.project_config import environments, load_catalog, load_config
 
 from mien.nodes.params import Params
-from mien.pipeline_registry import register_pipelines
+from mien.pipeline_registry import is_system, register_pipelines
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 each_env = pytest.mark.parametrize("env", environments(CONF))
@@ -33,7 +33,7 @@ def pipelines() -> dict[str, Pipeline]:
 
 @pytest.fixture(scope="module")
 def systems(pipelines) -> dict[str, Pipeline]:
-    return {name: each for name, each in pipelines.items() if not name.startswith(("data_", "__"))}
+    return {name: each for name, each in pipelines.items() if is_system(name, each)}
 
 
 def one_node(function, inputs, outputs, **options) -> dict[str, Pipeline]:

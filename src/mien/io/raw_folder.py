@@ -39,10 +39,9 @@ class RawFolder(AbstractDataset[Callable[[Path], None], Path]):
 
 
 class CheckpointFolder(AbstractDataset[None, Path]):
-    """The folder in which training keeps what it resumes from.
+    """The folder in which a long step, training or the search for faces, keeps what it resumes from.
 
-    It is read and written by the train node alone and belongs to no DVC stage: DVC deletes a stage's outputs before it
-    runs.
+    It is read and written by that node alone and belongs to no DVC stage: DVC deletes a stage's outputs before it runs.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -56,7 +55,7 @@ class CheckpointFolder(AbstractDataset[None, Path]):
 
     def save(self, data: None) -> None:
         """Refuse: only the engine writes checkpoints."""
-        raise DatasetError("Checkpoints are written by mien.engine.checkpoint during training, not by a node.")
+        raise DatasetError("What a step resumes from is written while it runs, not as a node's output.")
 
     def _exists(self) -> bool:
         return True

@@ -4,33 +4,121 @@ import pandas as pd
 import pandera.pandas as pa
 
 SPLITS = ["train", "val", "test"]
-REASONS = ["aligned", "several_faces", "no_face", "unreadable", "already_aligned"]
+LISTED_SPLITS = [*SPLITS, "folds", "unlabelled"]
+"""A listed sample may also be tested in turn with all others (``folds``), or have no label to be judged by."""
+
+FACE_REASONS = ["aligned", "several_faces", "no_face", "already_aligned"]
+"""Why a sample has the face it has; a sample that cannot be read has the reason in one other word."""
+
 CROPS = ["points", "whole", "centre", "none"]
 
-Listed = pa.DataFrameSchema(
+_WORD = pa.Check.str_matches(r"^[a-z_]+$")
+
+
+def _labelled_where_judged(listed: pd.DataFrame) -> pd.Series:
+    return (listed["label"] >= 0) | (listed["split"] == "unlabelled")
+
+
+_LISTED = pa.DataFrameSchema(
     {
         "sample_id": pa.Column(str, unique=True),
-        "image": pa.Column(str),
-        "label": pa.Column(int, pa.Check.ge(0)),
-        "expression": pa.Column(str),
-        "split": pa.Column(str, pa.Check.isin(SPLITS)),
+        "split": pa.Column(str, pa.Check.isin(LISTED_SPLITS)),
         "subject": pa.Column(nullable=True),
         "drawn": pa.Column(bool),
-    },
-    name="listed",
-)
-"""One row per image that a dataset lists."""
-
-Samples = Listed.add_columns(
-    {
-        "reason": pa.Column(str, pa.Check.isin(REASONS)),
-        "crop": pa.Column(str, pa.Check.isin(CROPS)),
-        "score": pa.Column("float32", pa.Check.in_range(0, 1), nullable=True),
-        "roll_degrees": pa.Column("float32", pa.Check.in_range(-180, 180), nullable=True),
-        "row": pa.Column(int, pa.Check.ge(-1)),
     }
 )
+
+_IMAGE = {"image": pa.Column(str, pa.Check.str_length(min_value=1))}
+_PAIR = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in ("onset", "apex")}
+_CLASS = {"label": pa.Column(int, pa.Check.ge(-1)), "expression": pa.Column(str)}
+
+_LOCATED = {
+    "reason": pa.Column(str, _WORD),
+    "crop": pa.Column(str, pa.Check.isin(CROPS)),
+    "score": pa.Column("float32", pa.Check.in_range(0, 1), nullable=True),
+    "roll_degrees": pa.Column("float32", pa.Check.in_range(-180, 180), nullable=True),
+    "turned_degrees": pa.Column("float32", pa.Check.isin([0, 90, 180, 270]), nullable=True),
+    "enlarged": pa.Column("float32", pa.Check.ge(1), nullable=True),
+    "height": pa.Column("float32", pa.Check.ge(1), nullable=True),
+    "width": pa.Column("float32", pa.Check.ge(1), nullable=True),
+    "brightness": pa.Column("float32", pa.Check.in_range(0, 255), nullable=True),
+    "row": pa.Column(int, pa.Check.ge(-1)),
+}
+
+
+def _named(schema: pa.DataFrameSchema, name: str, labelled: bool = True) -> pa.DataFrameSchema:
+    checks = pa.Check(_labelled_where_judged, error="a sample without label is in no split 'unlabelled'")
+    return pa.DataFrameSchema(schema.columns, checks=[checks] if labelled else [], name=name)
+
+
+Listed = _named(_LISTED.add_columns({**_IMAGE, **_CLASS}), "listed")
+"""One row per image that a dataset lists, with its expression."""
+
+Samples = _named(Listed.add_columns(_LOCATED), "samples")
 """One row per image, with where its face is and which packed face it became."""
+
+ListedPairs = _named(
+    _LISTED.add_columns(
+        {
+            **_PAIR,
+            **_CLASS,
+            "kind": pa.Column(str, pa.Check.isin(["posed", "spontaneous"])),
+            "subject": pa.Column(str),
+            "fold": pa.Column(int, pa.Check.ge(0)),
+        }
+    ),
+    "listed pairs",
+)
+"""One row per onset and apex of one expression, with whether it was posed."""
+
+PairSamples = _named(ListedPairs.add_columns(_LOCATED), "pair samples")
+"""One row per pair, with where its face is and which packed pair it became."""
+
+ListedAttributes = _named(
+    _LISTED.add_columns(
+        {
+            **_IMAGE,
+            "age": pa.Column(int, pa.Check.in_range(0, 130)),
+            "gender": pa.Column(int, pa.Check.isin([0, 1])),
+            "ethnicity": pa.Column(int, pa.Check.in_range(0, 4)),
+        }
+    ),
+    "listed attributes",
+    labelled=False,
+)
+"""One row per face with its age in years, gender and ethnicity, by UTKFace's codes."""
+
+AttributeSamples = _named(ListedAttributes.add_columns(_LOCATED), "attribute samples", labelled=False)
+"""One row per face with its attributes, and which packed face it became."""
+
+
+ListedClips = _named(
+    _LISTED.add_columns(
+        {
+            **_CLASS,
+            "video": pa.Column(nullable=True),
+            "audio": pa.Column(nullable=True),
+            "subject": pa.Column(str),
+            "gender": pa.Column(str, pa.Check.isin(["male", "female"]), nullable=True),
+            "intensity": pa.Column(str),
+        }
+    ),
+    "listed clips",
+)
+"""One row per clip of an actor, with its files."""
+
+Clips = _named(
+    ListedClips.add_columns(
+        {
+            "audio_start": pa.Column(int, pa.Check.ge(-1)),
+            "audio_samples": pa.Column(int, pa.Check.ge(0)),
+            "audio_seconds": pa.Column(float, pa.Check.ge(0)),
+            "audio_reason": pa.Column(str, _WORD),
+        }
+    ),
+    "clips",
+)
+"""One row per clip, with where its sound lies among the packed waveforms."""
 
 
 def _scores_add_up(predictions: pd.DataFrame) -> pd.Series:

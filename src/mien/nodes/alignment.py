@@ -1,20 +1,31 @@
-"""From listed images to aligned faces: the preparation that every face dataset shares."""
+"""Where the face is in every listed image: the step of preparation that every face dataset shares."""
 
+import functools
 import logging
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mien.io.packed_faces import FaceStream
+from mien import __version__
+from mien.io.write_then_move import partial_path
+from mien.nodes.digest import settings_digest
 from mien.nodes.params import AlignmentParams
+
+if TYPE_CHECKING:
+    from mien.models.face_search import FaceSearch, SearchedImage
 
 logger = logging.getLogger(__name__)
 
-CROP_BATCH = 256
-"""Faces cropped before they are written: 10 MB at 112 px."""
+CHUNK = 256
+"""Samples located in one go by one process: half a minute at most, which is what an interruption costs."""
+
+IMAGE_COLUMNS = ("image",)
+PAIR_COLUMNS = ("onset", "apex")
 
 POINT_COLUMNS = [
     f"{point}_{axis}"
@@ -22,116 +33,187 @@ POINT_COLUMNS = [
     for axis in ("x", "y")
 ]
 BOX_COLUMNS = ["box_x0", "box_y0", "box_x1", "box_y1"]
+MEASURED_COLUMNS = [
+    *["num_faces", "score", "roll_degrees", "turned_degrees", "enlarged", "height", "width", "brightness"],
+    *BOX_COLUMNS,
+    *POINT_COLUMNS,
+]
+RESULT_SETTINGS = {"method", "min_face_size", "thresholds", "turns", "enlarge", "without_face"}
+"""Settings that a result depends on; the others only decide how fast it is there."""
 
 
-def locate_faces(listed: pd.DataFrame, raw: Path, alignment: AlignmentParams) -> pd.DataFrame:
-    """Find the face in every listed image: the samples table.
+def image_columns(samples: pd.DataFrame) -> tuple[str, ...]:
+    """Columns that name the images of a sample: ``image``, or ``onset`` and ``apex`` of a pair."""
+    return PAIR_COLUMNS if PAIR_COLUMNS[0] in samples else IMAGE_COLUMNS
+
+
+def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: AlignmentParams) -> pd.DataFrame:
+    """Find the face in every listed image or pair: the samples table.
 
     Args:
-        listed: One row per image, with ``image`` relative to ``raw``.
+        listed: One row per sample, with ``image``, or ``onset`` and ``apex``, relative to ``raw``.
         raw: The dataset's folder.
+        unfinished: Folder that keeps what an interrupted run has located; emptied at the end.
         alignment: How faces are found and what becomes of images without one.
 
     Returns:
-        ``listed`` with, per image: ``box_*`` and points ``<point>_x``, ``<point>_y`` in pixels of the image, detection
-        ``score`` in [0, 1], ``roll_degrees`` of the eye line, ``num_faces``, ``reason`` (``aligned``,
-        ``several_faces``, ``no_face``, ``unreadable``, ``already_aligned``), ``crop`` (how it becomes a face:
-        ``points``, ``whole``, ``centre``, ``none``) and ``row``, its place among the packed faces or -1.
+        ``listed`` with, per sample: ``reason`` (``aligned``, ``several_faces``, ``no_face``, ``already_aligned``, or
+        why the image cannot be read, in one word), ``crop`` (how it becomes a face: ``points``, ``whole``, ``centre``,
+        ``none``), ``num_faces``, detection ``score`` in [0, 1], ``roll_degrees`` of the eye line, ``turned_degrees``
+        and ``enlarged`` (how the image was looked at when the face was found), ``height``, ``width`` and mean
+        ``brightness`` (0 to 255) of the image, ``box_*`` and points ``<point>_x``, ``<point>_y`` in its pixels, and
+        ``row``, its place among the packed faces or -1. Of a pair all this is the onset's, or the apex's where only
+        that shows a face: both images are cut by the same points.
     """
-    if alignment.method == "given":
-        records = [{"reason": "already_aligned", "crop": "whole"} for _ in range(len(listed))]
-    else:
-        from mien.engine.device import limited_threads
+    from mien.data.worker_processes import map_in_order
+    from mien.engine.device import limited_threads
 
-        with limited_threads(alignment.threads):
-            records = list(_detect(listed, raw, alignment))
-    located = pd.DataFrame(records).reindex(
-        columns=["reason", "crop", "num_faces", "score", "roll_degrees", *BOX_COLUMNS, *POINT_COLUMNS]
-    )
-    located = located.astype(dict.fromkeys(located.columns[2:], "float32"))
+    columns = list(image_columns(listed))
+    chunks = [
+        _Chunk([tuple(row) for row in listed[columns].iloc[start : start + CHUNK].to_numpy()], raw, alignment)
+        for start in range(0, len(listed), CHUNK)
+    ]
+    parts = []
+    with limited_threads(1):  # in this process too, so that the number of workers changes no bit
+        waiting = [chunk for chunk in chunks if not chunk.file(unfinished).is_file()]
+        if 0 < len(waiting) < len(chunks):
+            logger.info("%d of %d parts are located already", len(chunks) - len(waiting), len(chunks))
+        results = map_in_order(_locate, waiting, alignment.workers)
+        for number, chunk in enumerate(chunks, start=1):
+            file = chunk.file(unfinished)
+            if not file.is_file():
+                next(results).to_parquet(partial_path(file))
+                partial_path(file).replace(file)
+            parts.append(pd.read_parquet(file))
+            if number % 10 == 0:
+                logger.info("Faces looked for in %d of %d samples", min(number * CHUNK, len(listed)), len(listed))
+    samples = _joined(listed, pd.concat(parts, ignore_index=True) if parts else _table([]))
+    shutil.rmtree(unfinished)
+    return samples
+
+
+def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:
     samples = pd.concat([listed.reset_index(drop=True), located], axis=1)
     kept = (samples["crop"] != "none").to_numpy()
     samples["row"] = np.where(kept, np.cumsum(kept) - 1, -1)
     counts = samples["reason"].value_counts()
     logger.info("Faces: %s", ", ".join(f"{count} {reason}" for reason, count in counts.items()))
     if not kept.all():
-        logger.warning("%d of %d images give no face and are left out", (~kept).sum(), len(samples))
+        logger.warning("%d of %d samples give no face and are left out", (~kept).sum(), len(samples))
     return samples
 
 
-def _detect(listed: pd.DataFrame, raw: Path, alignment: AlignmentParams) -> Iterator[dict[str, Any]]:
-    """One record per listed image, in order, detected in batches."""
-    from mien.data.images import ImageError, read_image
+@dataclass(frozen=True)
+class _Chunk:
+    """Consecutive samples, each with one reference or two, and all that decides what is found in them."""
+
+    references: list[tuple[str, ...]]
+    raw: Path
+    alignment: AlignmentParams
+
+    def file(self, folder: Path) -> Path:
+        """Where the result is kept; its name changes with the images' files and the settings."""
+        names = dict.fromkeys(reference.partition("#")[0] for sample in self.references for reference in sample)
+        states = [(name, *_state(self.raw / name)) for name in names]
+        settings = self.alignment.model_dump(mode="json", include=RESULT_SETTINGS)
+        digest = settings_digest(__version__, self.references, states, settings)
+        return folder / f"located-{digest}.parquet"
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def _locate(chunk: _Chunk) -> pd.DataFrame:
+    """What is found in each sample of a chunk; runs in a process of its own."""
+    from mien.data.image_source import ImageSource
+
+    source = ImageSource(chunk.raw)
+    records: list[dict[str, Any]] = []
+    batch_size = max(1, chunk.alignment.batch_size // len(chunk.references[0]))
+    for start in range(0, len(chunk.references), batch_size):
+        records += _locate_batch(chunk.references[start : start + batch_size], source, chunk.alignment)
+    source.close()
+    return _table(records)
+
+
+def _table(records: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(records).reindex(columns=["reason", "crop", *MEASURED_COLUMNS])
+    return table.astype({"reason": str, "crop": str, **dict.fromkeys(MEASURED_COLUMNS, "float32")})
+
+
+def _locate_batch(
+    references: list[tuple[str, ...]], source: Any, alignment: AlignmentParams
+) -> Iterator[dict[str, Any]]:
+    samples = [_read(sample, source) for sample in references]
+    readable = [image for images, _ in samples for image in images]
+    searched = iter(_search(alignment).search(readable) if alignment.method == "mtcnn" else ())
+    for images, reason in samples:
+        found = [next(searched) for _ in images] if alignment.method == "mtcnn" else []
+        if reason:
+            yield {"reason": reason, "crop": "none"}
+        elif not found:
+            yield {"reason": "already_aligned", "crop": "whole", **_appearance(images[0])}
+        else:
+            yield _record(found, images, alignment)
+
+
+def _read(sample: tuple[str, ...], source: Any) -> tuple[list[np.ndarray], str]:
+    """The images of a sample, or none and the reason."""
+    from mien.data.images import ImageError
+
+    try:
+        images = [source.read(reference) for reference in sample]
+    except ImageError as error:
+        logger.warning("%s", error)
+        return [], error.reason
+    if len({image.shape for image in images}) > 1:
+        logger.warning("Images of one pair differ in size: %s. Both are cut by the same points.", " and ".join(sample))
+        return [], "sizes_differ"
+    return images, ""
+
+
+@functools.cache
+def _face_search(
+    min_face_size: int, thresholds: tuple[float, float, float], turns: tuple[int, ...], enlarge: float
+) -> "FaceSearch":
     from mien.models.face_detector import FaceDetector
+    from mien.models.face_search import FaceSearch
 
-    detector = FaceDetector(min_face_size=alignment.min_face_size, thresholds=alignment.thresholds)
-    paths = [raw / image for image in listed["image"]]
-    for start in range(0, len(paths), alignment.batch_size):
-        images: list[np.ndarray | None] = []
-        for path in paths[start : start + alignment.batch_size]:
-            try:
-                images.append(read_image(path))
-            except ImageError as error:
-                logger.warning("%s", error)
-                images.append(None)
-        found = iter(detector.detect([image for image in images if image is not None]))
-        for image in images:
-            if image is None:
-                yield {"reason": "unreadable", "crop": "none"}
-            else:
-                yield _record(next(found), image, alignment)
+    return FaceSearch(FaceDetector(min_face_size=min_face_size, thresholds=thresholds), turns=turns, enlarge=enlarge)
 
 
-def _record(faces: Any, image: np.ndarray, alignment: AlignmentParams) -> dict[str, Any]:
+def _search(alignment: AlignmentParams) -> "FaceSearch":
+    return _face_search(alignment.min_face_size, alignment.thresholds, alignment.turns, alignment.enlarge)
+
+
+def _appearance(image: np.ndarray) -> dict[str, float]:
+    return {"height": image.shape[0], "width": image.shape[1], "brightness": float(image.mean())}
+
+
+def _record(found: list["SearchedImage"], images: list[np.ndarray], alignment: AlignmentParams) -> dict[str, Any]:
     from mien.data.alignment import choose_face, roll_angle_degrees
 
-    n = len(faces.scores)
-    if n == 0:
+    searched = next((each for each in found if len(each.faces)), None)
+    appearance = _appearance(images[0])
+    if searched is None:
         crop = {"drop": "none", "keep_original": "whole", "centre_crop": "centre"}[alignment.without_face]
-        return {"reason": "no_face", "crop": crop, "num_faces": 0}
-    best = choose_face(faces.boxes, image.shape[:2])
+        return {"reason": "no_face", "crop": crop, "num_faces": 0, **appearance}
+    faces = searched.faces
+    best = choose_face(faces.boxes, images[0].shape[:2])
     return {
-        "reason": "aligned" if n == 1 else "several_faces",
+        "reason": "aligned" if len(faces) == 1 else "several_faces",
         "crop": "points",
-        "num_faces": n,
+        "num_faces": len(faces),
         "score": faces.scores[best],
         "roll_degrees": roll_angle_degrees(faces.points[best]),
+        "turned_degrees": searched.turned_degrees,
+        "enlarged": searched.enlarged,
+        **appearance,
         **dict(zip(BOX_COLUMNS, faces.boxes[best], strict=True)),
         **dict(zip(POINT_COLUMNS, faces.points[best].ravel(), strict=True)),
     }
-
-
-def crop_faces(samples: pd.DataFrame, raw: Path, size: int) -> FaceStream:
-    """Cut every located face out of its image, turned upright and brought to the template.
-
-    Args:
-        samples: The table of ``locate_faces``.
-        raw: The dataset's folder.
-        size: Side of the faces, in pixels.
-
-    Returns:
-        Faces (n, size, size, 3) uint8 RGB in the order of ``row``, computed while they are written.
-    """
-    kept = samples[samples["row"] >= 0].sort_values("row")
-    return FaceStream((len(kept), size, size, 3), _crop_batches(kept, raw, size))
-
-
-def _crop_batches(kept: pd.DataFrame, raw: Path, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(kept), CROP_BATCH):
-        batch = kept.iloc[start : start + CROP_BATCH]
-        points = batch[POINT_COLUMNS].to_numpy(np.float32).reshape(-1, 5, 2)
-        rows = zip(batch["image"], batch["crop"], points, strict=True)
-        yield np.stack([_crop(raw / image, crop, five_points, size) for image, crop, five_points in rows])
-
-
-def _crop(path: Path, crop: str, five_points: np.ndarray, size: int) -> np.ndarray:
-    from mien.data.alignment import align_face, centre_crop_face
-    from mien.data.face_images import resize_square
-    from mien.data.images import read_image
-
-    image = read_image(path)
-    if crop == "points":
-        return align_face(image, five_points, size)
-    if crop == "centre":
-        return centre_crop_face(image, size)
-    return resize_square(image, size)

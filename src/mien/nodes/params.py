@@ -14,20 +14,14 @@ class Params(BaseModel):
 
 
 class TwinParams(Params):
-    """The drawn twin of a dataset.
+    """The drawn twin of a dataset; each dataset adds how much of what is drawn.
 
     Attributes:
         draw: Draw the published layout with synthetic faces; otherwise the user's files are expected.
-        num_train: Images in the training list.
-        num_test: Images in the test list.
-        image_size: Side of the drawn originals, in pixels.
         seed: Seed of the drawing.
     """
 
     draw: bool
-    num_train: int = Field(ge=1)
-    num_test: int = Field(ge=1)
-    image_size: int = Field(ge=64)
     seed: int = Field(ge=0)
 
 
@@ -39,17 +33,21 @@ class AlignmentParams(Params):
             crop.
         min_face_size: Smallest face looked for, in pixels.
         thresholds: Score thresholds of P-Net, R-Net and O-Net.
+        turns: Angles in degrees at which an image is looked at again when no upright face is found in it.
+        enlarge: Factor by which an image is enlarged when no face is found at any angle; 1 leaves it at that.
         without_face: What becomes of an image in which no face is found.
         batch_size: Images detected together.
-        threads: Most threads that torch detects on; 0 leaves its own choice.
+        workers: Processes that read, detect and crop; 0 is one per core. No result depends on it.
     """
 
     method: Literal["mtcnn", "given"]
     min_face_size: int = Field(ge=12)
     thresholds: tuple[float, float, float]
+    turns: tuple[Literal[90, 180, 270], ...]
+    enlarge: float = Field(ge=1, le=8)
     without_face: Literal["drop", "keep_original", "centre_crop"]
     batch_size: int = Field(ge=1)
-    threads: int = Field(ge=0)
+    workers: int = Field(ge=0)
 
 
 class OptimizerParams(Params):

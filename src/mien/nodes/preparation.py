@@ -1,40 +1,144 @@
 """The pipeline from a dataset's folder to its samples table and packed faces, shared by every face dataset."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from kedro.pipeline import Pipeline, node
+from kedro.pipeline.node import Node
 
+from mien.data.published_counts import PublishedCounts, count_deviations, count_table
 from mien.io.packed_faces import FaceStream
-from mien.nodes.alignment import crop_faces, locate_faces
+from mien.nodes.alignment import locate_faces
+from mien.nodes.cropping import Channels, crop_faces
+from mien.nodes.data_report import report_faces
+from mien.nodes.params import AlignmentParams, TwinParams
 
-FACE_SIZES = (112, 48)
-"""Sides of the packed faces: 112 px for networks pretrained on aligned faces, 48 px as FER2013's."""
+logger = logging.getLogger(__name__)
+
+CROPS: Mapping[int, Channels] = {112: "rgb", 48: "rgb"}
+"""Packed faces by side: 112 px for networks pretrained on aligned faces, 48 px as FER2013's."""
+
+REPORTED = ("counts", "summary", "overview_figure", "overview_plot", "aligned_sheet", "rejected_sheet")
+"""What a data report consists of, as entries of the catalog."""
 
 
-def face_dataset_pipeline(dataset: str, *, provide: Callable, read: Callable) -> Pipeline:
-    """Chain provide → read → locate → crop under the namespace of one dataset.
+def provide_folder(
+    twin: TwinParams, *, name: str, find: Callable[[Path], Path], draw: Callable[..., None]
+) -> Callable[[Path], None]:
+    """Choose what is done with a dataset's raw folder: draw it, or check that the user's own is there.
+
+    Args:
+        twin: Whether to draw, and with which arguments.
+        name: Of the dataset, for the log.
+        find: Checks the user's folder.
+        draw: Draws the published layout; takes the folder and the twin's other parameters.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    if twin.draw:
+        return lambda folder: draw(folder, **twin.model_dump(exclude={"draw"}))
+    return lambda folder: logger.info("%s is read from %s", name, find(folder))
+
+
+def list_samples(
+    samples: pd.DataFrame, raw: Path, *, name: str, published: PublishedCounts, column: str = "expression"
+) -> pd.DataFrame:
+    """Mark drawn samples, and compare the counts of real ones with the published.
+
+    Args:
+        samples: What the dataset's reader returns.
+        raw: The dataset's folder.
+        name: Of the dataset, for the log.
+        published: Samples by split and class.
+        column: Of ``samples`` that names the class.
+
+    Returns:
+        ``samples`` with ``drawn``, whether the faces are synthetic.
+    """
+    from mien.data.drawn_folder import is_drawn
+
+    drawn = is_drawn(raw)
+    if drawn:
+        logger.info("%d drawn samples in %s's layout: scores on them say nothing about real faces", len(samples), name)
+    else:
+        for deviation in count_deviations(count_table(samples, published, column)):
+            logger.warning("%s: %s", name, deviation)
+    return samples.assign(drawn=drawn)
+
+
+def face_dataset_pipeline(
+    dataset: str,
+    *,
+    provide: Callable,
+    read: Callable,
+    published: PublishedCounts,
+    column: str = "expression",
+    crops: Mapping[int, Channels] = CROPS,
+) -> Pipeline:
+    """Chain provide → read → locate → crop → report under the namespace of one dataset.
 
     Args:
         dataset: Name of the dataset and of the namespace, as in ``raf_db``.
         provide: Node function (``params:twin``) → function that draws the folder or checks the user's.
-        read: Node function (raw folder, ``params:reader``) → listed images.
+        read: Node function (raw folder, ``params:reader``) → listed samples.
+        published: Samples by split and class, as the authors publish them.
+        column: Of the samples that names the class.
+        crops: Which faces are packed: side in pixels and channels.
     """
     steps = [
         node(provide, "params:twin", "raw", name="provide"),
         node(read, ["raw", "params:reader"], "listed", name="read"),
-        node(locate_faces, ["listed", "raw", "params:alignment"], "samples", name="locate_faces"),
-        *[node(_crop_at(size), ["samples", "raw"], f"faces_{size}", name=f"crop_{size}") for size in FACE_SIZES],
+        *face_steps("listed", published=published, column=column, crops=crops),
     ]
-    read_by_systems = ["samples", *(f"faces_{size}" for size in FACE_SIZES)]
-    return Pipeline(steps, namespace=dataset, outputs={name: f"{dataset}_{name}" for name in read_by_systems})
+    read_by_systems = ["samples", *(f"faces_{size}" for size in crops)]
+    return Pipeline(
+        steps,
+        namespace=dataset,
+        outputs={name: f"{dataset}_{name}" for name in read_by_systems},
+    )
 
 
-def _crop_at(size: int) -> Callable:
-    def crop(samples: pd.DataFrame, raw: Path) -> FaceStream:
-        return crop_faces(samples, raw, size)
+def face_steps(
+    listed: str,
+    *,
+    published: PublishedCounts,
+    column: str,
+    crops: Mapping[int, Channels],
+    counted: str | None = None,
+) -> list[Node]:
+    """The steps from listed images to packed faces and the data report.
+
+    Args:
+        listed: Entry with one row per image or pair.
+        published: Samples by split and class.
+        column: Names the class.
+        crops: Side in pixels and channels of each packed file; the report shows the first.
+        counted: Entry whose rows are counted; ``listed`` when None.
+    """
+
+    def report(counted: pd.DataFrame, samples: pd.DataFrame, raw: Path, faces: Any) -> tuple[Any, ...]:
+        """Counts, summary, overview and sheets of a dataset."""
+        return report_faces(counted, samples, raw, faces, published=published, column=column)
+
+    shown = f"faces_{next(iter(crops))}"
+    return [
+        node(locate_faces, [listed, "raw", "unfinished", "params:alignment"], "samples", name="locate_faces"),
+        *[
+            node(_crop_at(size, channels), ["samples", "raw", "params:alignment"], f"faces_{size}", name=f"crop_{size}")
+            for size, channels in crops.items()
+        ],
+        node(report, [counted or listed, "samples", "raw", shown], list(REPORTED), name="report"),
+    ]
+
+
+def _crop_at(size: int, channels: Channels) -> Callable:
+    def crop(samples: pd.DataFrame, raw: Path, alignment: AlignmentParams) -> FaceStream:
+        return crop_faces(samples, raw, alignment, size=size, channels=channels)
 
     crop.__name__ = f"crop_{size}"
-    crop.__doc__ = f"Cut out every located face at {size} px."
+    crop.__doc__ = f"Cut out every located face at {size} px, {channels}."
     return crop

@@ -1,0 +1,150 @@
+"""Drawn data in a dataset's published layout: marked, complete or absent, never in the place of real files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mien.data import synthetic
+from mien.data.worker_processes import map_in_order
+
+Item = TypeVar("Item")
+
+MARKER = "drawn.json"
+"""The file that tells a drawn folder from a downloaded one, and with which arguments it was drawn."""
+
+SERIAL_ITEMS = 64
+"""Fewer items are drawn sooner than the processes start."""
+
+
+def is_drawn(root: Path) -> bool:
+    """Whether a dataset's folder holds drawn faces, by its marker."""
+    return (root / MARKER).is_file()
+
+
+def draw_folder(root: Path, arguments: dict[str, Any], draw: Callable[..., None]) -> None:
+    """Have a folder filled by ``draw(folder, **arguments)``, unless it holds just that already.
+
+    The folder appears when it is complete; an interruption leaves what was there before. A folder drawn with the same
+    arguments by the same code is left as it is, one drawn otherwise is replaced, and any other is left alone.
+
+    Args:
+        root: becomes the dataset's folder, with ``drawn.json``, which holds the arguments and the names of all files.
+        arguments: what decides the content; JSON values.
+        draw: fills an empty folder; a function of a module, whose source counts as its version.
+
+    Raises:
+        ValueError: ``root`` holds files that were not drawn here.
+
+    Source: ours, because the datasets may not be passed on and must not be mistaken for drawn ones.
+    """
+    root = root.resolve()  # a link to another disk stays a link
+    marker = _read_marker(root)
+    key = {"drawn_by": draw.__module__, "code": _code_digest(draw.__module__), "arguments": arguments}
+    key = json.loads(json.dumps(key))  # tuples as the marker has them
+    if marker is not None and key.items() <= marker.items():
+        return
+    _check_replaceable(root, marker if marker is not None and marker["drawn_by"] == draw.__module__ else None)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    part = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.mkdir()
+        draw(part, **arguments)
+        files = sorted(_files(part))
+        (part / MARKER).write_text(json.dumps({**key, "files": files}, indent=1) + "\n", encoding="utf-8")
+        _replace(root, part)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def draw_each(draw: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Draw items in one process per core, and few of them in the calling one.
+
+    Args:
+        draw: draws one item from what the item says alone; a function of a module, or ``functools.partial`` of one.
+        items: the order does not matter.
+
+    Raises:
+        Exception: what ``draw`` raises passes through.
+    """
+    for _ in map_in_order(draw, items, workers=1 if len(items) < SERIAL_ITEMS else 0):
+        pass
+
+
+def class_counts(published: Mapping[str, int], num_samples: int) -> dict[str, int]:
+    """Samples per class of a drawn split; they add up to ``num_samples``.
+
+    Source: half the published share, half even; what rounding leaves goes to the largest remainders. Half even, because
+        with a dataset's own shares (fear: 2.3 % of RAF-DB) some hundred samples would leave rare classes two or three;
+        half its own, because the imbalance is what the metrics have to show.
+
+    Example:
+        >>> class_counts({"happy": 90, "fear": 10}, 20)
+        {'happy': 14, 'fear': 6}
+    """
+    shares = np.array(list(published.values()))
+    exact = (shares / shares.sum() + 1 / len(shares)) / 2 * num_samples
+    counts = np.floor(exact).astype(int)
+    counts[np.argsort(counts - exact, kind="stable")[: num_samples - counts.sum()]] += 1
+    return dict(zip(published, counts.tolist(), strict=True))
+
+
+def _code_digest(module: str) -> str:
+    """Digest of the renderer's and the drawing module's source: what another version drew is drawn anew."""
+    digest = hashlib.blake2b(digest_size=16)
+    own = sys.modules[module].__file__
+    for file in [*sorted(Path(synthetic.__file__).parent.glob("*.py")), *([Path(own)] if own else [])]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read_marker(root: Path) -> dict[str, Any] | None:
+    """The folder's marker, None where there is none of ours."""
+    try:
+        marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(marker, dict) and {"drawn_by", "arguments", "files"} <= marker.keys()
+    return marker if ours else None
+
+
+def _check_replaceable(root: Path, marker: dict[str, Any] | None) -> None:
+    """Refuse a folder with anything in it that was not drawn here."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return
+    where = f"{root} is not replaced by drawn faces"
+    to_do = "Give a folder that does not exist yet, or move this one away."
+    if marker is None:
+        raise ValueError(f"{where}: it has no {MARKER} of this dataset, so it may be the real one or yours. {to_do}")
+    others = sorted(_files(root) - set(marker["files"]) - {MARKER})
+    if others:
+        raise ValueError(
+            f"{where}: {len(others)} files in it were not drawn here, the first {root / others[0]}. {to_do}"
+        )
+
+
+def _files(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
+
+
+def _replace(root: Path, part: Path) -> None:
+    """Put the complete folder in the place of the drawn one, or of none."""
+    if not root.exists():
+        part.rename(root)
+        return
+    old = root.with_name(f"{part.name}.old")
+    root.rename(old)
+    try:
+        part.rename(root)
+    except BaseException:
+        old.rename(root)
+        raise
+    shutil.rmtree(old)
