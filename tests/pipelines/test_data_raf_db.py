@@ -8,20 +8,20 @@ import pytest
 from tests.pipelines.temporary_project import open_catalog
 from tests.pipelines.tiny_systems import TINY_DATA
 
-from mien.data.raf_db_twin import MARKER, draw_raf_db
+from mien.data.drawn_folder import MARKER
+from mien.data.raf_db_twin import draw_raf_db
 from mien.io.schemas import Listed
-from mien.nodes.params import TwinParams
 from mien.pipelines.data_raf_db.nodes import provide_raf_db, read_listed
-from mien.pipelines.data_raf_db.params import RafDbReaderParams
+from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
 
 SIZES = {"num_train": 28, "num_test": 14, "seed": 1, "image_size": 64}
-READER = RafDbReaderParams(source="aligned", validation_fraction=0.25, seed=0)
+READER = RafDbReader(source="aligned", layout="auto", validation_fraction=0.25, seed=0)
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("drawn") / "raf_db"
-    provide_raf_db(TwinParams(draw=True, **SIZES))(folder)
+    provide_raf_db(RafDbTwin(draw=True, **SIZES))(folder)
     return folder
 
 
@@ -31,7 +31,7 @@ def test_drawing_is_what_the_twin_asks_for(drawn, tmp_path):
 
 
 def test_the_users_own_folder_is_found_and_named_never_drawn_over(drawn, tmp_path, caplog):
-    check = provide_raf_db(TwinParams(draw=False, **SIZES))
+    check = provide_raf_db(RafDbTwin(draw=False, **SIZES))
     with caplog.at_level(logging.INFO, "mien"):
         check(drawn)
     assert f"RAF-DB is read from {drawn / 'basic'}" in caplog.text
@@ -66,6 +66,20 @@ def test_a_real_folder_is_compared_with_the_published_counts(drawn, tmp_path, ca
     listed = read_listed(copy, READER)
     assert not listed["drawn"].any()
     assert "than the 12,271 published" in caplog.text
+
+
+def test_the_same_images_in_class_folders_are_the_same_samples_in_the_same_splits(drawn, tmp_path, caplog):
+    listed = read_listed(drawn, READER)
+    for image, label in zip(listed["image"], listed["label"], strict=True):
+        name = Path(image).name
+        place = tmp_path / "DATASET" / name.partition("_")[0] / str(label + 1)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes((drawn / image).read_bytes())
+    with caplog.at_level(logging.INFO, "mien"):
+        again = read_listed(tmp_path, READER)
+    assert f"found in {tmp_path / 'DATASET'}, in the layout class_folders" in caplog.text
+    columns = ["sample_id", "label", "expression", "split"]
+    assert again[columns].equals(listed[columns])
 
 
 @pytest.mark.slow

@@ -98,10 +98,11 @@ def class_counts(published: Mapping[str, int], num_samples: int) -> dict[str, in
 
 
 def _code_digest(module: str) -> str:
-    """Digest of the renderer's and the drawing module's source: what another version drew is drawn anew."""
+    """Digest of the source of all that draws, and of the drawing module: what another version drew is drawn anew."""
     digest = hashlib.blake2b(digest_size=16)
-    own = sys.modules[module].__file__
-    for file in [*sorted(Path(synthetic.__file__).parent.glob("*.py")), *([Path(own)] if own else [])]:
+    own, here = sys.modules[module].__file__, Path(__file__)
+    renderer = [*Path(synthetic.__file__).parent.glob("*.py"), *set(here.parent.glob("drawn_*.py")) - {here}]
+    for file in [*sorted(renderer), *([Path(own)] if own else [])]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 PublishedCounts = Mapping[str, Mapping[str, int]]
 """Number of samples by split, then by class."""
 
+WHOLE = "all"
+"""Split of counts that are published for the whole dataset: all rows are counted together."""
+
 NOT_PUBLISHED = {"val": "train"}
 """Splits that a reader sets aside from another, whose published count holds both."""
 
@@ -21,6 +24,7 @@ def count_table(samples: pd.DataFrame, published: PublishedCounts, column: str) 
     Args:
         samples: with the columns ``split`` and ``column``.
         published: by split and class; a split "val" that is not in it is counted as "train", from which it is taken.
+            By ``WHOLE`` and class where no split is published.
         column: names the class, as ``expression``.
 
     Returns:
@@ -38,6 +42,9 @@ def count_table(samples: pd.DataFrame, published: PublishedCounts, column: str) 
     splits = samples["split"].astype(str)
     splits = splits.mask(splits.isin(NOT_PUBLISHED) & ~splits.isin(list(published)), splits.map(NOT_PUBLISHED))
     counts = samples.groupby([splits, samples[column].astype(str)], sort=True).size()
+    if WHOLE in published and not (splits == WHOLE).any():
+        counts = samples.groupby(samples[column].astype(str), sort=True).size()
+        counts.index = pd.MultiIndex.from_product([[WHOLE], counts.index])
     pairs = [(split, name) for split, classes in published.items() for name in classes]
     pairs += [pair for pair in counts.index if pair not in pairs]
     table = pd.DataFrame(pairs, columns=["split", "class"])

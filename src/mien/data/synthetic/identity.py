@@ -6,11 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-GENDERS: tuple[str, ...] = ("male", "female")
-"""UTKFace's codes 0 and 1."""
-
-ETHNICITIES: tuple[str, ...] = ("white", "black", "asian", "indian", "others")
-"""UTKFace's codes 0 to 4."""
+from mien.labels import ETHNICITIES, GENDERS
 
 HAIR_STYLES: tuple[str, ...] = ("shaved", "short", "parted", "fringe", "bob", "long", "curly", "tied")
 """``Identity.hair_style`` is a position in this tuple."""

@@ -1,18 +1,15 @@
 """Node functions of ``data_raf_db``."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from mien.nodes.params import TwinParams
-from mien.pipelines.data_raf_db.params import RafDbReaderParams
-
-logger = logging.getLogger(__name__)
+from mien.nodes.preparation import list_samples, provide_folder
+from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
 
 
-def provide_raf_db(twin: TwinParams) -> Callable[[Path], None]:
+def provide_raf_db(twin: RafDbTwin) -> Callable[[Path], None]:
     """Draw the published layout with synthetic faces, or check that the user's folder is there.
 
     Args:
@@ -21,18 +18,14 @@ def provide_raf_db(twin: TwinParams) -> Callable[[Path], None]:
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
-    if not twin.draw:
-        from mien.data.raf_db import find_raf_db
-
-        return lambda folder: logger.info("RAF-DB is read from %s", find_raf_db(folder))
-
+    from mien.data.raf_db import find_raf_db
     from mien.data.raf_db_twin import draw_raf_db
 
-    return lambda folder: draw_raf_db(folder, **twin.model_dump(exclude={"draw"}))
+    return provide_folder(twin, name="RAF-DB", find=find_raf_db, draw=draw_raf_db)
 
 
-def read_listed(raw: Path, reader: RafDbReaderParams) -> pd.DataFrame:
-    """Read the list of images, set a validation split aside and compare the counts with the published ones.
+def read_listed(raw: Path, reader: RafDbReader) -> pd.DataFrame:
+    """Read the list of images, compare the counts with the published ones and set a validation split aside.
 
     Args:
         raw: RAF-DB's folder.
@@ -42,15 +35,9 @@ def read_listed(raw: Path, reader: RafDbReaderParams) -> pd.DataFrame:
         One row per listed image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
         ``subject``, ``drawn`` (whether the faces are synthetic).
     """
-    from mien.data.raf_db import count_deviations, read_raf_db
-    from mien.data.raf_db_twin import MARKER
+    from mien.data.raf_db import PUBLISHED_COUNTS, read_raf_db
     from mien.data.splits import stratified_validation
 
-    samples = read_raf_db(raw, reader.source)
-    drawn = (raw / MARKER).is_file()
-    if drawn:
-        logger.info("%d drawn faces in RAF-DB's layout: scores on them say nothing about real faces", len(samples))
-    else:
-        for deviation in count_deviations(samples):
-            logger.warning("%s", deviation)
-    return stratified_validation(samples, reader.validation_fraction, reader.seed).assign(drawn=drawn)
+    samples = read_raf_db(raw, reader.source, reader.layout)
+    samples = list_samples(samples, raw, name="RAF-DB", published=PUBLISHED_COUNTS)
+    return stratified_validation(samples, reader.validation_fraction, reader.seed)

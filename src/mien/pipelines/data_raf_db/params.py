@@ -4,18 +4,34 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params
+from mien.nodes.params import Params, TwinParams
 
 
-class RafDbReaderParams(Params):
-    """How the published files are read.
+class RafDbTwin(TwinParams):
+    """The drawn twin of RAF-DB.
+
+    Attributes:
+        num_train: Images in the training list.
+        num_test: Images in the test list.
+        image_size: Side of the drawn originals, in pixels.
+    """
+
+    num_train: int = Field(ge=1)
+    num_test: int = Field(ge=1)
+    image_size: int = Field(ge=64)
+
+
+class RafDbReader(Params):
+    """How the user's files are read.
 
     Attributes:
         source: The authors' ``aligned`` crops or the ``original`` photographs.
+        layout: The published ``list``, ``class_folders``, Kaggle's ``csv`` pair, or ``auto`` for the one that is there.
         validation_fraction: Part of the training list that becomes the validation split.
         seed: Seed of that split.
     """
 
     source: Literal["aligned", "original"]
+    layout: Literal["auto", "list", "class_folders", "csv"]
     validation_fraction: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)

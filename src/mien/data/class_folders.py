@@ -1,0 +1,97 @@
+"""Images sorted into one folder per class, whose meaning is read from a table and never from the order of the names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+"""Endings, in lower case, by which a file counts as an image; files with others are passed over."""
+
+
+def class_folders(folder: Path, classes: Mapping[str, str], dataset: str) -> dict[str, Path]:
+    """Find the class folders that lie in a folder.
+
+    Upper and lower case are the same. Other folders may lie beside them as long as no images lie directly in them.
+
+    Args:
+        folder: of one split.
+        classes: class by folder name in lower case, several names of a class allowed.
+        dataset: its name, for messages.
+
+    Returns:
+        Folder by class, in the order in which ``classes`` first names the class; empty where no folder is a class's.
+
+    Raises:
+        ValueError: two folders mean one class, or a folder of images beside class folders means none.
+
+    Source: ours, because ImageFolder numbers classes by the alphabetical order of whatever folders it finds.
+
+    Example:
+        >>> class_folders(Path("data/train"), {"1": "surprise", "2": "fear"}, "RAF-DB")  # doctest: +SKIP
+        {'surprise': PosixPath('data/train/1'), 'fear': PosixPath('data/train/2')}
+    """
+    found: dict[str, Path] = {}
+    others = []
+    for name in subfolders(folder, dataset):
+        label = classes.get(name.lower())
+        if label is None:
+            others.append(name)
+        elif label in found:
+            raise ValueError(
+                f"Two folders of {dataset} mean the class {label}: {found[label].name}/ and {name}/ in {folder}. "
+                "Keep one of them, or put their images together."
+            )
+        else:
+            found[label] = folder / name
+    for name in others if found else []:
+        if image_names(folder / name, dataset):
+            raise ValueError(
+                f"A folder of {dataset} names no class: there are images in {name}/ beside class folders in {folder}. "
+                f"Rename it to one of {', '.join(classes)}, or move it away."
+            )
+    return {label: found[label] for label in dict.fromkeys(classes.values()) if label in found}
+
+
+def subfolders(folder: Path, dataset: str) -> list[str]:
+    """Names of the folders in a folder, sorted; hidden ones and what macOS leaves in archives are passed over.
+
+    Raises:
+        ValueError: the folder cannot be listed, or a name is not UTF-8.
+    """
+    # What is called like an image is not looked at: thousands of look-ups take seconds on a network disk.
+    names = [name for name in _names(folder, dataset) if not _is_image_name(name) and name != "__MACOSX"]
+    return [name for name in names if (folder / name).is_dir()]
+
+
+def image_names(folder: Path, dataset: str) -> list[str]:
+    """Names of the images in a folder, by their endings, sorted; hidden files are passed over.
+
+    Whether they can be read shows when they are.
+
+    Raises:
+        ValueError: the folder cannot be listed, or a name is not UTF-8.
+    """
+    return [name for name in _names(folder, dataset) if _is_image_name(name)]
+
+
+def _is_image_name(name: str) -> bool:
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _names(folder: Path, dataset: str) -> list[str]:
+    try:
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise ValueError(
+            f"A folder of {dataset} cannot be listed: {folder} ({error.strerror}). Check that it is a folder that you "
+            "may read."
+        ) from error
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"A file name of {dataset} is not UTF-8: {name!a} in {str(folder)!a}. Rename it; tables hold text."
+            ) from error
+    return names

@@ -1,0 +1,185 @@
+"""SFEW 2.0, Static Facial Expressions in the Wild: frames of films with one of seven expressions.
+
+Layouts, with the names of folders and files: ``mien.data.sfew_layouts``.
+
+Source: Dhall et al., ICCV 2011 workshops; EmotiW 2015 for version 2.0.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.data.sfew_layouts import CSV_FILE, ListedFrame, Source, find_copies, read_archives, read_repack
+from mien.labels import SFEW_EXPRESSIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
+    "train": dict(zip(SFEW_EXPRESSIONS, (96, 98, 66, 198, 172, 178, 150), strict=True)),
+    "test": dict(zip(SFEW_EXPRESSIONS, (57, 47, 23, 73, 73, 77, 86), strict=True)),
+    "unlabelled": {"": 372},
+}
+"""Images by split here: 958 of Train, 436 of Val, which the literature reports on, and 372 of Test without labels.
+
+Source: the totals are EmotiW 2015's; the classes are as users count them, and add up to the totals.
+"""
+
+_SPLITS = {"Train": "train", "Val": "test", "Test": "unlabelled"}
+_FRAME_NAME = re.compile(r"(?P<movie>.+)_[0-9]{9}_[0-9]{8}")  # film, time as HMMSSmmm, number of the frame
+
+
+def read_sfew(root: Path, source: Source = "original") -> pd.DataFrame:
+    """Read SFEW 2.0 into a samples table.
+
+    An image that lies in two class folders, as one of Val does, gives two rows.
+
+    Args:
+        root: the folder that holds Train, Val and Test, or Kaggle's repack, or a folder that holds either.
+        source: ``original`` for the frames, ``aligned`` for the authors' crops, which some frames lack.
+
+    Returns:
+        One row per image, by official split, class and name: ``sample_id`` ("train_angry_Airheads_000519240_00000005"),
+        ``image`` (path relative to ``root``, with forward slashes), ``label`` (int64, position in
+        ``SFEW_EXPRESSIONS``; -1 in Test), ``expression`` (that class's name; empty in Test), ``split`` ("train" for
+        Train, "test" for Val, "unlabelled" for Test), ``official_split`` (Train, Val, Test), ``movie`` (string; missing
+        in Kaggle's repack, whose names are numbers) and ``subject`` (all missing: names do not say who is shown).
+
+    Raises:
+        ValueError: the folder, a split or a class is missing, images of ``source`` are not there or in two places, or
+            a folder of images names no class.
+
+    Source: official Val is "test" here because the literature reports on it, for want of Test's labels.
+
+    Example:
+        >>> read_sfew(Path("data/01_raw/sfew")).iloc[0].to_dict()  # doctest: +SKIP
+        {'sample_id': 'train_surprise_21_001010160_00000010', 'image': 'Train/Surprise/21_001010160_00000010.png', ...}
+    """
+    import pandas as pd
+
+    if source not in ("original", "aligned"):
+        raise ValueError(f"source {source!r} of SFEW is unknown: choose 'original' or 'aligned'.")
+    copies = find_copies(root)
+    if len(copies) > 1:
+        there = " and ".join(f"{what} in {place}" for place, what in copies[:2])
+        raise ValueError(f"SFEW is there twice: {there}. Move one away, or name the one you mean as the root.")
+    place, what = copies[0]
+    images = read_repack(place, source) if what == CSV_FILE else read_archives(place, source)
+    logger.info("SFEW 2.0 found in %s: %d %s images", place, len(images), source)
+    sample_ids = _sample_ids(images)
+    _check_complete(images, place)
+    _warn_of_repeats(images)
+    names = [_FRAME_NAME.fullmatch(image.path.stem) for image in images]
+    labels = [SFEW_EXPRESSIONS.index(image.expression) if image.expression else -1 for image in images]
+    return pd.DataFrame(
+        {
+            "sample_id": sample_ids,
+            "image": [image.path.relative_to(root).as_posix() for image in images],
+            "label": pd.Series(labels, dtype="int64"),
+            "expression": [image.expression for image in images],
+            "split": [_SPLITS[image.official_split] for image in images],
+            "official_split": [image.official_split for image in images],
+            "movie": pd.Series([name["movie"] if name else pd.NA for name in names], dtype="string"),
+            "subject": pd.Series([pd.NA] * len(images), dtype="string"),
+        }
+    )
+
+
+def find_sfew(root: Path) -> Path:
+    """Find the folder that holds Train and Val, or Kaggle's repack: ``root`` itself, or a folder in it.
+
+    Where there is more than one, the first; ``read_sfew`` then refuses.
+
+    Raises:
+        ValueError: ``root`` is missing or not a folder, or nothing is found.
+    """
+    return find_copies(root)[0][0]
+
+
+def hold_out_movies(samples: pd.DataFrame, fraction: float = 0.1, seed: int = 0) -> pd.DataFrame:
+    """Move whole movies from split "train" to split "val", about a fraction of every class.
+
+    The movies are dealt into round(1 / fraction) folds, or as many as there are movies, of about equal classes. The
+    fold that lacks fewest classes and comes nearest to the fraction of each is held out.
+
+    Args:
+        samples: The table of ``read_sfew``.
+        fraction: of the training rows, above 0 and at most 0.5.
+        seed: 0 or more.
+
+    Returns:
+        A copy of ``samples`` with "val" in the column ``split`` of the chosen rows.
+
+    Raises:
+        ValueError: ``fraction`` or ``seed`` is out of range, or training rows name no movie, or only one.
+
+    Source: ours, because frames of one scene look alike, so that frames chosen singly would be recognised.
+    """
+    import numpy as np
+
+    from mien.data.folds import subject_folds
+
+    if not 0 < fraction <= 0.5:
+        raise ValueError(f"fraction of the validation split is {fraction}: give a number above 0 and at most 0.5.")
+    is_train = (samples["split"] == "train").to_numpy()
+    train = samples[is_train]
+    nameless = train[train["movie"].isna()]
+    num_movies = train["movie"].nunique()
+    if len(nameless) or num_movies < 2:
+        why = f"{num_movies} movies are not enough"
+        if len(nameless):
+            why = f"{len(nameless)} training images name no movie, the first is {nameless['image'].iloc[0]}"
+        raise ValueError(
+            f"Movies of SFEW cannot be held out: {why}. Names such as Airheads_000519240_00000005.png begin with the "
+            "movie; set reader.hold_out to images to choose images singly."
+        )
+    num_folds = min(round(1 / fraction), num_movies)
+    fold = subject_folds(train.assign(subject=train["movie"]), num_folds, seed)["fold"].to_numpy()
+    labels = train["label"].to_numpy()
+    counts = np.stack([np.bincount(fold[labels == label], minlength=num_folds) for label in np.unique(labels)])
+    distance = ((counts / counts.sum(axis=1, keepdims=True) - fraction) ** 2).sum(axis=0)
+    num_absent = (counts == 0).sum(axis=0)
+    chosen = int(np.lexsort([distance, num_absent])[0])
+    val = np.zeros(len(samples), dtype=bool)
+    val[np.flatnonzero(is_train)[fold == chosen]] = True
+    return samples.assign(split=samples["split"].mask(val, "val"))
+
+
+def _sample_ids(images: list[ListedFrame]) -> list[str]:
+    first: dict[str, Path] = {}
+    for image in images:
+        words = (image.official_split.lower(), image.expression, image.path.stem)
+        sample_id = "_".join(word for word in words if word)
+        if sample_id in first:
+            raise ValueError(
+                f"An image of SFEW is there twice: {first[sample_id]} and {image.path}. Keep the one that is right."
+            )
+        first[sample_id] = image.path
+    return list(first)
+
+
+def _check_complete(images: list[ListedFrame], place: Path) -> None:
+    for official_split in ("Train", "Val"):
+        present = {image.expression for image in images if image.official_split == official_split}
+        absent = [name for name in SFEW_EXPRESSIONS if name not in present]
+        if absent:
+            what = f"{', '.join(absent)} absent from {official_split}" if present else f"{official_split} is absent"
+            raise ValueError(
+                f"SFEW is incomplete: {what} in {place}. Each split needs at least one image of each of the "
+                f"{len(SFEW_EXPRESSIONS)} classes; unpack its archives again."
+            )
+
+
+def _warn_of_repeats(images: list[ListedFrame]) -> None:
+    places: dict[str, list[ListedFrame]] = {}
+    for image in images:
+        places.setdefault(image.path.name, []).append(image)
+    for name, repeats in places.items():
+        if len(repeats) > 1:
+            where = ", ".join(f"{image.official_split} {image.expression}".strip() for image in repeats)
+            logger.warning("SFEW image %s is there %d times and counts each time: %s", name, len(repeats), where)

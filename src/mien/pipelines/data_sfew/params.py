@@ -1,0 +1,41 @@
+"""Parameters of ``data_sfew``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mien.nodes.params import Params, TwinParams
+
+Side = Annotated[int, Field(ge=96)]
+
+
+class SfewTwin(TwinParams):
+    """The drawn twin of SFEW.
+
+    Attributes:
+        num_train: Frames of Train.
+        num_val: Frames of Val, which is tested on.
+        num_unlabelled: Frames of Test, without labels.
+        image_size: Height and width of the drawn frames, in pixels.
+    """
+
+    num_train: int = Field(ge=1)
+    num_val: int = Field(ge=1)
+    num_unlabelled: int = Field(ge=0)
+    image_size: tuple[Side, Side]
+
+
+class SfewReader(Params):
+    """How the user's files are read.
+
+    Attributes:
+        source: The ``original`` frames or the authors' ``aligned`` faces.
+        hold_out: Whether whole ``movies`` of Train become the validation split, or single ``images``.
+        validation_fraction: Part of Train that becomes the validation split.
+        seed: Seed of that split.
+    """
+
+    source: Literal["original", "aligned"]
+    hold_out: Literal["movies", "images"]
+    validation_fraction: float = Field(gt=0, le=0.5)
+    seed: int = Field(ge=0)

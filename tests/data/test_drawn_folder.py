@@ -1,0 +1,210 @@
+"""A drawn folder is complete or absent, says with what it was drawn, and never takes the place of something real."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.data import drawn_folder
+from mien.data.drawn_folder import MARKER, class_counts, draw_each, draw_folder, is_drawn
+
+
+def draw(folder: Path, *, number: int, words: tuple[str, ...] = ("a", "b")) -> None:
+    """A twin: one small file per word."""
+    (folder / "inner").mkdir()
+    for word in words:
+        (folder / "inner" / f"{word}.txt").write_text(f"{word} {number}")
+
+
+def write_number(item: tuple[Path, int]) -> None:
+    folder, number = item
+    (folder / f"{number}.txt").write_text(str(number**2))
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    draw_folder(tmp_path / "twin", {"number": 1}, draw)
+    return tmp_path / "twin"
+
+
+def test_the_marker_says_with_what_and_which_files_were_drawn(root):
+    assert files(root) == {"inner/a.txt": b"a 1", "inner/b.txt": b"b 1", MARKER: (root / MARKER).read_bytes()}
+    marker = json.loads((root / MARKER).read_text())
+    assert marker["arguments"] == {"number": 1}
+    assert marker["files"] == ["inner/a.txt", "inner/b.txt"]
+    assert marker["drawn_by"] == __name__
+    assert is_drawn(root)
+    assert not is_drawn(root / "inner")
+
+
+def test_the_same_again_is_not_drawn_again(root):
+    before = (root / "inner/a.txt").stat().st_mtime_ns
+    draw_folder(root, {"number": 1}, draw)
+    assert (root / "inner/a.txt").stat().st_mtime_ns == before
+
+
+def test_tuples_and_lists_are_the_same_arguments(root):
+    draw_folder(root, {"number": 1, "words": ("a", "c")}, draw)
+    before = (root / "inner/a.txt").stat().st_mtime_ns
+    draw_folder(root, {"number": 1, "words": ["a", "c"]}, draw)
+    assert (root / "inner/a.txt").stat().st_mtime_ns == before
+
+
+def test_other_arguments_replace_it_and_nothing_of_the_old_or_of_the_work_stays(root):
+    draw_folder(root, {"number": 2, "words": ["c"]}, draw)
+    assert files(root).keys() == {"inner/c.txt", MARKER}
+    assert [path.name for path in root.parent.iterdir()] == ["twin"]
+
+
+def test_what_another_version_of_the_code_drew_is_drawn_anew(root, monkeypatch):
+    (root / "inner/a.txt").write_text("old style")
+    monkeypatch.setattr(drawn_folder, "_code_digest", lambda _: "another")
+    draw_folder(root, {"number": 1}, draw)
+    assert (root / "inner/a.txt").read_text() == "a 1"
+
+
+def test_the_version_is_that_of_the_renderer_and_of_the_twins_own_module(monkeypatch, tmp_path):
+    importlib.import_module("mien.data.raf_db_twin")
+    mine = drawn_folder._code_digest(__name__)
+    assert mine != drawn_folder._code_digest("mien.data.raf_db_twin")
+    (tmp_path / "__init__.py").write_text("# another renderer")
+    monkeypatch.setattr(drawn_folder.synthetic, "__file__", str(tmp_path / "__init__.py"))
+    assert drawn_folder._code_digest(__name__) != mine
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError("disk full")])
+def test_an_interruption_while_drawing_leaves_what_was_there_before(root, interruption):
+    def interrupted(folder: Path, number: int) -> None:
+        (folder / "half.txt").write_text(str(number))
+        raise interruption
+
+    before = files(root.parent)
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        draw_folder(root, {"number": 2}, interrupted)
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        draw_folder(root.parent / "new", {"number": 2}, interrupted)
+    assert files(root.parent) == before
+    assert [path.name for path in root.parent.iterdir()] == ["twin"]
+
+
+def test_an_interruption_while_replacing_leaves_what_was_there_before(root, monkeypatch):
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if path.name.endswith(".part"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    before = files(root.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            draw_folder(root, {"number": 2}, draw)
+    assert files(root.parent) == before
+
+
+def test_a_folder_without_the_marker_is_never_touched(tmp_path):
+    (tmp_path / "basic").mkdir()
+    (tmp_path / "basic/list.txt").write_text("train_00001.jpg 5")
+    before = files(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"is not replaced by drawn faces: it has no drawn\.json.*the real one.*move this"
+    ):
+        draw_folder(tmp_path, {"number": 1}, draw)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("marker", ["", "[1]", '{"number": 1}', '{"arguments": {}, "files": []}', "\udcff"])
+def test_a_marker_that_is_not_ours_protects_as_none_does(tmp_path, marker):
+    (tmp_path / MARKER).write_bytes(marker.encode(errors="surrogateescape"))
+    before = files(tmp_path)
+    with pytest.raises(ValueError, match=r"no drawn\.json of this dataset"):
+        draw_folder(tmp_path, {"number": 1}, draw)
+    assert files(tmp_path) == before
+
+
+def test_another_datasets_drawn_folder_is_not_replaced(root):
+    marker = json.loads((root / MARKER).read_text())
+    (root / MARKER).write_text(json.dumps({**marker, "drawn_by": "mien.data.another_twin"}))
+    before = files(root)
+    with pytest.raises(ValueError, match=r"no drawn\.json of this dataset"):
+        draw_folder(root, {"number": 1}, draw)
+    assert files(root) == before
+
+
+def test_a_drawn_folder_with_other_files_in_it_is_not_replaced(root):
+    (root / "inner/real.txt").write_text("mine")
+    before = files(root)
+    with pytest.raises(ValueError, match=r"1 files in it were not drawn here, the first .*inner/real\.txt"):
+        draw_folder(root, {"number": 2}, draw)
+    assert files(root) == before
+    (root / "inner/real.txt").unlink()
+    (root / "inner/a.txt").unlink()  # what is missing is no loss
+    draw_folder(root, {"number": 2}, draw)
+    assert (root / "inner/a.txt").read_text() == "a 2"
+
+
+def test_a_file_in_the_place_of_the_folder_is_not_replaced(tmp_path):
+    (tmp_path / "twin").write_text("mine")
+    with pytest.raises(ValueError, match="is not replaced"):
+        draw_folder(tmp_path / "twin", {"number": 1}, draw)
+    assert (tmp_path / "twin").read_text() == "mine"
+
+
+def test_an_empty_folder_behind_a_link_is_drawn_into_and_the_link_stays(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    for number in (1, 2):
+        draw_folder(tmp_path / "link", {"number": number}, draw)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "disk/inner/a.txt").read_text() == f"a {number}"
+
+
+def test_folders_above_are_made(tmp_path):
+    draw_folder(tmp_path / "data/01_raw/twin", {"number": 1}, draw)
+    assert is_drawn(tmp_path / "data/01_raw/twin")
+
+
+def test_a_copy_of_a_drawn_folder_is_the_same_drawn_folder(root, tmp_path):
+    copy = shutil.copytree(root, tmp_path / "copy")
+    draw_folder(copy, {"number": 3}, draw)
+    assert (copy / "inner/a.txt").read_text() == "a 3"
+
+
+@pytest.mark.parametrize("serial_items", [0, 64])
+def test_each_item_is_drawn_once_whatever_the_number_of_processes(tmp_path, monkeypatch, serial_items):
+    monkeypatch.setattr(drawn_folder, "SERIAL_ITEMS", serial_items)
+    draw_each(write_number, [(tmp_path, number) for number in range(9)])
+    assert files(tmp_path) == {f"{number}.txt": str(number**2).encode() for number in range(9)}
+
+
+@pytest.mark.parametrize("serial_items", [0, 64])
+def test_what_drawing_raises_passes_through(tmp_path, monkeypatch, serial_items):
+    monkeypatch.setattr(drawn_folder, "SERIAL_ITEMS", serial_items)
+    with pytest.raises(FileNotFoundError):
+        draw_each(write_number, [(tmp_path / "missing", number) for number in range(9)])
+
+
+def test_classes_are_counted_by_hand():
+    # 5 samples: (.9 + .5) / 2 * 5 = 3.5 and (.1 + .5) / 2 * 5 = 1.5; the first of equal remainders is rounded up.
+    assert class_counts({"happy": 9, "fear": 1}, 5) == {"happy": 4, "fear": 1}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=10), st.integers(1, 2_000))
+def test_classes_are_half_as_frequent_as_published_and_half_even(published, num_samples):
+    shares = np.array(published) / sum(published)
+    counts = class_counts({str(number): count for number, count in enumerate(published)}, num_samples)
+    assert list(counts) == [str(number) for number in range(len(published))]
+    assert sum(counts.values()) == num_samples
+    expected = num_samples * (shares + 1 / len(published)) / 2
+    assert np.abs(np.array(list(counts.values())) - expected).max() < 1 + 1e-9
