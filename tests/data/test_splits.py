@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.data.raf_db import PUBLISHED_COUNTS
-from mien.data.splits import stratified_validation
+from mien.data.splits import stratified_split, stratified_validation
 
 
 def table(counts: list[int], num_test: int = 5) -> pd.DataFrame:
@@ -112,3 +112,96 @@ def test_rows_of_named_subjects_are_refused_because_they_would_be_in_both_splits
     assert (stratified_validation(samples.assign(subject=pd.NA))["split"] == "val").sum() == 2
     with pytest.raises(ValueError, match="names subjects"):
         stratified_validation(samples.assign(subject=["s1"] * 15))
+
+
+def strata_table(counts: dict[tuple[int, int], int]) -> pd.DataFrame:
+    rows = [key for key, count in counts.items() for _ in range(count)]
+    table = pd.DataFrame(rows, columns=["gender", "band"])
+    return table.assign(sample_id=[f"row_{n:05d}" for n in range(len(rows))])
+
+
+def test_ten_rows_of_a_stratum_give_one_to_val_and_one_to_test():
+    out = stratified_split(strata_table({(0, 0): 10, (0, 1): 20, (1, 0): 30}), ["gender", "band"])
+    counts = out.groupby(["gender", "band"])["split"].value_counts().unstack()
+    assert counts[["train", "val", "test"]].to_numpy().tolist() == [[8, 1, 1], [16, 2, 2], [24, 3, 3]]
+
+
+def test_strata_too_small_for_a_row_of_their_own_share_one_with_their_neighbours():
+    samples = strata_table({(gender, band): 2 for gender in (0, 1) for band in range(50)})
+    out = stratified_split(samples, ["gender", "band"])
+    counts = out.groupby("gender")["split"].value_counts().unstack()
+    assert counts[["train", "val", "test"]].to_numpy().tolist() == [[80, 10, 10]] * 2
+    # Of five neighbouring bands with ten rows one goes to val, whichever it is.
+    fifths = (
+        out.assign(fifth=out["band"] // 5).groupby(["gender", "fifth"])["split"].value_counts().unstack(fill_value=0)
+    )
+    assert fifths["train"].tolist() == [8] * 20
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.dictionaries(st.tuples(st.integers(0, 2), st.integers(0, 5)), st.integers(1, 25), min_size=1),
+    fractions=st.tuples(st.floats(0.05, 0.45), st.floats(0.05, 0.45)),
+    seed=st.integers(0, 1000),
+)
+def test_any_run_of_strata_gives_its_share_to_within_two_rows(counts, fractions, seed):
+    counts[0, 0] = counts.get((0, 0), 0) + 50  # enough for each split to get one
+    samples = strata_table(dict(sorted(counts.items())))
+    out = stratified_split(samples, ["gender", "band"], *fractions, seed)
+    pd.testing.assert_frame_equal(out.drop(columns="split"), samples)
+    genders = sorted({gender for gender, _ in counts})
+    walk = sorted(counts, key=lambda key: (key[0], key[1] * (-1) ** genders.index(key[0])))  # bands up, down, up
+    by_stratum = out.groupby(["gender", "band"])["split"].value_counts().unstack(fill_value=0).loc[walk]
+    sizes = np.array([counts[key] for key in walk])
+    for name, fraction in zip(("val", "test"), fractions, strict=True):
+        off = np.concatenate([[0], np.cumsum(by_stratum[name] - fraction * sizes)])
+        assert abs(off[-1]) <= 1
+        assert abs(off[:, None] - off).max() < 2
+
+
+def test_values_that_meet_the_quotas_in_step_are_not_held_out_by_their_place():
+    """A hundred rows of each of ten groups, in decades of ten: val and test would each take always the same ones."""
+    samples = strata_table({(gender, band): 10 for gender in range(10) for band in range(10)})
+    samples["band"] = np.arange(len(samples)) % 100 // 9  # eleven bands of nine and one row
+    means = stratified_split(samples, ["gender", "band"]).groupby("split")["band"].mean()
+    assert abs(means - samples["band"].mean()).max() < 0.1
+
+
+def test_which_rows_are_held_out_is_random_within_a_stratum_and_decided_by_the_seed():
+    samples = strata_table({(0, 0): 50, (1, 0): 50})
+    chosen = [
+        frozenset(np.flatnonzero(stratified_split(samples, ["gender"], seed=s)["split"] == "test")) for s in range(40)
+    ]
+    assert chosen[0] == frozenset(np.flatnonzero(stratified_split(samples, ["gender"], seed=0)["split"] == "test"))
+    often = np.bincount([row for rows in chosen for row in rows], minlength=100)
+    assert often.sum() == 400
+    assert often.max() <= 14, "some rows are held out whatever the seed"
+    assert (often > 0).mean() > 0.9
+
+
+def test_neither_the_order_nor_the_index_of_rows_matters_to_the_three_splits():
+    samples = strata_table({(0, 0): 13, (0, 1): 4, (1, 1): 29})
+    shuffled = samples.sample(frac=1, random_state=0).set_index(pd.Index([0] * len(samples)))
+    first, second = (
+        stratified_split(rows, ["gender", "band"]).set_index("sample_id")["split"].to_dict()
+        for rows in (samples, shuffled)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("fractions", [(0, 0.1), (0.1, 0), (0.5, 0.5), (-0.1, 0.2), (float("nan"), 0.1)])
+def test_fractions_that_leave_a_split_empty_are_named(fractions):
+    with pytest.raises(ValueError, match=r"do not divide the rows.*sum below 1"):
+        stratified_split(strata_table({(0, 0): 50}), ["gender"], *fractions)
+
+
+def test_other_mistakes_of_a_division_are_named():
+    samples = strata_table({(0, 0): 50})
+    with pytest.raises(ValueError, match=r"seed of the .*split is -1"):
+        stratified_split(samples, ["gender"], seed=-1)
+    with pytest.raises(ValueError, match=r"lacks \['age'\]"):
+        stratified_split(samples, ["gender", "age"])
+    with pytest.raises(ValueError, match="repeats 50 sample ids"):
+        stratified_split(pd.concat([samples, samples]), ["gender"])
+    with pytest.raises(ValueError, match=r"4 rows leave split test(, val)? empty"):
+        stratified_split(samples.head(4), ["gender"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,19 +47,88 @@ def stratified_validation(samples: pd.DataFrame, fraction: float = 0.1, seed: in
     return samples.assign(split=samples["split"].mask(val, "val"))
 
 
+def stratified_split(
+    samples: pd.DataFrame,
+    by: Sequence[str],
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Divide all rows into "train", "val" and "test", each with about its share of every stratum.
+
+    Strata are the combinations of the columns ``by``. They are walked in sorted order, each further column up and down
+    in turn, so that neighbours are alike. Quotas run on from one stratum to the next: strata too small for a row of
+    their own share one with their neighbours, and any run of strata on that walk, such as all rows of one value of the
+    first column, gives val and test their fraction of its rows to within two. Which rows is decided by ``seed``, the
+    strata and the sample ids, so the order of the rows and their index do not matter.
+
+    Args:
+        samples: with the columns ``sample_id`` (unique) and those of ``by``. A column ``split`` is replaced.
+        by: names of columns with sortable values, the most important first.
+        validation_fraction: of the rows that become "val", above 0.
+        test_fraction: of the rows that become "test", above 0; both together below 1.
+        seed: 0 or more.
+
+    Returns:
+        A copy of ``samples``, rows in the same order, with the column ``split``.
+
+    Raises:
+        ValueError: a fraction or ``seed`` is out of range, a column is missing, ids repeat, or there are too few rows
+            for each split to get one.
+
+    Source: ours, because the datasets that need it publish no split.
+
+    Example:
+        >>> import pandas as pd
+        >>> samples = pd.DataFrame({"sample_id": [f"s{n}" for n in range(20)], "gender": [0] * 10 + [1] * 10})
+        >>> stratified_split(samples, ["gender"]).groupby("gender")["split"].value_counts().tolist()
+        [8, 1, 1, 8, 1, 1]
+    """
+    held_out = validation_fraction + test_fraction
+    if not (validation_fraction > 0 and test_fraction > 0 and held_out < 1):
+        raise ValueError(
+            f"validation_fraction {validation_fraction} and test_fraction {test_fraction} do not divide the rows: "
+            "give two numbers above 0 with a sum below 1."
+        )
+    _check_seed_and_ids(samples, ["sample_id", *by], seed)
+    rows = np.argsort(samples["sample_id"].to_numpy().astype(str))
+    rows = rows[np.random.default_rng(seed).permutation(len(rows))]
+    rows = rows[np.argsort(_walk(samples, by)[rows], kind="stable")]
+    # Row n is held out where the rounded number of held-out rows grows, and the same again among those.
+    is_held_out = _grows(len(rows), held_out)
+    is_val = np.zeros(len(rows), dtype=bool)
+    is_val[is_held_out] = _grows(int(is_held_out.sum()), validation_fraction / held_out)
+    split = np.full(len(rows), "train", dtype=object)
+    split[rows[is_held_out]] = "test"
+    split[rows[is_val]] = "val"
+    empty = {"train", "val", "test"} - set(split)
+    if empty:
+        raise ValueError(
+            f"{len(samples)} rows leave split {', '.join(sorted(empty))} empty: give more rows or larger fractions."
+        )
+    return samples.assign(split=split)
+
+
+def _walk(samples: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
+    """(n,) int: place of each row's stratum on the walk."""
+    place = np.zeros(len(samples), dtype=int)
+    for name in by:
+        rank = np.unique(samples[name].to_numpy(), return_inverse=True)[1]
+        # Up and down: quotas of equal length would else meet the same values in every stratum of the columns before.
+        step = np.where(place % 2 == 0, rank, -rank)
+        place = np.unique(np.stack([place, step]), axis=1, return_inverse=True)[1].ravel()
+    return place
+
+
+def _grows(num_rows: int, fraction: float) -> np.ndarray:
+    """(num_rows,) bool: a ``fraction`` of True, evenly spaced."""
+    return np.diff(np.floor(np.arange(num_rows + 1) * fraction + 0.5)) > 0
+
+
 def _check(samples: pd.DataFrame, fraction: float, seed: int) -> None:
     if not 0 < fraction < 1:
         raise ValueError(f"fraction of the validation split is {fraction}: give a number above 0 and below 1.")
-    if seed < 0:
-        raise ValueError(f"seed of the validation split is {seed}: give 0 or a positive whole number.")
-    missing = {"sample_id", "label", "split"} - set(samples.columns)
-    if missing:
-        raise ValueError(f"The samples table lacks {sorted(missing)}, it has {list(samples.columns)}: add the columns.")
-    repeated = samples.loc[samples["sample_id"].duplicated(), "sample_id"]
-    if len(repeated):
-        raise ValueError(
-            f"The samples table repeats {len(repeated)} sample ids, the first {repeated.iloc[0]!r}: make them unique."
-        )
+    _check_seed_and_ids(samples, ["sample_id", "label", "split"], seed)
     if not (samples["split"] == "train").any():
         raise ValueError("The samples table has no row of split 'train' to take validation rows from: add some.")
     if (samples["split"] == "val").any():
@@ -67,4 +137,17 @@ def _check(samples: pd.DataFrame, fraction: float, seed: int) -> None:
         raise ValueError(
             "The samples table names subjects, and rows of one subject would be in 'train' and in 'val': "
             "give every subject to one split, or drop the column `subject` if that is what you want."
+        )
+
+
+def _check_seed_and_ids(samples: pd.DataFrame, columns: Sequence[str], seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"seed of the validation split is {seed}: give 0 or a positive whole number.")
+    missing = set(columns) - set(samples.columns)
+    if missing:
+        raise ValueError(f"The samples table lacks {sorted(missing)}, it has {list(samples.columns)}: add the columns.")
+    repeated = samples.loc[samples["sample_id"].duplicated(), "sample_id"]
+    if len(repeated):
+        raise ValueError(
+            f"The samples table repeats {len(repeated)} sample ids, the first {repeated.iloc[0]!r}: make them unique."
         )

@@ -1,0 +1,104 @@
+"""A drawn twin of Kaggle's age, gender and ethnicity CSV: synthetic faces in the published file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mien.data.age_csv import FILE, PUBLISHED_COUNTS
+from mien.data.drawn_folder import SERIAL_ITEMS, class_counts, draw_folder
+from mien.data.pixel_rows import FACE_SIZE
+from mien.data.synthetic import draw_face, sample_face, sample_identity
+from mien.data.worker_processes import map_in_order
+from mien.labels import ETHNICITIES, GENDERS
+
+_AGES = (1, 100)  # what the renderer ages faces to
+_MALE_SHARE = 12_391 / 23_705  # UTKFace's
+_SMILING_SHARE = 0.4  # ours: UTKFace's photographs are posed as often as not
+_REPEATED_EVERY = 100
+_CHUNK = 32
+_NUM_SAMPLES = (40, 1_000_000)
+
+
+@dataclass(frozen=True)
+class _Face:
+    """What decides one row."""
+
+    age: int  # as written
+    drawn_age: int
+    ethnicity: str
+    gender: str
+    name: str
+    seed: tuple[int, int]
+
+
+def draw_age_csv(root: Path, *, num_samples: int, seed: int) -> None:
+    """Draw ``age_gender.csv``: faces of 48x48 px with age, ethnicity and gender.
+
+    Ethnicities are half as frequent as published and half even; ages lie between 1 and 100, half of them evenly. One
+    row in a hundred repeats an earlier one's face, every other time with another age. Each row depends on ``seed`` and
+    its number alone. Processes are started afresh, one per core, so a script of your own calls this below
+    ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+
+    Args:
+        root: becomes the folder, with ``drawn.json``, which holds the arguments.
+        num_samples: rows, at least 40.
+        seed: 0 or more.
+
+    Raises:
+        ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
+
+    Source: ours, because UTKFace's photographs may not be passed on.
+    """
+    for name, value, (least, most) in (("num_samples", num_samples, _NUM_SAMPLES), ("seed", seed, (0, 2**63))):
+        if not least <= value <= most:
+            raise ValueError(f"{name} of the drawn age CSV is {value}: give a whole number from {least} to {most}.")
+    draw_folder(root, {"num_samples": num_samples, "seed": seed}, _draw_files)
+
+
+def _draw_files(folder: Path, num_samples: int, seed: int) -> None:
+    faces = list(_faces(num_samples, seed))
+    chunks = [faces[start : start + _CHUNK] for start in range(0, num_samples, _CHUNK)]
+    drawn = map_in_order(_draw_chunk, chunks, workers=1 if num_samples < SERIAL_ITEMS else 0)
+    with (folder / FILE).open("w", encoding="utf-8", newline="") as file:
+        file.write("age,ethnicity,gender,img_name,pixels\n")
+        for face, pixels in zip(faces, (image for chunk in drawn for image in chunk), strict=True):
+            codes = f"{face.age},{ETHNICITIES.index(face.ethnicity)},{GENDERS.index(face.gender)},{face.name}"
+            file.write(f"{codes},{' '.join(map(str, pixels.ravel().tolist()))}\n")
+
+
+def _faces(num_samples: int, seed: int) -> Iterator[_Face]:
+    """Every row in the file's order."""
+    counts = class_counts(PUBLISHED_COUNTS["all"], num_samples)
+    ethnicities = np.random.default_rng(seed).permutation(np.repeat(list(counts), list(counts.values()))).tolist()
+    faces: list[_Face] = []
+    for number, ethnicity in enumerate(ethnicities):
+        rng = np.random.default_rng([seed, number + 1, 0])
+        age = rng.uniform(_AGES[0], _AGES[1] + 1) if rng.random() < 0.5 else rng.normal(33.0, 12.0)
+        gender = GENDERS[0] if rng.random() < _MALE_SHARE else GENDERS[1]
+        name = f"2017{number:013d}.jpg.chip.jpg"
+        years = int(np.clip(age, *_AGES))
+        face = _Face(years, years, ethnicity, gender, name, (seed, number + 1))
+        if number % _REPEATED_EVERY == _REPEATED_EVERY - 1:
+            first = faces[number - _REPEATED_EVERY // 2]
+            written = first.age if number // _REPEATED_EVERY % 2 else first.age % _AGES[1] + 1
+            face = replace(first, age=written, name=name)
+        faces.append(face)
+        yield face
+
+
+def _draw_chunk(faces: Iterable[_Face]) -> list[np.ndarray]:
+    """(48, 48) uint8 of each."""
+    return [_draw_pixels(face) for face in faces]
+
+
+def _draw_pixels(face: _Face) -> np.ndarray:
+    rng = np.random.default_rng([*face.seed, 1])
+    identity = sample_identity(rng, age=float(face.drawn_age), gender=face.gender, ethnicity=face.ethnicity)
+    expression = "happy" if rng.random() < _SMILING_SHARE else "neutral"
+    drawn = draw_face(sample_face(rng, expression, identity=identity), FACE_SIZE)
+    return cv2.cvtColor(drawn.image, cv2.COLOR_RGB2GRAY)

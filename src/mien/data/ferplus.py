@@ -1,0 +1,158 @@
+"""FER+, the faces of FER2013 with ten votes each, from its published layouts.
+
+```
+<root>/[fer2013/]fer2013.csv          emotion,pixels,Usage: 35,887 rows of 48x48 grey pixels
+<root>/fer2013new.csv                 Usage,Image name and ten vote columns: the same rows in the same order
+<root>/[data/]FER2013Train/label.csv  fer0000000.png,"(0, 0, 48, 48)",4,0,0,1,3,2,0,0,0,0
+<root>/[data/]FER2013Train/fer0000000.png                     ... FER2013Valid/ and FER2013Test/ likewise
+```
+
+Source: Goodfellow et al. 2013 (FER2013); Barsoum et al. 2016 and github.com/microsoft/FERPlus.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mien.data.duplicates import mark_duplicates
+from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, list_ferplus
+from mien.data.ferplus_labels import VOTED_EXPRESSIONS, LabelMode, label_votes
+from mien.labels import FERPLUS_EXPRESSIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+
+def _by_class(*counts: int) -> dict[str, int]:
+    named = dict(zip(VOTED_EXPRESSIONS, counts, strict=True))
+    return {name: named[name] for name in FERPLUS_EXPRESSIONS}
+
+
+PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
+    "train": _by_class(8733, 7284, 3136, 3022, 2098, 116, 536, 120),
+    "val": _by_class(1180, 862, 411, 348, 289, 25, 60, 16),
+    "test": _by_class(1083, 892, 394, 382, 269, 16, 86, 15),
+}
+"""Images per split and expression by the majority rule on ``label.csv``, the literature's counts."""
+
+NEW_CSV_COUNTS: dict[str, dict[str, int]] = {
+    "train": _by_class(8740, 7287, 3149, 3014, 2100, 119, 532, 119),
+    "val": _by_class(1182, 865, 415, 351, 287, 24, 62, 13),
+    "test": _by_class(1090, 893, 396, 384, 273, 18, 83, 16),
+}
+"""Images per split and expression by the majority rule on ``fer2013new.csv``."""
+
+TRAINING_TOTALS: dict[tuple[Votes, LabelMode], int] = {
+    ("label_csv", "majority"): 25_045,
+    ("label_csv", "probability"): 27_947,
+    ("label_csv", "crossentropy"): 27_947,
+    ("label_csv", "multi_target"): 27_667,
+    ("new_csv", "majority"): 25_060,
+    ("new_csv", "probability"): 27_956,
+    ("new_csv", "crossentropy"): 27_956,
+}
+"""Images that each rule keeps of the training split, where the number is known from the published files."""
+
+
+def find_ferplus(root: Path) -> Path:
+    """Check that a folder holds FER+ in one of its layouts, and return it.
+
+    Raises:
+        ValueError: it is missing, or holds neither layout.
+    """
+    choose_sources(root)
+    return root
+
+
+def read_ferplus(
+    root: Path,
+    layout: Layout | Literal["auto"] = "auto",
+    votes: Votes | Literal["auto"] = "auto",
+    label_mode: LabelMode = "majority",
+) -> pd.DataFrame:
+    """Read FER+ into a samples table: every image to which its votes give a label.
+
+    Args:
+        root: FER+'s folder.
+        layout: as in ``choose_sources``.
+        votes: as in ``choose_sources``.
+        label_mode: the rule of ``mien.data.ferplus_labels.label_votes`` for the training split. Validation and test
+            images are labelled by the majority in every mode.
+
+    Returns:
+        One row per image, in reading order: ``sample_id`` ("fer0000000"; of a name that is there twice, the later
+        row's has "_row" and its number), ``image`` (reference for ``ImageSource``), ``label`` (int64, position in
+        ``FERPLUS_EXPRESSIONS``, the one with the largest target), ``expression`` (its name), ``split`` ("train", "val"
+        or "test"), ``subject`` (all missing), ``target/<expression>`` (eight columns, float64, adding up to 1),
+        ``duplicate_of`` and ``leaks`` as in ``mark_duplicates``, among the rows of the table.
+
+    Raises:
+        ValueError: files are missing or not of the published format, the rows of the two CSV files do not go together,
+            or a split lacks a class.
+
+    Source: FER+'s ``src/ferplus.py``; in the choice of votes ours, see ``choose_sources``.
+    """
+    sources = choose_sources(root, layout, votes)
+    logger.info("FER+ is read from %s: pixels in layout %s, votes of %s", root, sources.layout, sources.votes)
+    listed, all_votes, digests = list_ferplus(root, sources)
+    train = (listed["split"] == "train").to_numpy()
+    given, majority = (label_votes(all_votes, mode) for mode in (label_mode, "majority"))
+    labels = np.where(train, given.labels, majority.labels)
+    targets = np.where(train[:, None], given.targets, majority.targets)
+    kept = labels >= 0
+    samples = listed[kept].reset_index(drop=True)
+    samples.insert(2, "label", labels[kept])
+    samples.insert(3, "expression", [FERPLUS_EXPRESSIONS[label] for label in labels[kept]])
+    samples[[f"target/{name}" for name in FERPLUS_EXPRESSIONS]] = targets[kept]
+    _check_complete(samples, root)
+    _log_counts(samples, len(listed), sources.votes, label_mode)
+    samples = mark_duplicates(samples, [digests[row] for row in np.flatnonzero(kept)])
+    leaks = samples.loc[samples["leaks"], "split"].value_counts()
+    for split, count in leaks.items():
+        logger.warning("FER+: %d %s images are in the training split too, pixel for pixel (column leaks)", count, split)
+    return samples
+
+
+def published_counts(votes: Votes, label_mode: LabelMode) -> dict[str, dict[str, int]]:
+    """Published counts per split and class of what ``read_ferplus`` returns.
+
+    Where the training split is not labelled by the majority, only validation and test are known by class.
+    """
+    counts = PUBLISHED_COUNTS if votes == "label_csv" else NEW_CSV_COUNTS
+    return {split: classes for split, classes in counts.items() if label_mode == "majority" or split != "train"}
+
+
+def _check_complete(samples: pd.DataFrame, root: Path) -> None:
+    for split in SPLITS.values():
+        present = set(samples.loc[samples["split"] == split, "expression"])
+        absent = [name for name in FERPLUS_EXPRESSIONS if name not in present]
+        if absent:
+            what = f"the {split} split is absent" if not present else f"{', '.join(absent)} absent from {split}"
+            raise ValueError(
+                f"FER+ is incomplete: {what} in {root}. Each split needs at least one labelled image of each of the "
+                f"{len(FERPLUS_EXPRESSIONS)} classes; copy the files again from the download."
+            )
+
+
+def _log_counts(samples: pd.DataFrame, num_listed: int, votes: Votes, label_mode: LabelMode) -> None:
+    """Say how many images have a label, and of which published votes and rule these numbers are."""
+    found = tuple(int((samples["split"] == split).sum()) for split in SPLITS.values())
+    matches = []
+    for (source, mode), train in TRAINING_TOTALS.items():
+        held_out = published_counts(source, mode)
+        if found == (train, sum(held_out["val"].values()), sum(held_out["test"].values())):
+            matches.append(f"{mode} on {source.replace('_csv', '.csv').replace('new', 'fer2013new')}")
+    logger.info(
+        "FER+: %s of %d images have a label by %s on %s: %s",
+        " + ".join(map(str, found)),
+        num_listed,
+        label_mode,
+        votes,
+        f"the published counts of {' and '.join(matches)}" if matches else "no published counts",
+    )

@@ -1,0 +1,47 @@
+"""Node functions of ``data_age_csv``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mien.nodes.preparation import list_samples, provide_folder
+from mien.pipelines.data_age_csv.params import AgeCsvReader, AgeCsvTwin
+
+
+def provide_age_csv(twin: AgeCsvTwin) -> Callable[[Path], None]:
+    """Draw the published file with synthetic faces, or check that the user's is there.
+
+    Args:
+        twin: Whether to draw, and how much.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    from mien.data.age_csv import find_age_csv
+    from mien.data.age_csv_twin import draw_age_csv
+
+    return provide_folder(twin, name="The age, gender and ethnicity CSV", find=find_age_csv, draw=draw_age_csv)
+
+
+def read_listed(raw: Path, reader: AgeCsvReader) -> pd.DataFrame:
+    """Read the rows, compare their counts with the published ones, drop repeated faces and divide the others.
+
+    Args:
+        raw: The folder that holds the file.
+        reader: How the rows are divided.
+
+    Returns:
+        One row per face: ``sample_id``, ``image``, ``age`` in years, ``gender``, ``ethnicity`` (codes),
+        ``ethnicity_name``, ``split`` (train, val, test), ``subject``, ``drawn`` (whether the faces are synthetic).
+    """
+    from mien.data.age_csv import PUBLISHED_COUNTS, list_age_csv, split_age_csv
+
+    rows = list_samples(
+        list_age_csv(raw),
+        raw,
+        name="The age, gender and ethnicity CSV",
+        published=PUBLISHED_COUNTS,
+        column="ethnicity_name",
+    )
+    return split_age_csv(rows, **reader.model_dump())

@@ -1,0 +1,43 @@
+"""Node functions of ``data_ferplus``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mien.nodes.preparation import list_samples, provide_folder
+from mien.pipelines.data_ferplus.params import FerPlusReader, FerPlusTwin
+
+
+def provide_ferplus(twin: FerPlusTwin) -> Callable[[Path], None]:
+    """Draw the published layout with synthetic faces, or check that the user's folder is there.
+
+    Args:
+        twin: Whether to draw, and how much.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    from mien.data.ferplus import find_ferplus
+    from mien.data.ferplus_twin import draw_ferplus
+
+    return provide_folder(twin, name="FER+", find=find_ferplus, draw=draw_ferplus)
+
+
+def read_listed(raw: Path, reader: FerPlusReader) -> pd.DataFrame:
+    """Read images and votes, label them, mark exact duplicates, and compare the counts with the published ones.
+
+    Args:
+        raw: FER+'s folder.
+        reader: Which files are read, and how votes become labels.
+
+    Returns:
+        One row per labelled image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
+        ``subject``, ``target/<expression>``, ``duplicate_of``, ``leaks``, ``drawn`` (whether the faces are synthetic).
+    """
+    from mien.data.ferplus import published_counts, read_ferplus
+    from mien.data.ferplus_files import choose_sources
+
+    samples = read_ferplus(raw, **reader.model_dump())
+    votes = choose_sources(raw, reader.layout, reader.votes).votes
+    return list_samples(samples, raw, name="FER+", published=published_counts(votes, reader.label_mode))

@@ -1,0 +1,38 @@
+"""Parameters of ``data_ferplus``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mien.nodes.params import Params, TwinParams
+
+
+class FerPlusTwin(TwinParams):
+    """The drawn twin of FER+.
+
+    Attributes:
+        num_train: Images with a name in the part Training.
+        num_val: Images with a name in PublicTest.
+        num_test: Images with a name in PrivateTest.
+        folders: Draw the folders of PNG files too.
+    """
+
+    num_train: int = Field(ge=1)
+    num_val: int = Field(ge=1)
+    num_test: int = Field(ge=1)
+    folders: bool
+
+
+class FerPlusReader(Params):
+    """How the user's files are read.
+
+    Attributes:
+        layout: Pixels of ``fer2013.csv`` or PNG files in ``folders``; ``auto`` for the first of these that is there.
+        votes: Those of the folders' ``label.csv`` or of ``fer2013new.csv``; ``auto`` for the first of these that is
+            there.
+        label_mode: From votes to labels of the training split; the others are labelled by the majority.
+    """
+
+    layout: Literal["auto", "csv", "folders"]
+    votes: Literal["auto", "label_csv", "new_csv"]
+    label_mode: Literal["majority", "probability", "crossentropy", "multi_target"]
