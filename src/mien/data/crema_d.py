@@ -1,0 +1,230 @@
+"""CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset, from its repository's layout.
+
+```
+<root>/AudioWAV/1001_DFA_ANG_XX.wav      16 kHz, converted for processing
+<root>/AudioMP3/1001_DFA_ANG_XX.mp3      as the raters heard it
+<root>/VideoFlash/1001_DFA_ANG_XX.flv    as the raters saw it, with sound
+<root>/VideoDemographics.csv             ActorID,Age,Sex,Race,Ethnicity
+```
+
+A name is actor (1001 to 1091), sentence, emotion (ANG, DIS, FEA, HAP, NEU, SAD) and level (LO, MD, HI, or XX where
+none was asked for). One audio file is named ``1040_ITH_SAD_X.wav``; its X is read as XX.
+
+Source: Cao et al., IEEE Transactions on Affective Computing 2014; github.com/CheyneyComputerScience/CREMA-D.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.data.actor_clips import check_names, list_media, split_actors
+from mien.data.images import printable
+from mien.data.media_file import is_lfs_pointer
+from mien.labels import CREMA_D_EXPRESSIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+SENTENCES: dict[str, str] = {
+    "IEO": "It's eleven o'clock",
+    "TIE": "That is exactly what happened",
+    "IOM": "I'm on my way to the meeting",
+    "IWW": "I wonder what this is about",
+    "TAI": "The airplane is almost full",
+    "MTI": "Maybe tomorrow it will be cold",
+    "IWL": "I would like a new alarm clock",
+    "ITH": "I think I have a doctor's appointment",
+    "DFA": "Don't forget a jacket",
+    "ITS": "I think I've seen this before",
+    "TSI": "The surface is slick",
+    "WSI": "We'll stop in a couple of minutes",
+}
+"""The twelve sentences by code."""
+
+CODES: dict[str, str] = {
+    "FEA": "fear",
+    "DIS": "disgust",
+    "HAP": "happy",
+    "SAD": "sad",
+    "ANG": "angry",
+    "NEU": "neutral",
+}
+"""Expression by code, in the order of ``CREMA_D_EXPRESSIONS``."""
+
+LEVELS: dict[str, str] = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified"}
+"""Intensity by code."""
+
+PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
+    "all": {name: 1087 if name == "neutral" else 1271 for name in CREMA_D_EXPRESSIONS}
+}
+"""Clips per expression over all 91 actors, 7,442."""
+
+MEDIA: dict[str, str] = {"AudioWAV": ".wav", "AudioMP3": ".mp3", "VideoFlash": ".flv"}
+"""Suffix of the files by folder; sound is taken from the first folder that has it."""
+
+DEMOGRAPHICS = "VideoDemographics.csv"
+
+_NAME = re.compile(
+    rf"(100[1-9]|10[1-8][0-9]|109[01])_({'|'.join(SENTENCES)})_({'|'.join(CODES)})_({'|'.join(LEVELS)}|X)"
+)
+_FORM = "actor, sentence, emotion and level, such as 1001_DFA_ANG_XX.wav in AudioWAV"
+_WHERE_TO_GET_IT = (
+    "Clone github.com/CheyneyComputerScience/CREMA-D (Open Database License) there, with Git LFS installed, so that "
+    "AudioWAV and VideoFlash hold the recordings; a zip of the repository does not. The demo draws its own clips and "
+    "needs no download."
+)
+
+
+def find_crema_d(root: Path) -> Path:
+    """Check that a folder holds recordings of CREMA-D, sound or pictures.
+
+    Returns:
+        ``root``.
+
+    Raises:
+        ValueError: ``root`` is missing or not a folder, or has neither ``AudioWAV`` nor ``AudioMP3`` nor
+            ``VideoFlash``.
+    """
+    if not root.is_dir():
+        raise ValueError(f"CREMA-D's folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
+    if not any((root / name).is_dir() for name in MEDIA):
+        raise ValueError(
+            f"CREMA-D's recordings are missing: {printable(root)} holds no folder {', '.join(MEDIA)}. "
+            f"{_WHERE_TO_GET_IT}"
+        )
+    return root
+
+
+def read_crema_d(
+    root: Path, validation_fraction: float = 0.15, test_fraction: float = 0.2, seed: int = 0
+) -> pd.DataFrame:
+    """List the clips of CREMA-D: the files of one recording are one row, and each actor is in one split.
+
+    A folder in which Git LFS has fetched nothing yet is passed over with a warning, if another holds recordings.
+
+    Args:
+        root: the repository's folder.
+        validation_fraction: of the actors, above 0.
+        test_fraction: of the actors, above 0.
+        seed: of the split, 0 or more.
+
+    Returns:
+        One row per clip, sorted by name: ``sample_id`` ("1001_DFA_ANG_XX"), ``video`` and ``audio`` (paths relative to
+        ``root``, missing where there is none; the WAV, else the MP3, else the video), ``label`` (int64, position in
+        ``CREMA_D_EXPRESSIONS``), ``expression``, ``intensity`` (low, medium, high, unspecified), ``sentence`` (its
+        code), ``subject`` ("1001"), ``gender`` (male or female, missing without ``VideoDemographics.csv``) and
+        ``split``.
+
+    Raises:
+        ValueError: the folder is missing or holds no clip, files are Git LFS pointers, a name is not of the published
+            form, a recording is there twice, a link leads out of ``root``, the demographics are malformed, an argument
+            is out of range, or there are too few actors to divide.
+
+    Source: the repository; METHODS 7.8.
+    """
+    import pandas as pd
+
+    root = find_crema_d(root)
+    recordings = _recordings(root)
+    if not recordings:
+        raise ValueError(f"CREMA-D has no clip: {', '.join(MEDIA)} in {printable(root)} are empty. {_WHERE_TO_GET_IT}")
+    genders = _read_genders(root / DEMOGRAPHICS)
+    rows = []
+    for sample_id, files in sorted(recordings.items()):
+        actor, sentence, emotion, level = sample_id.split("_")
+        sound = next((files[name] for name in MEDIA if name in files), None)
+        rows.append(
+            {
+                "sample_id": sample_id,
+                "video": files.get("VideoFlash"),
+                "audio": sound,
+                "label": CREMA_D_EXPRESSIONS.index(CODES[emotion]),
+                "expression": CODES[emotion],
+                "intensity": LEVELS[level],
+                "sentence": sentence,
+                "subject": actor,
+                "gender": genders.get(actor),
+            }
+        )
+    clips = pd.DataFrame(rows).astype({"label": "int64", **dict.fromkeys(("video", "audio", "subject"), "string")})
+    clips["gender"] = clips["gender"].astype("string")
+    logger.info("%d clips of %d actors found in %s", len(clips), clips["subject"].nunique(), printable(root))
+    return split_actors(clips, validation_fraction, test_fraction, seed, "CREMA-D")
+
+
+def _recordings(root: Path) -> dict[str, dict[str, str]]:
+    """Paths relative to ``root`` by recording, then by folder, every name checked."""
+    recordings: dict[str, dict[str, str]] = {}
+    wrong: list[Path] = []
+    for name, files in _fetched(root).items():
+        for path in files:
+            match = _NAME.fullmatch(path.stem)
+            if match is None or (match[3] == "NEU" and match[4] not in ("XX", "X")):
+                wrong.append(path)
+                continue
+            sample_id = f"{match[1]}_{match[2]}_{match[3]}_{'XX' if match[4] == 'X' else match[4]}"
+            relative = path.relative_to(root).as_posix()
+            twin = recordings.setdefault(sample_id, {}).setdefault(name, relative)
+            if twin != relative:
+                raise ValueError(
+                    f"CREMA-D has a recording twice: {printable(root)} holds {twin} and {relative}. Remove one."
+                )
+    check_names(wrong, "CREMA-D", _FORM)
+    return recordings
+
+
+def _fetched(root: Path) -> dict[str, list[Path]]:
+    """Media files by folder, without the folders that hold nothing but Git LFS pointers."""
+    fetched: dict[str, list[Path]] = {}
+    unfetched = {}
+    for name, suffix in MEDIA.items():
+        folder = root / name
+        files = list_media(root, [folder], (suffix,), "CREMA-D") if folder.is_dir() else []
+        pointers = [path for path in files if is_lfs_pointer(path)]
+        if pointers and len(pointers) < len(files):
+            raise ValueError(
+                f"CREMA-D is fetched in part: {len(pointers):,} of the {len(files):,} files in {printable(folder)} are "
+                f"Git LFS pointers, the first {pointers[0].name}. Run `git lfs pull` in the repository again."
+            )
+        if pointers:
+            unfetched[name] = pointers
+        elif files:
+            fetched[name] = files
+    if unfetched and not fetched:
+        name, pointers = next(iter(unfetched.items()))
+        raise ValueError(
+            f"CREMA-D is not fetched: the {len(pointers):,} files in {printable(root / name)} are Git LFS pointers, "
+            "not recordings. Install Git LFS and run `git lfs pull` in the repository."
+        )
+    for name in unfetched:
+        logger.warning("CREMA-D's %s holds Git LFS pointers only and is passed over; `git lfs pull` fetches it", name)
+    return fetched
+
+
+def _read_genders(path: Path) -> dict[str, str]:
+    """Gender by actor, empty without the file."""
+    if not path.is_file():
+        logger.warning("CREMA-D's %s is missing: the actors' gender is not known", DEMOGRAPHICS)
+        return {}
+    genders = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                actor, sex = row.get("ActorID"), (row.get("Sex") or "").strip().lower()
+                if actor is None or sex not in ("male", "female"):
+                    raise ValueError(
+                        f"CREMA-D's demographics are malformed: line {number} of {printable(path)} gives no ActorID "
+                        f"with Sex Male or Female, but {dict(list(row.items())[:5])}. Copy the file again."
+                    )
+                genders[actor.strip()] = sex
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"CREMA-D's demographics are not a CSV file: {printable(path)}, {error}. Copy the file again."
+        ) from error
+    return genders

@@ -1,0 +1,168 @@
+"""The preparation of Lopes et al.: faces of 32 px, contrast normalised, and synthetic neighbours of training faces."""
+
+import functools
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from kedro.pipeline import node
+from kedro.pipeline.node import Node
+from pydantic import Field, field_validator
+
+from mien.io.packed_faces import FaceStream
+from mien.nodes.alignment import image_columns
+from mien.nodes.cropping import Cut, stream_cuts
+from mien.nodes.digest import settings_digest, table_digest
+from mien.nodes.params import Params
+
+LEARNT_FROM = ("train", "folds")
+"""Splits whose samples a system may learn from, in every fold or in all but one."""
+
+
+LOPES_ENTRIES = ("faces_lopes", "jittered_lopes")
+"""Every face as the networks see it; and of the training rows, each followed by its synthetic neighbours."""
+
+
+class LopesParams(Params):
+    """Lopes et al.'s steps; each can be switched off.
+
+    Attributes:
+        size: Side of the faces, in pixels.
+        rotate: Turn each face until its eyes are level.
+        crop: Cut it out around the eyes; otherwise the whole image is shrunk.
+        above: Kept above the line of the eyes, in half eye distances.
+        below: Kept below it, likewise.
+        beside: Kept to either side of the point between the eyes, likewise.
+        normalise: Express each pixel in standard deviations of its neighbourhood.
+        window: Pixels per side of that neighbourhood.
+        num_synthetic: Synthetic neighbours of each training face, besides itself; 0 for none.
+        jitter_sigma: Standard deviation by which an eye is moved for one, in pixels, in either direction.
+        jitter_eye_distance: Pixels between the eyes at which that holds; it grows and shrinks with the face.
+        seed: Seed of the jitter.
+        workers: Processes; 0 is one per core. No result depends on it.
+    """
+
+    size: int = Field(ge=1, le=512)
+    rotate: bool
+    crop: bool
+    above: float = Field(gt=0)
+    below: float = Field(gt=0)
+    beside: float = Field(gt=0)
+    normalise: bool
+    window: int = Field(ge=3)
+    num_synthetic: int = Field(ge=0)
+    jitter_sigma: float = Field(ge=0)
+    jitter_eye_distance: float = Field(gt=0)
+    seed: int = Field(ge=0)
+    workers: int = Field(ge=0)
+
+    @field_validator("window")
+    @classmethod
+    def _has_a_middle(cls, window: int) -> int:
+        if window % 2 == 0:
+            raise ValueError(f"window is {window} px and has no middle pixel: give an odd number.")
+        return window
+
+
+def lopes_steps() -> list[Node]:
+    """The steps from a samples table to ``LOPES_ENTRIES``, for a dataset's pipeline."""
+    read = ["samples", "raw", "params:lopes"]
+    return [
+        node(normalise_faces, read, LOPES_ENTRIES[0], name="normalise_lopes"),
+        node(synthesise_faces, read, LOPES_ENTRIES[1], name="synthesise_lopes"),
+    ]
+
+
+def normalise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> FaceStream:
+    """Prepare every face: rotation, crop, down-sampling, contrast.
+
+    Args:
+        samples: The table of ``locate_faces``.
+        raw: The dataset's folder.
+        lopes: The steps.
+
+    Returns:
+        Faces (n, size, size, 1) uint8 in the order of ``row``, computed while they are written; of pairs
+        (n, 2, size, size, 1), both prepared by the same eyes.
+    """
+    return _stream("normalise_faces", samples, raw, lopes, None)
+
+
+def synthesise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> FaceStream:
+    """Prepare every training face, followed by its synthetic neighbours.
+
+    What an image's neighbours are is decided by the seed and the image's name alone, not by the rest of the table.
+
+    Args:
+        samples: The table of ``locate_faces``; rows of the splits val, test and unlabelled are left out.
+        raw: The dataset's folder.
+        lopes: The steps.
+
+    Returns:
+        Faces (n, 1 + num_synthetic, size, size, 1) uint8, n being the number of training rows with a face, in the order
+        of their ``row``; the first of each is the one that ``normalise_faces`` gives. Of pairs
+        (n, 1 + num_synthetic, 2, size, size, 1), onset and apex jittered alike.
+
+    Raises:
+        ValueError: No row can be learnt from.
+    """
+    learnt = samples[samples["split"].isin(LEARNT_FROM)]
+    if not (learnt["row"] >= 0).any():
+        raise ValueError(
+            f"No face to synthesise neighbours of: none of the {len(samples)} samples is a face of split "
+            f"{' or '.join(LEARNT_FROM)}. Look at the columns split and reason of the samples table."
+        )
+    return _stream("synthesise_faces", learnt, raw, lopes, lopes.num_synthetic)
+
+
+def _stream(step: str, samples: pd.DataFrame, raw: Path, lopes: LopesParams, num_synthetic: int | None) -> FaceStream:
+    neighbours = () if num_synthetic is None else (1 + num_synthetic,)
+    pair = (2,) if len(image_columns(samples)) == 2 else ()
+    prepare = functools.partial(_prepare, raw=raw, lopes=lopes, num_synthetic=num_synthetic)
+    settings = lopes.model_dump(mode="json", exclude={"workers"})
+    key = settings_digest(step, settings, str(raw.resolve()), table_digest(samples))
+    return stream_cuts(samples, prepare, (*neighbours, *pair, lopes.size, lopes.size, 1), key, lopes.workers)
+
+
+def _prepare(cuts: list[Cut], *, raw: Path, lopes: LopesParams, num_synthetic: int | None) -> np.ndarray:
+    """Faces (b, ..., size, size, 1) of b samples; runs in a process of its own."""
+    import cv2
+
+    from mien.data.image_source import ImageSource
+    from mien.data.lopes import contrast_as_grey, normalise_contrast, resample
+
+    source = ImageSource(raw)
+    faces = []
+    for references, crop, points in cuts:
+        images = [cv2.cvtColor(source.read(reference), cv2.COLOR_RGB2GRAY) for reference in references]
+        rng = np.random.default_rng([lopes.seed, zlib.crc32("\n".join(references).encode("utf-8", "surrogateescape"))])
+        matrices = _transforms(crop, points, images[0].shape, lopes, num_synthetic or 0, rng)
+        face = np.array([[resample(image, matrix, lopes.size) for image in images] for matrix in matrices])
+        if lopes.normalise:
+            face = contrast_as_grey(normalise_contrast(face, lopes.window))
+        face = face if len(references) > 1 else face[:, 0]
+        faces.append(face[0] if num_synthetic is None else face)
+    source.close()
+    return np.stack(faces)[..., None]
+
+
+def _transforms(
+    crop: str, points: np.ndarray, image_size: Any, lopes: LopesParams, num_synthetic: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Matrices from an image to its face and to each synthetic neighbour."""
+    from mien.data import lopes as steps
+
+    geometry = steps.CropGeometry(lopes.above, lopes.below, lopes.beside)
+    whole = steps.image_box(image_size, square=crop == "centre")
+    eyes = points[:2].astype(np.float64)
+    if crop != "points":
+        eyes, geometry = steps.box_as_face(whole, geometry)
+    sigma = steps.jitter_sigma(eyes, lopes.jitter_sigma, lopes.jitter_eye_distance)
+    matrices = []
+    for seen in [eyes, *steps.jitter_eyes(eyes, num_synthetic, sigma, rng)]:
+        box = steps.face_box(seen, geometry) if lopes.crop else whole
+        matrix = steps.box_to_square(box, lopes.size)
+        matrices.append(steps.compose(matrix, steps.level_eyes(seen)) if lopes.rotate else matrix)
+    return matrices

@@ -1,0 +1,41 @@
+"""Node functions of ``data_crema_d``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mien.nodes.clips import list_clips
+from mien.nodes.preparation import provide_folder
+from mien.pipelines.data_crema_d.params import CremaDReader, CremaDTwin
+
+
+def provide_crema_d(twin: CremaDTwin) -> Callable[[Path], None]:
+    """Draw the published layout with talking faces and synthetic voices, or check that the user's folder is there.
+
+    Args:
+        twin: Whether to draw, and how much.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    from mien.data.crema_d import find_crema_d
+    from mien.data.crema_d_twin import draw_crema_d
+
+    return provide_folder(twin, name="CREMA-D", find=find_crema_d, draw=draw_crema_d)
+
+
+def read_listed_clips(raw: Path, reader: CremaDReader) -> pd.DataFrame:
+    """List the clips with their actors' split, and compare the counts with the published ones.
+
+    Args:
+        raw: CREMA-D's folder.
+        reader: How the actors are divided.
+
+    Returns:
+        One row per clip, as ``mien.data.crema_d.read_crema_d`` says, with ``drawn``.
+    """
+    from mien.data.crema_d import PUBLISHED_COUNTS, read_crema_d
+
+    clips = read_crema_d(raw, **reader.model_dump())
+    return list_clips(clips, raw, name="CREMA-D", published=PUBLISHED_COUNTS)

@@ -1,0 +1,41 @@
+"""Node functions of ``data_ravdess``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mien.nodes.clips import list_clips
+from mien.nodes.preparation import provide_folder
+from mien.pipelines.data_ravdess.params import RavdessReader, RavdessTwin
+
+
+def provide_ravdess(twin: RavdessTwin) -> Callable[[Path], None]:
+    """Draw the published layout with talking faces and synthetic voices, or check that the user's folder is there.
+
+    Args:
+        twin: Whether to draw, and how much.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    from mien.data.ravdess import find_ravdess
+    from mien.data.ravdess_twin import draw_ravdess
+
+    return provide_folder(twin, name="RAVDESS", find=find_ravdess, draw=draw_ravdess)
+
+
+def read_listed_clips(raw: Path, reader: RavdessReader) -> pd.DataFrame:
+    """List the clips with their actors' split, and compare the counts with the published ones.
+
+    Args:
+        raw: RAVDESS' folder.
+        reader: Which clips, and how the actors are divided.
+
+    Returns:
+        One row per clip, as ``mien.data.ravdess.read_ravdess`` says, with ``drawn``.
+    """
+    from mien.data.ravdess import PUBLISHED_COUNTS, read_ravdess
+
+    clips = read_ravdess(raw, **reader.model_dump())
+    return list_clips(clips, raw, name="RAVDESS", published=PUBLISHED_COUNTS)

@@ -1,0 +1,39 @@
+"""Parameters of ``data_ravdess``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mien.nodes.params import Params, TwinParams
+
+
+class RavdessTwin(TwinParams):
+    """The drawn twin of RAVDESS.
+
+    Attributes:
+        num_actors: Men and women in turn.
+        clips_per_actor: Spoken clips of each.
+        image_size: Side of the frames, in pixels.
+        fps: Frames per second.
+    """
+
+    num_actors: int = Field(ge=3, le=24)
+    clips_per_actor: int = Field(ge=8, le=60)
+    image_size: int = Field(ge=64, le=1024, multiple_of=2)
+    fps: int = Field(ge=1, le=30)
+
+
+class RavdessReader(Params):
+    """Which clips are listed, and how the actors are divided.
+
+    Attributes:
+        channels: ``speech``, ``song`` or both.
+        validation_fraction: Part of the actors that becomes the validation split.
+        test_fraction: Part of the actors that becomes the test split.
+        seed: Seed of that split.
+    """
+
+    channels: tuple[Literal["speech", "song"], ...] = Field(min_length=1)
+    validation_fraction: float = Field(gt=0, lt=1)
+    test_fraction: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
