@@ -1,12 +1,17 @@
 """Image files of every kind become RGB, or say why not."""
 
+import os
+import pickle
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from mien.data.images import ImageError, read_image
+from mien.data import images
+from mien.data.images import ImageError, printable, read_image
 
 H, W = 24, 36
 
@@ -142,3 +147,146 @@ def test_floating_point_pixels_are_named(tmp_path):
 def test_a_name_outside_ascii_is_read(tmp_path):
     (tmp_path / "gesicht_é_顔.png").write_bytes(save(tmp_path / "a.png", picture()).read_bytes())
     assert np.array_equal(read_image(tmp_path / "gesicht_é_顔.png"), picture())
+
+
+def test_alpha_is_rounded_to_the_nearest_grey_level(tmp_path):
+    """Every colour under every opacity, against the same sum in floating point."""
+    colour, alpha = (array.astype(np.uint8) for array in np.meshgrid(np.arange(256), np.arange(256)))
+    expected = np.rint(colour * (alpha / 255) + 255 * (1 - alpha / 255))
+    image = read_image(save(tmp_path / "a.png", np.dstack([colour, colour, colour, alpha])))
+    assert np.array_equal(image[..., 0], expected)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_cmyk_becomes_rgb(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(picture()).convert("CMYK").save(path)
+    for row, column in ((H // 4, W // 4), (H // 4, 3 * W // 4), (3 * H // 4, 3 * W // 4)):
+        assert abs(read_image(path)[row, column].astype(int) - picture()[row, column]).max() < 25
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
+def test_of_an_animation_the_first_frame_is_read(tmp_path, suffix):
+    frames = [Image.fromarray(np.full((H, W, 3), value, np.uint8)) for value in (10, 100, 200)]
+    frames[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=frames[1:])
+    image = read_image(tmp_path / f"a{suffix}")
+    assert image.shape == (H, W, 3)
+    assert abs(image.astype(int) - 10).max() <= 2
+
+
+def test_a_gifs_transparent_pixels_are_white(tmp_path):
+    indices = np.zeros((H, W), np.uint8)
+    indices[:, W // 2 :] = 1
+    gif = Image.fromarray(indices, mode="P")
+    gif.putpalette([250, 0, 0, 0, 0, 250])
+    gif.save(tmp_path / "a.gif", transparency=1)
+    image = read_image(tmp_path / "a.gif")
+    assert image[0, 0].tolist() == [250, 0, 0]
+    assert image[0, -1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".webp", ".bmp"])
+def test_a_single_pixel_is_an_image(tmp_path, suffix):
+    image = read_image(save(tmp_path / f"a{suffix}", np.full((1, 1, 3), 90, np.uint8)))
+    assert image.shape == (1, 1, 3)
+    assert abs(image.astype(int) - 90).max() < 20  # GIF: the nearest of 256 colours
+
+
+def test_the_content_counts_and_not_the_ending(tmp_path):
+    save(tmp_path / "a.png", picture()).rename(tmp_path / "a.jpg")
+    assert np.array_equal(read_image(tmp_path / "a.jpg"), picture())
+
+
+def test_a_large_block_of_exif_is_skipped(tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 60_000  # a segment of a JPEG holds 64 kB
+    Image.fromarray(picture()).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    assert (tmp_path / "a.jpg").stat().st_size > 60_000
+    assert read_image(tmp_path / "a.jpg").shape == (H, W, 3)
+
+
+def test_an_avif_that_is_cut_off_is_named(tmp_path):
+    ok, encoded = cv2.imencode(".avif", picture())
+    if not ok:
+        pytest.skip("this OpenCV writes no AVIF")
+    (tmp_path / "a.avif").write_bytes(encoded.tobytes()[:-20])
+    assert reason(tmp_path / "a.avif") == "truncated"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".webp", ".bmp", ".tif", ".jpg"])
+def test_a_small_file_that_declares_a_huge_picture_is_refused_before_it_is_decoded(tmp_path, monkeypatch, suffix):
+    path = save(tmp_path / f"a{suffix}", np.zeros((H, W, 3), np.uint8))
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    assert reason(path, max_side=W - 1) == "too_large"
+    assert reason(path, max_pixels=H * W - 1) == "too_large"
+
+
+def test_twenty_thousand_pixels_a_side_are_refused_as_a_square_and_read_as_a_line(tmp_path):
+    bomb = tmp_path / "bomb.png"
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + bytes(200))
+    assert reason(bomb) == "too_large"
+    assert read_image(save(tmp_path / "line.png", np.zeros((1, 20_000), np.uint8))).shape == (1, 20_000, 3)
+
+
+def test_a_file_larger_than_any_image_is_not_opened(tmp_path, monkeypatch):
+    with (tmp_path / "disk.jpg").open("wb") as file:
+        file.truncate(images.MAX_BYTES + 1)  # a hole, which takes no room
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read"))
+    assert reason(tmp_path / "disk.jpg") == "too_large"
+
+
+def test_pipes_and_devices_are_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert reason(tmp_path / "pipe.jpg") == "not_a_file"
+    assert reason(Path("/dev/zero")) == "not_a_file"
+
+
+def test_links_are_followed_and_broken_ones_named(tmp_path):
+    (tmp_path / "link.png").symlink_to(save(tmp_path / "a.png", picture()))
+    assert np.array_equal(read_image(tmp_path / "link.png"), picture())
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    assert reason(tmp_path / "dangling.png") == "missing"
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    assert reason(tmp_path / "loop.png") == "unreadable"
+
+
+def test_a_file_that_the_system_will_not_give_out_is_named_with_the_systems_words(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", picture())
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ImageError, match=r"Permission denied.*Check its rights") as error:
+        read_image(path)
+    assert error.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a" * 300, "unreadable"), ("a\0b", "missing"), ("a.png/b.png", "missing"), ("\udcff", "missing")]
+)
+def test_a_name_that_cannot_be_is_named(tmp_path, name, why):
+    save(tmp_path / "a.png", picture())
+    with pytest.raises(ImageError) as error:
+        read_image(tmp_path / name)
+    assert error.value.reason == why
+
+
+def test_a_name_that_is_not_utf_8_is_read_and_written_out_in_messages(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.write_bytes(save(tmp_path / "a.png", picture()).read_bytes())
+    assert np.array_equal(read_image(path), picture())
+    path.write_bytes(b"")
+    with pytest.raises(ImageError, match=r"caf\\xe9\.png") as error:
+        read_image(path)
+    str(error.value).encode("utf-8")  # a log can hold it
+
+
+def test_ordinary_paths_are_printed_as_they_are():
+    assert printable(Path("gesicht_é_顔.png")) == "gesicht_é_顔.png"
+
+
+def test_an_image_error_travels_between_processes():
+    error = pickle.loads(pickle.dumps(ImageError("empty", "Empty image: a.jpg.")))
+    assert (error.reason, str(error)) == ("empty", "Empty image: a.jpg.")

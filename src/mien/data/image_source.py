@@ -38,6 +38,7 @@ class ImageSource:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._inside = root.resolve()
+        self._is_inside: dict[Path, bool] = {}
         self._video: VideoFrames | None = None
 
     def read(self, reference: str) -> np.ndarray:
@@ -55,6 +56,9 @@ class ImageSource:
             self._check_inside(path)
             if inside is None:
                 return read_image(path)
+            if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait for its other end
+                where = printable(path)
+                raise ImageError("not_a_file", f"Not a file: {where} is a pipe, socket or device. Give a file.")
             if inside["kind"] == "byte":
                 from mien.data.pixel_rows import read_pixel_row
 
@@ -66,8 +70,12 @@ class ImageSource:
 
     def _check_inside(self, path: Path) -> None:
         if "\0" in str(path):
-            return  # no file has such a name, which whoever opens it says
-        if not path.resolve().is_relative_to(self._inside):
+            raise ImageError("missing", f"No image: {printable(path)!r} is no file name. List the images anew.")
+        # Thousands of images share a folder, which is followed once; of the rest only a link can lead elsewhere.
+        place = path if path == self.root or path.name == ".." or path.is_symlink() else path.parent
+        if place not in self._is_inside:
+            self._is_inside[place] = place.resolve().is_relative_to(self._inside)
+        if not self._is_inside[place]:
             raise ImageError(
                 "outside_root",
                 f"Image outside its folder: {printable(path)} leads out of {printable(self.root)}. Copy the file into "
