@@ -1,0 +1,147 @@
+"""A drawn twin of USTC-NVIE: the spontaneous half in its folders, the posed half by a manifest, with known faults."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.data.drawn_folder import draw_each, draw_folder
+from mien.data.drawn_pairs import (
+    IMAGE_SIZES,
+    DrawnPair,
+    check_range,
+    draw_pair,
+    sample_illumination,
+    sample_person,
+)
+from mien.data.nvie import SEQUENCES
+from mien.data.onset_apex import Pair, write_manifest
+from mien.labels import KINDS
+
+FAULTS: dict[str, tuple[str, str, str]] = {
+    "empty_file": ("001", "spontaneous", "onset"),
+    "no_apex": ("002", "spontaneous", "apex"),
+    "no_onset": ("004", "posed", "onset"),
+}
+"""What is wrong with the first pair of some subjects: by reason, the subject, the half, and the image."""
+
+UPPER_CASE_SUBJECT = "003"
+"""The folders and extensions of this subject's spontaneous images are spelt in capitals."""
+
+INFRARED_SUBJECT = "005"
+"""This subject has infrared images beside the visible ones."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """A pair and the files that its two images become, relative to the dataset's folder."""
+
+    drawn: DrawnPair
+    listed: Pair  # its onset and apex are among them
+    onset: tuple[str, ...]
+    apex: tuple[str, ...]
+
+
+def draw_nvie(root: Path, *, num_subjects: int, num_emotions: int, seed: int, image_size: int = 112) -> None:
+    """Draw a folder with both halves of USTC-NVIE: every subject shows the same emotions posed and spontaneously.
+
+    Three pairs are incomplete, as ``FAULTS`` says, one subject's files are spelt in capitals and one's are there in
+    infrared too. Each pair depends on ``seed`` and what it is of alone. Processes are started afresh, one per core, so
+    a script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says
+    what becomes of files that are there.
+
+    Args:
+        root: becomes ``root/001/visible/...``, ``root/posed/001/...``, ``root/manifest.csv`` and ``root/drawn.json``.
+        num_subjects: 10 to 999.
+        num_emotions: of each subject, 1 to 6; all emotions are equally frequent, and equally in both kinds.
+        seed: 0 or more.
+        image_size: height and width in pixels.
+
+    Raises:
+        ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
+
+    Source: ours, because USTC-NVIE may not be passed on; how the kinds differ says ``mien.data.drawn_pairs``.
+    """
+    arguments = {
+        "num_subjects": num_subjects,
+        "num_emotions": num_emotions,
+        "seed": seed,
+        "image_size": image_size,
+    }
+    ranges = {
+        "num_subjects": (10, 999),  # as many as folds; three digits name them
+        "num_emotions": (1, len(SEQUENCES)),
+        "seed": (0, 2**63),
+        "image_size": IMAGE_SIZES,
+    }
+    for name, value in arguments.items():
+        check_range(name, value, *ranges[name], "USTC-NVIE")
+    draw_folder(root, arguments, _draw_files)
+
+
+def _draw_files(folder: Path, **arguments: int) -> None:
+    pairs = list(_pairs(**arguments))
+    for path in {(folder / name).parent for files in pairs for name in (*files.onset, *files.apex)}:
+        path.mkdir(parents=True, exist_ok=True)
+    draw_each(functools.partial(_write_pair, folder), pairs)
+    for files in pairs:
+        for reason, (subject, kind, role) in FAULTS.items():
+            if (files.listed.subject, files.listed.kind) == (subject, kind) and _is_first(files):
+                path = folder / (files.listed.onset if role == "onset" else files.listed.apex)
+                path.unlink()
+                if reason == "empty_file":
+                    path.touch()
+    write_manifest(folder, [files.listed for files in pairs if files.listed.kind == "posed"])
+
+
+def _is_first(files: _Files) -> bool:
+    return files.drawn.expression == _emotions(files.drawn.subject, 1)[0]
+
+
+def _emotions(subject: int, num_emotions: int) -> list[str]:
+    """The emotions of a subject, whose turn comes round evenly; the first does not depend on how many."""
+    return [SEQUENCES[(subject + step) % len(SEQUENCES)] for step in range(num_emotions)]
+
+
+def _pairs(num_subjects: int, num_emotions: int, seed: int, image_size: int) -> Iterator[_Files]:
+    for subject in range(1, num_subjects + 1):
+        for expression in _emotions(subject, num_emotions):
+            for kind in KINDS:
+                yield _files(DrawnPair(seed, subject, kind, expression, 0, image_size))
+
+
+def _files(drawn: DrawnPair) -> _Files:
+    subject = f"{drawn.subject:03d}"
+    onset, apex = (_names(drawn, subject, role, number) for number, role in enumerate(("onset", "apex")))
+    listed = Pair(
+        sample_id=f"{drawn.kind}_{subject}_{drawn.expression}",
+        subject=subject,
+        kind=drawn.kind,
+        expression=drawn.expression,
+        illumination=sample_illumination(drawn),
+        glasses=sample_person(drawn.seed, drawn.subject).glasses.kind > 0,
+        onset=onset[0],
+        apex=apex[0],
+    )
+    return _Files(drawn, listed, onset, apex)
+
+
+def _names(drawn: DrawnPair, subject: str, role: str, frame: int) -> tuple[str, ...]:
+    if drawn.kind == "posed":
+        return (f"posed/{subject}/{drawn.expression}_{role}.bmp",)
+    sequence = f"sequence{SEQUENCES.index(drawn.expression) + 1}"
+    # The picked frame, and the same in its sequence.
+    names = [f"visible/{role}/{sequence}.bmp", f"visible/{sequence}/{frame}.bmp"]
+    if subject == UPPER_CASE_SUBJECT:
+        names = [name.upper() for name in names]
+    if subject == INFRARED_SUBJECT:
+        names.append(f"infrared/{role}/{sequence}.bmp")
+    return tuple(f"{subject}/{name}" for name in names)
+
+
+def _write_pair(folder: Path, files: _Files) -> None:
+    for names, content in zip((files.onset, files.apex), draw_pair(files.drawn), strict=True):
+        for name in names:
+            (folder / name).write_bytes(content)

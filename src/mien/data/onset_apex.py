@@ -1,0 +1,360 @@
+"""Pairs of an onset and an apex image: their manifest file, the checks on their images, and their samples table.
+
+USTC-NVIE's posed half and SPOS have no documented layout, so both are read through a table that the user writes:
+
+```
+<root>/manifest.csv    sample_id,subject,kind,emotion,illumination,glasses,onset_path,apex_path
+                       p013_happy,013,posed,happy,front,no,posed/013/happy_0.bmp,posed/013/happy_9.bmp
+```
+
+Text in UTF-8; ``illumination`` (front, left, right) and ``glasses`` (yes, no) may be empty; paths are relative to
+``<root>``, with forward slashes.
+
+Source: ours, because the layouts are not public; what a pair consists of is Xu et al., 2017, section 4.2.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+import stat
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mien.labels import EMOTIONS, KINDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.csv"
+COLUMNS = ("sample_id", "subject", "kind", "emotion", "illumination", "glasses", "onset_path", "apex_path")
+ILLUMINATIONS = ("front", "left", "right")
+"""Where the lamp stood in USTC-NVIE."""
+
+REASONS = {
+    "no_onset": "the onset image is missing",
+    "no_apex": "the apex image is missing",
+    "no_onset_nor_apex": "both images are missing",
+    "empty_file": "an image has zero bytes",
+    "several_images": "several images claim to be the onset, or the apex, of one sequence",
+    "unknown_sequence": "neither folder nor name of an image tells which sequence it is from",
+    "linked_folder": "a folder is a symbolic link, and links are not followed",
+    "outside_root": "an image is a symbolic link out of the dataset's folder",
+    "name_not_utf8": "an image's name is not UTF-8",
+}
+"""Why a pair is dropped, in a word and in a clause."""
+
+_EMOTION_WORDS = {name: name for name in EMOTIONS} | {"happiness": "happy", "sadness": "sad", "anger": "angry"}
+_GLASSES = {"yes": True, "no": False, "": None}
+_GLASSES_WORDS = {value: word for word, value in _GLASSES.items()}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One expression of one person, from its onset to its apex.
+
+    ``expression`` is one of ``mien.labels.EMOTIONS``, ``kind`` of ``mien.labels.KINDS``; ``onset`` and ``apex`` are
+    relative to the dataset's folder, with forward slashes. None stands for unknown.
+    """
+
+    sample_id: str
+    subject: str
+    kind: str
+    expression: str
+    illumination: str | None
+    glasses: bool | None
+    onset: str
+    apex: str
+
+
+def read_manifest(root: Path, name: str) -> list[Pair]:
+    """Read ``root``'s manifest and check every line; whether the images exist is ``drop_incomplete``'s to find.
+
+    Args:
+        root: the dataset's folder.
+        name: of the dataset, for messages.
+
+    Returns:
+        One pair per line, in their order.
+
+    Raises:
+        ValueError: the file is missing, empty, not UTF-8, has other columns, or a line has a wrong number of fields,
+            an empty field, an unknown kind, emotion, illumination or word for glasses, a path out of ``root``, an id
+            or a pair of images that another line has.
+    """
+    path = root / MANIFEST
+    table = _parse_csv(path, name)
+    number, header = table[0]
+    if sorted(header) != sorted(COLUMNS):
+        raise ValueError(
+            f"{name}'s manifest has the wrong columns: line {number} of {path} has {', '.join(header)[:200]}. "
+            f"Name them {', '.join(COLUMNS)}."
+        )
+    pairs: list[Pair] = []
+    line_of: dict[object, int] = {}
+    for number, values in table[1:]:
+        where = f"line {number} of {path}"
+        if len(values) != len(COLUMNS):
+            raise ValueError(
+                f"{name}'s manifest has a malformed line: {where} has {len(values)} fields instead of {len(COLUMNS)}. "
+                "Write one field per column, and quote a field that holds a comma."
+            )
+        pair = _parse_line(root, dict(zip(header, values, strict=True)), name, where)
+        for key, what in ((pair.sample_id, "sample_id"), ((pair.onset, pair.apex), "pair of images")):
+            if key in line_of:
+                raise ValueError(
+                    f"{name}'s manifest has the same {what} twice: {where} repeats line {line_of[key]}, "
+                    f"{str(key)[:160]}. Keep the one that is right."
+                )
+            line_of[key] = number
+        pairs.append(pair)
+    if not pairs:
+        raise ValueError(f"{name}'s manifest is empty: {path} has a header and no pair. Write one line per pair.")
+    return pairs
+
+
+def write_manifest(root: Path, pairs: Iterable[Pair]) -> Path:
+    """Write pairs as ``root``'s manifest; the file is replaced when the new one is complete.
+
+    Example:
+        >>> write_manifest(Path("data/01_raw/spos"), pairs)  # doctest: +SKIP
+        PosixPath('data/01_raw/spos/manifest.csv')
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for pair in pairs:
+        words = (pair.illumination or "", _GLASSES_WORDS[pair.glasses])
+        writer.writerow(
+            (pair.sample_id, pair.subject, pair.kind, pair.expression, *words, pair.onset, pair.apex),
+        )
+    path = root / MANIFEST
+    part = path.with_name(f".{MANIFEST}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.write_text(text.getvalue(), encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def image_fault(root: Path, reference: str) -> str | None:
+    """Say what keeps an image file of ``root`` from being one of a pair.
+
+    Args:
+        root: the dataset's folder.
+        reference: path relative to it.
+
+    Returns:
+        ``missing``, ``name_not_utf8``, ``outside_root`` or ``empty_file``; None if it is there and has content.
+    """
+    path = root / reference
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a name too long, a loop of links or a zero byte is no file either
+        return "missing"
+    if not stat.S_ISREG(status.st_mode):
+        return "missing"
+    if any("\ud800" <= letter <= "\udfff" for letter in reference):  # how Python spells bytes that are not UTF-8
+        return "name_not_utf8"
+    if not path.resolve().is_relative_to(root.resolve()):
+        return "outside_root"
+    return None if status.st_size else "empty_file"
+
+
+def drop_incomplete(root: Path, pairs: Iterable[Pair]) -> tuple[list[Pair], Counter[str]]:
+    """Keep the pairs of which both images are there.
+
+    Args:
+        root: the dataset's folder.
+        pairs: their images relative to it.
+
+    Returns:
+        The pairs kept, in their order, and how many were dropped by reason, a key of ``REASONS``.
+
+    Source: Xu et al., 2017, section 4.2: a sample of which one image is missing is discarded.
+    """
+    kept: list[Pair] = []
+    dropped: Counter[str] = Counter()
+    for pair in pairs:
+        reason = pair_fault(image_fault(root, pair.onset), image_fault(root, pair.apex))
+        if reason is None:
+            kept.append(pair)
+        else:
+            dropped[reason] += 1
+    return kept, dropped
+
+
+def pair_fault(onset: str | None, apex: str | None) -> str | None:
+    """Name why a pair is dropped, from the faults of its two images; None if they have none.
+
+    Example:
+        >>> pair_fault(None, "missing"), pair_fault("missing", "missing"), pair_fault("empty_file", None)
+        ('no_apex', 'no_onset_nor_apex', 'empty_file')
+    """
+    missing = {(True, True): "no_onset_nor_apex", (True, False): "no_onset", (False, True): "no_apex"}
+    reason = missing.get((onset == "missing", apex == "missing"))
+    return reason or onset or apex
+
+
+def log_dropped(dropped: Counter[str], name: str) -> None:
+    """Log one line per reason for which pairs were dropped."""
+    for reason in sorted(dropped):
+        logger.warning("%s: %d dropped as %s, because %s", name, dropped[reason], reason, REASONS[reason])
+
+
+def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
+    """Lay pairs out as a samples table.
+
+    Args:
+        pairs: of both kinds.
+        name: of the dataset, for messages.
+        root: its folder, likewise.
+
+    Returns:
+        One row per pair: ``sample_id``, ``onset`` and ``apex`` (paths relative to the folder), ``label`` (int64, 0
+        posed, 1 spontaneous), ``kind``, ``expression``, ``subject`` (string), ``split`` ("folds": every row is tested
+        in turn), ``illumination`` (string) and ``glasses`` (boolean), the last two missing where unknown.
+
+    Raises:
+        ValueError: there is no pair, or none of one kind.
+    """
+    import pandas as pd
+
+    absent = [kind for kind in KINDS if not any(pair.kind == kind for pair in pairs)]
+    if absent:
+        raise ValueError(
+            f"{name} is incomplete: none of the {len(pairs):,} complete pairs under {root} is {' or '.join(absent)}. "
+            f"List pairs of both kinds in {root / MANIFEST}, and check the pairs that the log says were dropped."
+        )
+    return pd.DataFrame(
+        {
+            "sample_id": [pair.sample_id for pair in pairs],
+            "onset": [pair.onset for pair in pairs],
+            "apex": [pair.apex for pair in pairs],
+            "label": pd.Series([KINDS.index(pair.kind) for pair in pairs], dtype="int64"),
+            "kind": [pair.kind for pair in pairs],
+            "expression": [pair.expression for pair in pairs],
+            "subject": pd.Series([pair.subject for pair in pairs], dtype="string"),
+            "split": "folds",
+            "illumination": pd.Series([pair.illumination for pair in pairs], dtype="string"),
+            "glasses": pd.Series([pair.glasses for pair in pairs], dtype="boolean"),
+        }
+    )
+
+
+def total_deviations(samples: pd.DataFrame, num_pairs: int, num_subjects: int) -> list[str]:
+    """Say in sentences where the numbers of pairs and of subjects depart from the published ones.
+
+    Args:
+        samples: one row per pair, with the column ``subject``.
+        num_pairs: as published.
+        num_subjects: as published.
+    """
+    found = ((len(samples), num_pairs, "pairs"), (samples["subject"].nunique(), num_subjects, "subjects"))
+    return [
+        f"There are {has:,} {what}, {abs(has - should):,} {'more' if has > should else 'fewer'} "
+        f"than the {should:,} published."
+        for has, should, what in found
+        if has != should
+    ]
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a text file that a user wrote.
+
+    Raises:
+        ValueError: the file is missing, or not UTF-8; ``what`` names it in the message.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{what} cannot be read: {path} ({error.strerror}). Write it, as a text file.") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{what} is not UTF-8 text: byte {error.start}, on line {number} of {path}. Save it again as UTF-8."
+        ) from error
+
+
+def _parse_csv(path: Path, name: str) -> list[tuple[int, list[str]]]:
+    """Number and stripped fields of every line that is not blank, the first of which is the header."""
+    text = read_text(path, f"{name}'s manifest")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines: list[tuple[int, list[str]]] = []
+    try:
+        for values in reader:
+            if any(value.strip() for value in values):
+                lines.append((reader.line_num, [value.strip() for value in values]))
+    except csv.Error as error:
+        raise ValueError(
+            f"{name}'s manifest has a malformed line: line {reader.line_num} of {path} ({error}). "
+            "Close every quote, and double a quote inside a field."
+        ) from error
+    if not lines:
+        raise ValueError(f"{name}'s manifest is empty: {path} has no line. Write a header and one line per pair.")
+    return lines
+
+
+def _parse_line(root: Path, fields: dict[str, str], name: str, where: str) -> Pair:
+    for column in ("sample_id", "subject", "onset_path", "apex_path"):
+        if not fields[column]:
+            raise ValueError(f"{name}'s manifest has an empty field: {where} gives no {column}. Fill it in.")
+    known: tuple[tuple[str, Iterable[str]], ...] = (
+        ("kind", KINDS),
+        ("emotion", _EMOTION_WORDS),
+        ("illumination", (*ILLUMINATIONS, "")),
+        ("glasses", _GLASSES),
+    )
+    for column, words in known:
+        if fields[column] not in words:
+            raise ValueError(
+                f"{name}'s manifest has an unknown {column}: {where} says {fields[column][:80]!r}. "
+                f"Write {' or '.join(word or 'nothing' for word in words)}."
+            )
+    onset, apex = (_parse_path(root, fields[column], name, where) for column in ("onset_path", "apex_path"))
+    if onset == apex:
+        raise ValueError(
+            f"{name}'s manifest pairs an image with itself: {where} gives {onset} as onset and as apex. "
+            "Name the two images."
+        )
+    return Pair(
+        sample_id=fields["sample_id"],
+        subject=fields["subject"],
+        kind=fields["kind"],
+        expression=_EMOTION_WORDS[fields["emotion"]],
+        illumination=fields["illumination"] or None,
+        glasses=_GLASSES[fields["glasses"]],
+        onset=onset,
+        apex=apex,
+    )
+
+
+def _parse_path(root: Path, text: str, name: str, where: str) -> str:
+    path = PurePosixPath(text)
+    if "\\" in text or ":" in text.partition("/")[0] or path.is_absolute() or ".." in path.parts:
+        raise ValueError(
+            f"{name}'s manifest names an image outside its folder: {where} says {text[:160]!r}. "
+            "Write a path relative to the manifest's folder, with forward slashes and without '..'."
+        )
+    if "#" in text or not text.isprintable():
+        raise ValueError(
+            f"{name}'s manifest names an image that cannot be referred to: {where} says {text[:160]!r}. "
+            "Rename the file without '#' and control characters."
+        )
+    if image_fault(root, path.as_posix()) == "outside_root":
+        raise ValueError(
+            f"{name}'s manifest names an image outside its folder: {where} says {text[:160]!r}, a symbolic link to "
+            f"{os.path.realpath(root / path)}. Copy the image into the folder."
+        )
+    return path.as_posix()

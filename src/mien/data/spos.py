@@ -1,0 +1,66 @@
+"""SPOS, spontaneous against posed expressions of seven people, as pairs of onset and apex images.
+
+Its layout is not public, so the pairs are read from a manifest, see ``mien.data.onset_apex``:
+
+```
+<root>/manifest.csv
+```
+
+Source: Pfister, Li, Zhao and Pietikäinen, ICCV Workshops 2011; counts as Xu et al., 2017, give them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.data.folds import leave_one_subject_out
+from mien.data.onset_apex import MANIFEST, drop_incomplete, log_dropped, pairs_table, read_manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PUBLISHED_COUNTS: dict[str, dict[str, int]] = {"folds": {"posed": 84, "spontaneous": 150}}
+"""Pairs by kind: seven people posed six emotions twice each."""
+
+NUM_SUBJECTS = 7
+
+_NAME = "SPOS"
+
+
+def find_spos(root: Path) -> Path:
+    """Check that ``root`` holds a manifest.
+
+    Raises:
+        ValueError: ``root`` is missing or has none.
+    """
+    if not (root / MANIFEST).is_file():
+        what = f"{root} holds no {MANIFEST}" if root.is_dir() else f"{root} is not a folder"
+        raise ValueError(
+            f"{_NAME} is not there: {what}. Ask the authors at the University of Oulu for the SPOS Corpus (Pfister et "
+            f"al., ICCV Workshops 2011), pick the onset and the apex frame of every clip, and list them in {MANIFEST}. "
+            "The demo draws its own faces and needs no download."
+        )
+    return root
+
+
+def read_spos(root: Path) -> pd.DataFrame:
+    """Read the manifest into a samples table in which every subject is a fold.
+
+    Pairs of which an image is missing or empty are dropped, counted by reason, and logged.
+
+    Args:
+        root: the dataset's folder.
+
+    Returns:
+        One row per pair: the columns of ``mien.data.onset_apex.pairs_table`` and ``fold`` (int64), one per subject.
+
+    Raises:
+        ValueError: the manifest is missing or malformed, one kind is absent, or there is only one subject.
+
+    Source: Xu et al., 2017, section 4.2: leave one subject out.
+    """
+    find_spos(root)
+    kept, dropped = drop_incomplete(root, read_manifest(root, _NAME))
+    log_dropped(dropped, _NAME)
+    return leave_one_subject_out(pairs_table(kept, _NAME, root))

@@ -1,0 +1,77 @@
+"""A drawn twin of SPOS: pairs of seven people by a manifest, in the published proportion of posed to spontaneous."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+from mien.data.drawn_folder import draw_each, draw_folder
+from mien.data.drawn_pairs import IMAGE_SIZES, DrawnPair, check_range, draw_pair, sample_person
+from mien.data.onset_apex import Pair, write_manifest
+from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS
+from mien.labels import EMOTIONS
+
+
+def draw_spos(root: Path, *, share: float, seed: int, image_size: int = 112) -> None:
+    """Draw a folder of pairs with a manifest: seven people, six emotions, 84 posed and 150 spontaneous at full share.
+
+    Pairs go round people and emotions evenly. Each depends on ``seed`` and what it is of alone. Processes are started
+    afresh, one per core, so a script of your own calls this below ``if __name__ == "__main__":``.
+    ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+
+    Args:
+        root: becomes ``root/<subject>/<kind>/...``, ``root/manifest.csv`` and ``root/drawn.json``.
+        share: of the published number of pairs, 0.1 to 1.
+        seed: 0 or more.
+        image_size: height and width in pixels.
+
+    Raises:
+        ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
+
+    Source: ours, because SPOS may not be passed on; how the kinds differ says ``mien.data.drawn_pairs``.
+    """
+    arguments = {"share": share, "seed": seed, "image_size": image_size}
+    ranges = {"share": (0.1, 1.0), "seed": (0, 2**63), "image_size": IMAGE_SIZES}
+    for name, value in arguments.items():
+        check_range(name, value, *ranges[name], "SPOS")
+    draw_folder(root, arguments, _draw_files)
+
+
+def _draw_files(folder: Path, share: float, seed: int, image_size: int) -> None:
+    pairs = list(_pairs(share, seed, image_size))
+    for subject in range(1, NUM_SUBJECTS + 1):
+        for kind in PUBLISHED_COUNTS["folds"]:
+            (folder / f"{subject}" / kind).mkdir(parents=True)
+    draw_each(functools.partial(_write_pair, folder), pairs)
+    write_manifest(folder, [_listed(pair) for pair in pairs])
+
+
+def _pairs(share: float, seed: int, image_size: int) -> Iterator[DrawnPair]:
+    for kind, published in PUBLISHED_COUNTS["folds"].items():
+        for number in range(round(share * published)):
+            round_, subject = divmod(number, NUM_SUBJECTS)
+            take, turn = divmod(round_, len(EMOTIONS))
+            # In a round that is not full everyone shows another emotion.
+            expression = EMOTIONS[(turn + subject) % len(EMOTIONS)]
+            yield DrawnPair(seed, subject + 1, kind, expression, take, image_size)
+
+
+def _listed(pair: DrawnPair) -> Pair:
+    name = f"{pair.expression}_{pair.take + 1}"
+    return Pair(
+        sample_id=f"{pair.subject}_{pair.kind}_{name}",
+        subject=f"{pair.subject}",
+        kind=pair.kind,
+        expression=pair.expression,
+        illumination=None,
+        glasses=sample_person(pair.seed, pair.subject).glasses.kind > 0,
+        onset=f"{pair.subject}/{pair.kind}/{name}_onset.bmp",
+        apex=f"{pair.subject}/{pair.kind}/{name}_apex.bmp",
+    )
+
+
+def _write_pair(folder: Path, pair: DrawnPair) -> None:
+    listed = _listed(pair)
+    for path, content in zip((listed.onset, listed.apex), draw_pair(pair), strict=True):
+        (folder / path).write_bytes(content)

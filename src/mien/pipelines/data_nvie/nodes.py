@@ -1,0 +1,50 @@
+"""Node functions of ``data_nvie``."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mien.nodes.preparation import list_samples, provide_folder
+from mien.pipelines.data_nvie.params import NvieReader, NvieTwin
+
+logger = logging.getLogger(__name__)
+
+
+def provide_nvie(twin: NvieTwin) -> Callable[[Path], None]:
+    """Draw both halves with synthetic faces, or check that the user's folder is there.
+
+    Args:
+        twin: Whether to draw, and how much.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    from mien.data.nvie import find_nvie
+    from mien.data.nvie_twin import draw_nvie
+
+    return provide_folder(twin, name="USTC-NVIE", find=find_nvie, draw=draw_nvie)
+
+
+def read_listed(raw: Path, reader: NvieReader) -> pd.DataFrame:
+    """Read the pairs of both halves, deal their subjects into folds and compare the totals with the published ones.
+
+    Args:
+        raw: USTC-NVIE's folder.
+        reader: Which pairs, and how many folds.
+
+    Returns:
+        One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``label`` (0 posed, 1 spontaneous), ``kind``,
+        ``expression``, ``subject``, ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether
+        the faces are synthetic).
+    """
+    from mien.data.nvie import PUBLISHED_COUNTS, PUBLISHED_TOTALS, read_nvie
+    from mien.data.onset_apex import total_deviations
+
+    pairs = read_nvie(raw, **reader.model_dump())
+    samples = list_samples(pairs, raw, name="USTC-NVIE", published=PUBLISHED_COUNTS, column="kind")
+    if not samples["drawn"].any():
+        for deviation in total_deviations(samples, *PUBLISHED_TOTALS[reader.subset]):
+            logger.warning("USTC-NVIE, %s: %s", reader.subset, deviation)
+    return samples

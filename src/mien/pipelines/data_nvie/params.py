@@ -1,0 +1,35 @@
+"""Parameters of ``data_nvie``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mien.nodes.params import Params, TwinParams
+
+
+class NvieTwin(TwinParams):
+    """The drawn twin of USTC-NVIE.
+
+    Attributes:
+        num_subjects: People.
+        num_emotions: Of the six, how many each of them shows, posed and spontaneously.
+        image_size: Side of the drawn images, in pixels.
+    """
+
+    num_subjects: int = Field(ge=10)
+    num_emotions: int = Field(ge=1, le=6)
+    image_size: int = Field(ge=96)
+
+
+class NvieReader(Params):
+    """How the user's files are read.
+
+    Attributes:
+        subset: ``full`` for all pairs, ``subset`` for those listed in ``subset.txt``.
+        num_folds: Folds of about equal size, no subject in two.
+        seed: Seed of the folds.
+    """
+
+    subset: Literal["full", "subset"]
+    num_folds: int = Field(ge=2)
+    seed: int = Field(ge=0)

@@ -1,0 +1,51 @@
+"""Node functions of ``data_spos``."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mien.nodes.preparation import list_samples, provide_folder
+from mien.pipelines.data_spos.params import SposReader, SposTwin
+
+logger = logging.getLogger(__name__)
+
+
+def provide_spos(twin: SposTwin) -> Callable[[Path], None]:
+    """Draw pairs of synthetic faces and their manifest, or check that the user's folder is there.
+
+    Args:
+        twin: Whether to draw, and how much.
+
+    Returns:
+        What the catalog entry of the raw folder does with its path.
+    """
+    from mien.data.spos import find_spos
+    from mien.data.spos_twin import draw_spos
+
+    return provide_folder(twin, name="SPOS", find=find_spos, draw=draw_spos)
+
+
+def read_listed(raw: Path, reader: SposReader) -> pd.DataFrame:
+    """Read the manifest, make every subject a fold and compare the counts with the published ones.
+
+    Args:
+        raw: SPOS' folder.
+        reader: Leaves nothing to choose.
+
+    Returns:
+        One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``label`` (0 posed, 1 spontaneous), ``kind``,
+        ``expression``, ``subject``, ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether
+        the faces are synthetic).
+    """
+    from mien.data.onset_apex import total_deviations
+    from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS, read_spos
+
+    pairs = read_spos(raw, **reader.model_dump())
+    samples = list_samples(pairs, raw, name="SPOS", published=PUBLISHED_COUNTS, column="kind")
+    if not samples["drawn"].any():
+        num_pairs = sum(PUBLISHED_COUNTS["folds"].values())
+        for deviation in total_deviations(samples, num_pairs, NUM_SUBJECTS):
+            logger.warning("SPOS: %s", deviation)
+    return samples
