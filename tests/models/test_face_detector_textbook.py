@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 from mien.data.alignment import choose_face, roll_angle_degrees
 from mien.data.synthetic import draw_scene, sample_face
 from mien.models.face_detector import FaceDetections, FaceDetector
-from mien.models.image_pyramid import ImagePyramid, pyramid_scales
+from mien.models.image_pyramid import ImagePyramid
 from mien.models.mtcnn import load_mtcnn
 
 FOLDER = Path(os.environ.get("MIEN_TEST_DATA", Path(__file__).parents[2] / "../shared/data")) / "portraits"
@@ -192,7 +192,7 @@ def test_a_partly_filled_pass_equals_the_network_on_the_normalised_pixels():
 def test_each_stage_gives_the_boxes_of_the_plain_cascade():
     detector = FaceDetector()
     scenes = np.stack([draw_scene(sample_face(np.random.default_rng(s), "sad"), (150, 190)).image for s in range(5)])
-    pyramid = ImagePyramid(scenes, pyramid_scales(150, 12, 20, 0.709))
+    pyramid = ImagePyramid(scenes, 12, 20, 0.709)
     proposals = detector._propose(pyramid)
     refined = detector._refine(pyramid, proposals)
     stages: dict[str, list] = {"proposals": [], "refined": []}

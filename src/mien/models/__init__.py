@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ARCHITECTURES = {
     "sae": "mien.models.sae:SAE",
+    "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",
 }
 
 

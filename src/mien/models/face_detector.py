@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mien.models.box_suppression import non_maximum_suppression
-from mien.models.image_pyramid import ImagePyramid, pyramid_scales
-from mien.models.mtcnn import load_mtcnn
+from mien.models.image_pyramid import ImagePyramid
+from mien.models.level_sheet import STRIDE, WINDOW, lay_out
+from mien.models.mtcnn import VectorisedPNet, load_mtcnn
 
-PROPOSAL_SIZE, REFINE_SIZE, OUTPUT_SIZE = 12, 24, 48
-"""Pixels per side of the squares that P-Net, R-Net and O-Net look at."""
+REFINE_SIZE, OUTPUT_SIZE = 24, 48
+"""Pixels per side of the squares that R-Net and O-Net look at; P-Net's are WINDOW."""
 
-PROPOSAL_STRIDE = 2
-"""Pixels between neighbouring squares of P-Net: its one pool halves the resolution."""
+# Convolutions round differently for different batch sizes, so every network always runs at one batch size per shape of
+# its input, padded: an image's result then cannot depend on its company. These sizes keep activations in the cache.
+PIXELS_PER_PROPOSAL_PASS, MAX_TILES_PER_PROPOSAL_PASS = 2**14, 16
+CROPS_PER_REFINE_PASS, CROPS_PER_OUTPUT_PASS = 16, 4
 
-# Convolutions round differently for different batch sizes, so every network always runs at one batch size per image
-# size, padded: an image's result then cannot depend on its company. These sizes also keep activations in the cache.
-PIXELS_PER_PROPOSAL_PASS, MAX_IMAGES_PER_PROPOSAL_PASS = 2**17, 8
-CROPS_PER_REFINE_PASS, CROPS_PER_OUTPUT_PASS = 32, 8
-
-PIXELS_PER_BLOCK = 2**20
+PIXELS_PER_BLOCK = 2**22
 """Images go through the cascade in blocks of this many pixels, and at least one image: that bounds memory."""
+
+STAGES = ("pyramid", "pnet", "nms", "rnet", "onet")
+"""Names under which the cascade's work is timed. Cutting crops belongs to the network that looks at them."""
+
+Stopwatch = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,15 @@ class FaceDetections:
     def __len__(self) -> int:
         """Count the faces."""
         return len(self.scores)
+
+
+class _Tile(NamedTuple):
+    """A tile of an image's sheet: its top and left pixel there, and which level each of P-Net's squares lies on."""
+
+    image: int
+    pixels: np.ndarray
+    corner: tuple[int, int]
+    level: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +110,10 @@ class FaceDetector:
             also removes a box inside another).
         device: where the networks run. Resizing and cropping always happen on the CPU.
 
+    Attributes:
+        stopwatch: called with the name of a stage, one of STAGES, gives the context in which a piece of that stage's
+            work is done. Does nothing unless replaced.
+
     Raises:
         ValueError: an argument is outside its range, or the weights are not the published ones.
         ModuleNotFoundError: the ``mtcnn`` package, which carries the weights, is not installed.
@@ -114,10 +131,10 @@ class FaceDetector:
         nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7),
         device: str | torch.device = "cpu",
     ) -> None:
-        if not PROPOSAL_SIZE <= min_face_size < math.inf:
+        if not WINDOW <= min_face_size < math.inf:
             raise ValueError(
-                f"FaceDetector(min_face_size={min_face_size}): P-Net sees no face below {PROPOSAL_SIZE} px. "
-                f"Give {PROPOSAL_SIZE} or more, or enlarge the images."
+                f"FaceDetector(min_face_size={min_face_size}): P-Net sees no face below {WINDOW} px. "
+                f"Give {WINDOW} or more, or enlarge the images."
             )
         if not 0 < scale_factor < 1:
             raise ValueError(f"FaceDetector(scale_factor={scale_factor}): outside (0, 1). Give the published 0.709.")
@@ -133,7 +150,12 @@ class FaceDetector:
         self.thresholds = thresholds
         self.nms_thresholds = nms_thresholds
         self.device = torch.device(device)
-        self._pnet, self._rnet, self._onet = (network.to(self.device) for network in load_mtcnn())
+        self.stopwatch: Stopwatch = lambda stage: nullcontext()
+        pnet, rnet, onet = load_mtcnn()
+        self._pnet, self._rnet, self._onet = (
+            network.eval().to(self.device, memory_format=torch.channels_last)
+            for network in (VectorisedPNet(pnet), rnet, onet)
+        )
 
     @torch.inference_mode()
     def detect(self, images: np.ndarray | Sequence[np.ndarray]) -> list[FaceDetections]:
@@ -149,32 +171,41 @@ class FaceDetector:
         Raises:
             ValueError: an image is not uint8 of shape (H, W, 3), H and W at least 1.
         """
-        by_size: dict[tuple[int, int], list[int]] = {}
         for position, image in enumerate(images):
             _check_image(image, position)
-            by_size.setdefault(image.shape[:2], []).append(position)
-        found: dict[int, FaceDetections] = {}
-        for (H, W), positions in by_size.items():
-            block_size = max(1, PIXELS_PER_BLOCK // (H * W))
-            for start in range(0, len(positions), block_size):
-                block = positions[start : start + block_size]
-                found.update(zip(block, self._detect_block(np.stack([images[i] for i in block])), strict=True))
-        return [found[position] for position in range(len(images))]
+        found = [FaceDetections(*(np.zeros(shape, np.float32) for shape in ((0, 4), 0, (0, 5, 2))))] * len(images)
+        for block in _blocks(images, self.min_face_size):
+            faces = self._detect_block([images[position] for position in block])
+            for position, of_image in zip(block, faces, strict=True):
+                found[position] = of_image
+        return found
 
-    def _detect_block(self, images: np.ndarray) -> list[FaceDetections]:
-        """Take (B, H, W, 3) images of one size through the cascade."""
-        B, H, W, _ = images.shape
-        faces = _Candidates(np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0))
-        points = np.zeros((0, 5, 2))
-        if min(H, W) >= self.min_face_size:
-            scales = pyramid_scales(min(H, W), PROPOSAL_SIZE, self.min_face_size, self.scale_factor)
-            pyramid = ImagePyramid(images, scales)
-            faces = self._propose(pyramid)
-            if len(faces):
-                faces = self._refine(pyramid, faces)
-            if len(faces):
-                faces, points = self._locate(pyramid, faces)
-        bounds = np.searchsorted(faces.image, np.arange(B + 1))
+    @torch.inference_mode()
+    def judge(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Let O-Net alone look at squares, each holding one face upright as its own squares do.
+
+        Args:
+            crops: (n, 48, 48, 3) uint8 RGB.
+
+        Returns:
+            boxes (n, 4) and points (n, 5, 2), in fractions of the square's side from its left and top edge, and
+            log-odds of a face (n,).
+        """
+        offsets, fractions, log_odds = self._in_passes(
+            self._onet, lambda part: crops[part], len(crops), CROPS_PER_OUTPUT_PASS
+        )
+        return np.array([0.0, 0.0, 1.0, 1.0]) + offsets, fractions.reshape(-1, 2, 5).transpose(0, 2, 1), log_odds
+
+    def _detect_block(self, images: Sequence[np.ndarray]) -> list[FaceDetections]:
+        """Take images (H, W, 3), none too small, through the cascade together."""
+        with self.stopwatch("pyramid"):
+            pyramid = ImagePyramid(images, WINDOW, self.min_face_size, self.scale_factor)
+        faces, points = self._propose(pyramid), np.zeros((0, 5, 2))
+        if len(faces):
+            faces = self._refine(pyramid, faces)
+        if len(faces):
+            faces, points = self._locate(pyramid, faces)
+        bounds = np.searchsorted(faces.image, np.arange(len(images) + 1))
         scores = 1 / (1 + np.exp(-faces.log_odds.astype(np.float64)))
         return [
             FaceDetections(*(part[start:stop].astype(np.float32) for part in (faces.boxes, scores, points)))
@@ -183,54 +214,76 @@ class FaceDetector:
 
     def _propose(self, pyramid: ImagePyramid) -> _Candidates:
         """P-Net over every image at every scale that a face may have."""
-        B, H, W, _ = pyramid.levels[0].shape
-        pass_size = max(1, min(MAX_IMAGES_PER_PROPOSAL_PASS, PIXELS_PER_PROPOSAL_PASS // (H * W)))
-        parts = []
-        for scale, level in zip(pyramid.scales, pyramid.levels, strict=True):
-            if scale * self.min_face_size > PROPOSAL_SIZE + 1e-6:
-                continue  # a level for crops: on it even the smallest face is larger than P-Net's square
-            of_level = [
-                self._propose_in_pass(level[start : start + pass_size], pass_size, start, (H, W))
-                for start in range(0, B, pass_size)
-            ]
-            candidates = _join(of_level)
-            parts.append(candidates[candidates.surviving(self.thresholds[0], self.nms_thresholds[0])])
-        candidates = _join(parts)
-        return candidates[candidates.surviving(self.thresholds[0], self.nms_thresholds[1])]
+        with self.stopwatch("pnet"):
+            candidates, level = self._propose_on_sheets(pyramid)
+        with self.stopwatch("nms"):
+            within_level = replace(candidates, image=candidates.image * len(pyramid.scales) + level)
+            candidates = candidates[within_level.surviving(self.thresholds[0], self.nms_thresholds[0])]
+            return candidates[candidates.surviving(self.thresholds[0], self.nms_thresholds[1])]
 
-    def _propose_in_pass(
-        self, pixels: np.ndarray, pass_size: int, first: int, full_size: tuple[int, int]
-    ) -> _Candidates:
-        """P-Net over images (b, h, w, 3) of one level, the first of them being image ``first`` of the block."""
-        offsets, log_odds = self._run(self._pnet, pixels, pass_size)
-        image, row, column = torch.nonzero(log_odds > _log_odds(self.thresholds[0]), as_tuple=True)
-        corner = PROPOSAL_STRIDE * torch.stack([column, row], dim=1).cpu().numpy()
-        boxes = _corrected(np.hstack([corner, corner + PROPOSAL_SIZE]), offsets[image, :, row, column].cpu().numpy())
-        to_full_size = np.array(full_size[::-1]) / pixels.shape[2:0:-1]
-        return _Candidates(
-            first + image.cpu().numpy(), boxes * np.tile(to_full_size, 2), log_odds[image, row, column].cpu().numpy()
+    def _propose_on_sheets(self, pyramid: ImagePyramid) -> tuple[_Candidates, np.ndarray]:
+        """All of P-Net's likely boxes, and the level (n,) that each was found on."""
+        # Levels before the first are for crops: on them even the smallest face is larger than P-Net's square.
+        first = next(k for k, scale in enumerate(pyramid.scales) if scale * self.min_face_size <= WINDOW + 1e-6)
+        sheets = [lay_out(tuple(level.shape[:2] for level in levels[first:])) for levels in pyramid.levels]
+        tiles: dict[tuple[int, int], list[_Tile]] = {}
+        for image, (sheet, levels) in enumerate(zip(sheets, pyramid.levels, strict=True)):
+            places = zip(sheet.draw(levels[first:]), sheet.tiles, sheet.level, strict=True)
+            tiles.setdefault(sheet.tile_size, []).extend(_Tile(image, *place) for place in places)
+        passes = []
+        for (h, w), of_size in tiles.items():
+            pass_size = max(1, min(MAX_TILES_PER_PROPOSAL_PASS, PIXELS_PER_PROPOSAL_PASS // (h * w)))
+            for start in range(0, len(of_size), pass_size):
+                passes.append(self._propose_in_pass(of_size[start : start + pass_size], pass_size))
+        image, level, corner, outputs = (np.concatenate(parts) for parts in zip(*passes, strict=True))
+        # From pixels of the sheet to those of the level, and on to those of the image.
+        on_sheet = np.array([corner[::-1] for sheet in sheets for corner in sheet.corners])
+        to_image = np.array(
+            [np.divide(each[0].shape[1::-1], pixels.shape[1::-1]) for each in pyramid.levels for pixels in each[first:]]
         )
+        row = np.cumsum([0, *(len(sheet.corners) for sheet in sheets)])[image] + level
+        corner = corner - on_sheet[row]
+        boxes = _corrected(np.hstack([corner, corner + WINDOW]), outputs[:, :4])
+        return _Candidates(image, boxes * np.tile(to_image[row], 2), outputs[:, 4]), level
+
+    def _propose_in_pass(self, tiles: list[_Tile], pass_size: int) -> tuple[np.ndarray, ...]:
+        """P-Net over tiles of one size.
+
+        Returns:
+            Of its n likely squares the image (n,), the level (n,), the left and top pixel on the sheet (n, 2) and
+            P-Net's five outputs (n, 5).
+        """
+        (maps,) = self._run(self._pnet, np.stack([tile.pixels for tile in tiles]), pass_size)
+        outputs, level = maps.cpu().numpy(), np.stack([tile.level for tile in tiles])
+        tile, row, column = np.nonzero((outputs[..., 4] > _log_odds(self.thresholds[0])) & (level >= 0))
+        top_left = np.array([tile.corner for tile in tiles])[tile] + STRIDE * np.stack([row, column], axis=1)
+        image = np.array([tile.image for tile in tiles])[tile]
+        return image, level[tile, row, column].astype(np.int64), top_left[:, ::-1], outputs[tile, row, column]
 
     def _refine(self, pyramid: ImagePyramid, candidates: _Candidates) -> _Candidates:
         """R-Net over the candidates of all images together."""
         squares = _squares(candidates.boxes)
-        offsets, log_odds = self._run_on_crops(
-            self._rnet, pyramid, candidates.image, squares, REFINE_SIZE, CROPS_PER_REFINE_PASS
-        )
+        with self.stopwatch("rnet"):
+            offsets, log_odds = self._run_on_crops(
+                self._rnet, pyramid, candidates.image, squares, REFINE_SIZE, CROPS_PER_REFINE_PASS
+            )
         refined = _Candidates(candidates.image, _corrected(squares, offsets), log_odds)
-        return refined[refined.surviving(self.thresholds[1], self.nms_thresholds[2])]
+        with self.stopwatch("nms"):
+            return refined[refined.surviving(self.thresholds[1], self.nms_thresholds[2])]
 
     def _locate(self, pyramid: ImagePyramid, candidates: _Candidates) -> tuple[_Candidates, np.ndarray]:
         """O-Net over the candidates of all images together; returns the faces and their points (n, 5, 2)."""
         squares = _squares(candidates.boxes)
-        offsets, fractions, log_odds = self._run_on_crops(
-            self._onet, pyramid, candidates.image, squares, OUTPUT_SIZE, CROPS_PER_OUTPUT_PASS
-        )
+        with self.stopwatch("onet"):
+            offsets, fractions, log_odds = self._run_on_crops(
+                self._onet, pyramid, candidates.image, squares, OUTPUT_SIZE, CROPS_PER_OUTPUT_PASS
+            )
         side = (squares[:, 2] - squares[:, 0])[:, None, None]
         # Half a pixel from edges to centres: without it a mirrored picture's points come back 1.1 px aside.
         points = squares[:, None, :2] + side * fractions.reshape(-1, 2, 5).transpose(0, 2, 1) - 0.5
         faces = _Candidates(candidates.image, _corrected(squares, offsets), log_odds)
-        kept = faces.surviving(self.thresholds[2], self.nms_thresholds[3], relative_to="smaller")
+        with self.stopwatch("nms"):
+            kept = faces.surviving(self.thresholds[2], self.nms_thresholds[3], relative_to="smaller")
         return faces[kept], points[kept]
 
     def _run_on_crops(
@@ -243,11 +296,18 @@ class FaceDetector:
         pass_size: int,
     ) -> list[np.ndarray]:
         """Outputs of a network on squares (n, 4), each concatenated over all passes."""
+        return self._in_passes(
+            network, lambda part: pyramid.crop(image[part], squares[part], size), len(squares), pass_size
+        )
+
+    def _in_passes(
+        self, network: nn.Module, crops: Callable[[slice], np.ndarray], n: int, pass_size: int
+    ) -> list[np.ndarray]:
+        """Outputs of a network on n crops, pass by pass, each output concatenated."""
         passes = []
-        for start in range(0, len(squares), pass_size):
-            part = slice(start, start + pass_size)
-            crops = pyramid.crop(image[part], squares[part], size)
-            passes.append([output.cpu().numpy() for output in self._run(network, crops, pass_size)])
+        for start in range(0, n, pass_size):
+            part = crops(slice(start, start + pass_size))
+            passes.append([output.cpu().numpy() for output in self._run(network, part, pass_size)])
         return [np.concatenate(outputs) for outputs in zip(*passes, strict=True)]
 
     def _run(self, network: nn.Module, pixels: np.ndarray, pass_size: int) -> list[Tensor]:
@@ -255,7 +315,23 @@ class FaceDetector:
         b = len(pixels)
         padded = np.concatenate([pixels, np.zeros((pass_size - b, *pixels.shape[1:]), np.uint8)])
         images = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)  # (b, 3, h, w), channels last in memory
-        return [output[:b] for output in network((images.float() - 127.5) / 128)]
+        outputs = network((images.float() - 127.5) / 128)
+        return [output[:b] for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def _blocks(images: np.ndarray | Sequence[np.ndarray], smallest: float) -> Iterator[list[int]]:
+    """Positions of the images whose shorter side is at least the smallest, those of one size together, in blocks."""
+    large = [position for position, image in enumerate(images) if min(image.shape[:2]) >= smallest]
+    block: list[int] = []
+    pixels = 0
+    for position in sorted(large, key=lambda position: images[position].shape[:2]):
+        pixels += images[position].shape[0] * images[position].shape[1]
+        if block and pixels > PIXELS_PER_BLOCK:
+            yield block
+            block, pixels = [], images[position].shape[0] * images[position].shape[1]
+        block.append(position)
+    if block:
+        yield block
 
 
 def _check_image(image: np.ndarray, position: int) -> None:
@@ -269,14 +345,6 @@ def _check_image(image: np.ndarray, position: int) -> None:
         raise ValueError(
             f"detect: image {position} has dtype {image.dtype}, not uint8. Scale its pixels to 0..255 and convert."
         )
-
-
-def _join(parts: list[_Candidates]) -> _Candidates:
-    return _Candidates(
-        np.concatenate([part.image for part in parts]),
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.log_odds for part in parts]),
-    )
 
 
 def _corrected(squares: np.ndarray, offsets: np.ndarray) -> np.ndarray:
