@@ -54,7 +54,7 @@ def test_an_unknown_pipeline_is_a_mistake_with_a_suggestion(run_project):
 
 def test_what_mien_says_about_data_is_a_mistake_even_behind_kedros_own_error(tmp_path):
     entry = PackedFaces(filepath=str(tmp_path / "faces.npy"))
-    error = caught(entry.save, FaceStream((0, 4, 4, 3), []))
+    error = caught(entry.save, FaceStream((0, 4, 4, 3), lambda start: [], "none"))
     assert isinstance(error, DatasetError)
     assert mistake(error).startswith("No face is left")
 

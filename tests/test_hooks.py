@@ -78,7 +78,7 @@ def provide(twin):
 
 
 def raw_pipeline(tmp_path: Path, draw: bool) -> tuple[Pipeline, DataCatalog]:
-    twin = TwinParams(draw=draw, num_train=14, num_test=14, image_size=64, seed=0)
+    twin = TwinParams(draw=draw, seed=0)
     entries = {"params:d.twin": MemoryDataset(twin), "d.raw": RawFolder(filepath=str(tmp_path / "d"))}
     return Pipeline([node(provide, "params:twin", "raw", name="provide")], namespace="d"), DataCatalog(entries)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import click
 import kedro
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import _split_params
 from kedro.validation import DataValidationError, ParameterValidationError
 
 logger = logging.getLogger(__name__)
@@ -35,10 +37,17 @@ def cli() -> None:
 def _run(**options: Any) -> Any:
     if options.get("pipeline") and not options.get("pipelines"):  # the older spelling, of which Kedro warns
         options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
+    return _told(
+        lambda: kedro_run.callback(**options), "Training goes on from its last finished epoch, the search for faces too"
+    )
+
+
+def _told(work: Callable[[], Any], resumed: str) -> Any:
+    """Do the work; tell an interruption and a user's mistake in a few words instead of a traceback."""
     try:
-        return kedro_run.callback(**options)
+        return work()
     except KeyboardInterrupt:
-        click.echo("Stopped. Training goes on from its last finished epoch when the same command is given.", err=True)
+        click.echo(f"Stopped. {resumed} when the same command is given.", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:
         message = mistake(error)
@@ -67,6 +76,34 @@ def lineage(pipeline: str) -> None:
             f"Pipelines are folders of src/mien/pipelines: {', '.join(sorted(pipelines.keys()))}."
         )
     click.echo(chart(pipelines[pipeline]))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--env", "-e", default=None, help="Configuration environment.")
+@click.option("--seeds", default="", help="Seeds instead of the sweep's own, as in 0,1,2.")
+@click.option("--params", default="", callback=_split_params, help="Parameters of every run, as in kedro run.")
+@click.pass_obj
+def sweep(metadata: Any, name: str, env: str | None, seeds: str, params: dict[str, Any]) -> None:
+    """Run every member of a sweep of conf/base/sweeps.yml with every seed, then report."""
+    from mien.sweep import SweepRunner
+
+    if not all(seed.strip().isdecimal() for seed in seeds.split(",") if seeds):
+        raise click.ClickException(f"--seeds={seeds} are no whole numbers with commas between. Give them as in 0,1,2.")
+    numbers = [int(seed) for seed in seeds.split(",") if seed]
+    runner = SweepRunner(metadata.project_path, env, params)
+    _told(lambda: runner.run(name, numbers), "A sweep goes on where it stopped")
+
+
+@cli.command()
+@click.option("--env", "-e", default=None, help="Configuration environment.")
+@click.option("--last", default=20, show_default=True, help="How many runs.")
+@click.pass_obj
+def results(metadata: Any, env: str | None, last: int) -> None:
+    """Print the last runs that MLflow knows, with their test scores."""
+    from mien.results import last_runs
+
+    click.echo(last_runs(metadata.project_path, env, last))
 
 
 @cli.command()

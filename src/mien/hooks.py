@@ -23,9 +23,8 @@ ANNOUNCEMENTS = {
     "paper": "Environment paper: the published protocol on your own data. Without --env=paper the demo runs",
 }
 
-
-RUN_OPTIONS = ("variant", "raw")
-"""Runtime parameters that the catalog reads: the name of the output folders, and the folder of raw datasets."""
+RUN_OPTIONS = ("variant", "raw", "parent_run")
+"""Runtime parameters outside every section: name of the output folders, folder of raw datasets, MLflow's parent run."""
 
 
 class ProjectHooks:
@@ -58,7 +57,7 @@ class ProjectHooks:
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
         """Say what came out and where to look next."""
         variant = (run_params["runtime_params"] or {}).get("variant")
-        for entry in sorted(pipeline.outputs() & set(_outputs_named(pipeline, "metrics"))):
+        for entry in sorted(entry for entry in pipeline.all_outputs() if entry.endswith(".metrics")):
             metrics = catalog.load(entry)
             drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
             logger.info(
@@ -76,17 +75,13 @@ class ProjectHooks:
         logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", names[0], options)
 
 
-def _outputs_named(pipeline: "Pipeline", name: str) -> list[str]:
-    return [entry for entry in pipeline.all_outputs() if entry.endswith(f".{name}")]
-
-
 def check_runtime_parameters(loader: "OmegaConfigLoader") -> None:
     """Check that every parameter given on the command line belongs to a section that the configuration has.
 
     Kedro takes any name; a mistyped one would change nothing and be stored as if it had.
 
     Raises:
-        click.ClickException: A name's first part is neither a section nor ``variant`` or ``raw``.
+        click.ClickException: A name's first part is neither a section nor one of ``RUN_OPTIONS``.
     """
     from kedro.framework.project import settings
 

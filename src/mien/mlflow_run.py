@@ -27,6 +27,9 @@ MAX_PARAMETER = 6000
 
 LOCAL_ARTIFACTS = "mlartifacts"
 
+CHAMPION = "champion"
+"""Alias of the registered network with the best validation score: ``models:/<name>@champion``."""
+
 
 def tracking_uri(root: Path) -> str:
     """Where runs are tracked: ``MLFLOW_TRACKING_URI`` if set, else ``mlflow.db`` in the project, as ``mlflow ui`` has.
@@ -103,12 +106,25 @@ class MlflowRun:
         self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
         self._epochs: set[int] = set()
         self._open = True
+        self._monitor: Any = None
+        self._model_id: str | None = None
+
+    @_warn_if_not_sent
+    def watch_system(self) -> None:
+        """Log use of processor, memory, disk and, where its library is installed, GPU, under ``system/``."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+        self._monitor = SystemMetricsMonitor(self.run_id, tracking_uri=self._client.tracking_uri)
+        self._monitor.start()
 
     @_warn_if_not_sent
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; a closed one stays as it is."""
         if self._open:
             self._open = False
+            if self._monitor is not None:
+                self._monitor.finish()
             self._client.set_terminated(self.run_id, status)
 
     @_warn_if_not_sent
@@ -159,6 +175,11 @@ class MlflowRun:
             self._client.log_artifact(self.run_id, str(renamed))
 
     @_warn_if_not_sent
+    def log_sheet(self, name: str, sheet: Any) -> None:
+        """Log a picture (H, W, 3) uint8 under a key: the comparison page shows those of several runs as a grid."""
+        self._client.log_image(self.run_id, sheet, key=name, step=0)
+
+    @_warn_if_not_sent
     def log_input(self, name: str, digest: str, profile: dict[str, Any]) -> None:
         """Log a table that the run read, by digest."""
         import json
@@ -202,6 +223,41 @@ class MlflowRun:
                 metadata={"class_names": list(network.class_names), "architecture": network.architecture},
                 serialization_format="pt2",
             )
+        self._model_id = logged.model_id
+
+    @_warn_if_not_sent
+    def register_network(self, name: str, metric: str, value: float) -> None:
+        """Enter the logged network in the registry; the best one so far has the alias ``champion``.
+
+        Args:
+            name: Of the registered model; networks are compared within it.
+            metric: What ``value`` measures; accuracies compare upwards, errors and losses downwards.
+            value: On the validation split, never on the test split.
+        """
+        if self._model_id is None:
+            return
+        if not self._client.search_registered_models(filter_string=f"name='{name}'"):
+            self._client.create_registered_model(name)
+        version = self._client.create_model_version(
+            name,
+            f"models:/{self._model_id}",
+            run_id=self.run_id,
+            model_id=self._model_id,
+            tags={"metric": metric, "value": str(value)},
+        )
+        champion = self._champion(name)
+        if champion is None or champion.tags.get("metric") != metric or _better(metric, value, champion.tags["value"]):
+            self._client.set_registered_model_alias(name, CHAMPION, version.version)
+            logger.info("Best %s so far: version %s of %s is the registry's champion", metric, version.version, name)
+
+    def _champion(self, name: str) -> Any:
+        if CHAMPION not in self._client.get_registered_model(name).aliases:
+            return None
+        return self._client.get_model_version_by_alias(name, CHAMPION)
+
+
+def _better(metric: str, value: float, champions: str) -> bool:
+    return value > float(champions) if metric.endswith("accuracy") else value < float(champions)
 
 
 def samples_profile(samples: "pd.DataFrame") -> dict[str, Any]:

@@ -11,5 +11,5 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "demo",
     "merge_strategy": {"parameters": "soft"},
-    "config_patterns": {"project": ["project*"]},
+    "config_patterns": {"project": ["project*"], "sweeps": ["sweeps*"]},
 }

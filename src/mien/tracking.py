@@ -1,15 +1,17 @@
 """MLflow tracking as Kedro hooks: one run per ``kedro run``.
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
-are ``metrics``, ``history``, ``figure`` (interactive), ``plot`` (PNG), ``samples`` (digest) and ``network`` (the
-model).
+are ``metrics``, ``history``, ``figure`` (interactive), ``plot`` (PNG), ``sheet`` (of faces), ``samples`` (digest) and
+``network`` (the model).
 """
 
 import atexit
 import hashlib
 import logging
 import os
+import platform
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +24,15 @@ if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
 
+    from mien.io.run_records import RunRecord
     from mien.mlflow_run import MlflowRun
 
+logger = logging.getLogger(__name__)
+
 ENGINE_LOGGER = "mien.engine"
+
+SELECTION_METRICS = ("val/accuracy", "val/mae_years", "val/loss")
+"""What the champion of a system is chosen by: the first of these that its metrics have."""
 
 
 class TrackingHooks:
@@ -52,6 +60,7 @@ class TrackingHooks:
         systems, datasets = _namespaces(pipeline, ".network"), _namespaces(pipeline, "_samples")
         variant = str((run_params["runtime_params"] or {}).get("variant", self._variant))
         names = systems or list(run_params["pipeline_names"] or ["__default__"])
+        options = run_params["runtime_params"] or {}
         tags = {
             "system": ",".join(systems),
             "dataset": ",".join(datasets),
@@ -59,13 +68,17 @@ class TrackingHooks:
             "env": self._env,
             "mien": __version__,
             **_code_and_data_versions(self._root),
+            **({"mlflow.parentRunId": str(options["parent_run"])} if "parent_run" in options else {}),
         }
         client = connect(self._root)
         experiment = experiment_id(client, self._experiment, self._root)
         end_dead_runs(client, experiment)
         run = MlflowRun(client, experiment, f"{'+'.join(names)} {variant}", tags)
-        run.log_parameters(run_parameters(self._parameters, systems, datasets))
-        self._run = run
+        self._systems, self._datasets = systems, datasets
+        self._flat = run_parameters(self._parameters, systems, datasets)
+        run.log_parameters(self._flat)
+        run.watch_system()
+        self._run, self._run_params, self._variant_run = run, run_params, variant
         self._listener = _EpochListener(run)
         logging.getLogger(ENGINE_LOGGER).addHandler(self._listener)
         atexit.register(self._close, "KILLED")  # an interrupt reaches no hook of Kedro's
@@ -87,6 +100,8 @@ class TrackingHooks:
             self._run.log_figure(name.removesuffix("_figure"), data)
         elif kind == "plot":
             self._run.log_file(name.removesuffix("_plot"), Path(entry._filepath))
+        elif kind == "sheet":
+            self._run.log_sheet(name.removesuffix("_sheet"), data)
         elif kind == "samples":
             from mien.mlflow_run import samples_profile
             from mien.nodes.digest import table_digest
@@ -95,10 +110,41 @@ class TrackingHooks:
         elif kind == "network":
             self._run.log_network(data)
 
-    @hook_impl
-    def after_pipeline_run(self) -> None:
-        """Close the run as FINISHED."""
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, pipeline: "Pipeline") -> None:
+        """Close the run as FINISHED; leave a record beside its metrics; let the best network be the champion."""
+        if self._run is not None:
+            for system in self._systems:
+                self._settle(system, pipeline)
         self._close("FINISHED")
+
+    def _settle(self, system: str, pipeline: "Pipeline") -> None:
+        """Record a finished system's run, and enter its network in the registry."""
+        entry = f"{system}.metrics"
+        if self._run is None or entry not in pipeline.all_outputs():
+            return
+        metrics = self._catalog.load(entry)
+        self._record(system).write(Path(self._catalog.get(entry)._filepath).parent)
+        score = next(((name, metrics[name]) for name in SELECTION_METRICS if metrics.get(name) is not None), None)
+        if score is not None:
+            self._run.register_network(f"{self._experiment}-{system}", *score)
+
+    def _record(self, system: str) -> "RunRecord":
+        from mien.io.run_records import RunRecord
+
+        versions = _code_and_data_versions(self._root)
+        return RunRecord(
+            system=system,
+            variant=self._variant_run,
+            env=self._env,
+            dataset=",".join(self._datasets),
+            command=command(self._run_params),
+            machine=machine(),
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            run_id=self._run.run_id if self._run is not None else "",
+            commit=versions.get("mlflow.source.git.commit", ""),
+            parameters=self._flat,
+        )
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
@@ -145,6 +191,31 @@ def run_parameters(parameters: dict[str, Any], systems: list[str], datasets: lis
         for name in group:
             flat |= flatten(parameters.get(name, {}), prefix if len(group) == 1 else f"{prefix}{name}.")
     return flat
+
+
+def command(run_params: dict[str, Any]) -> str:
+    """The command line that repeats a run.
+
+    Example:
+        >>> command({"pipeline_names": ["sae"], "env": "paper", "runtime_params": {"sae": {"seed": 1}}})
+        'kedro run --pipelines=sae --env=paper --params=sae.seed=1'
+    """
+    from mien.nodes.params import flatten
+
+    options = {name: value for name, value in (run_params.get("runtime_params") or {}).items() if name != "parent_run"}
+    params = ",".join(f"{name}={value}" for name, value in flatten(options).items())
+    words = ["kedro run", f"--pipelines={','.join(run_params.get('pipeline_names') or ['__default__'])}"]
+    words += [f"--env={run_params['env']}"] if run_params.get("env") else []
+    words += [f"--namespaces={','.join(run_params['namespaces'])}"] if run_params.get("namespaces") else []
+    return " ".join([*words, *([f"--params={params}"] if params else [])])
+
+
+def machine() -> str:
+    """Processor, cores, GPU and torch's version, as a table's footnote names them."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{platform.machine()}, {os.cpu_count()} cores, {gpu}, torch {torch.__version__.split('+')[0]}"
 
 
 def _namespaces(pipeline: "Pipeline", ending: str) -> list[str]:

@@ -28,7 +28,7 @@ def table(seed: int) -> pd.DataFrame:
 
 def faces(seed: int) -> FaceStream:
     pixels = np.random.default_rng(seed).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
-    return FaceStream(pixels.shape, (pixels[start : start + 2] for start in (0, 2, 4)))
+    return FaceStream(pixels.shape, lambda start: (pixels[k : k + 2] for k in range(start, 6, 2)), str(seed))
 
 
 def network(seed: int) -> Network:
@@ -78,6 +78,10 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+ALSO = {PaperFigure: ["figure.svg"]}
+"""What an entry writes beside the file that it is named by."""
+
+
 def visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
@@ -105,7 +109,7 @@ def test_a_save_that_fails_half_way_leaves_the_old_file_and_the_next_save_replac
     assert path.read_bytes() == old
     dataset(filepath=str(path)).save(example(1))
     assert path.read_bytes() != old
-    assert visible(tmp_path) == [name]
+    assert visible(tmp_path) == [name, *ALSO.get(dataset, [])]
     assert not partial_path(path).exists()
 
 

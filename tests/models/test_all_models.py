@@ -38,6 +38,7 @@ SMALL = {
         inputs=((3, 32, 32),),
         output=(7,),
     ),
+    "softmax_regression": Small({"num_classes": 7, "image_size": 8}, inputs=((3, 8, 8),), output=(7,)),
 }
 
 

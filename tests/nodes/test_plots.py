@@ -6,9 +6,12 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 from plotly.graph_objects import Figure as PlotlyFigure
 
-from mien.nodes.plots import plot_classes, print_classes
+from mien.nodes.evaluation import evaluate_classes
+from mien.nodes.params import EvaluationParams
+from mien.nodes.plots import DRAWN, plot_classes, print_classes, show_mistakes
 
 HISTORY = pd.DataFrame({"epoch": [1, 2], "train/loss": [2.0, 1.0], "val/loss": [2.1, 1.5], "lr": [0.1, 0.09]})
+EVALUATION = EvaluationParams(resamples=100, seed=0, subgroups=())
 
 
 def predictions(drawn: bool = False) -> pd.DataFrame:
@@ -25,28 +28,59 @@ def predictions(drawn: bool = False) -> pd.DataFrame:
     )
 
 
+def drawn_figures(draw, table: pd.DataFrame) -> dict[str, object]:
+    metrics, _ = evaluate_classes(table, EVALUATION)
+    return dict(zip(DRAWN, draw(table, metrics, HISTORY), strict=True))
+
+
 def test_the_interactive_figures_are_plotly_and_the_printed_ones_matplotlib():
-    assert [type(figure) for figure in plot_classes(predictions(), HISTORY)] == [PlotlyFigure] * 3
-    assert [type(figure) for figure in print_classes(predictions(), HISTORY)] == [MatplotlibFigure] * 3
+    assert {type(figure) for figure in drawn_figures(plot_classes, predictions()).values()} == {PlotlyFigure}
+    assert {type(figure) for figure in drawn_figures(print_classes, predictions()).values()} == {MatplotlibFigure}
 
 
 def test_only_test_rows_are_counted():
-    confusion, roc, curves = plot_classes(predictions(), HISTORY)
-    assert [list(row) for row in confusion.data[0].z] == [[100, 0], [50, 50]]
-    assert "n = 3" in confusion.layout.title.text
-    assert "n = 3" in roc.layout.title.text
-    assert {trace.name for trace in curves.data} >= {"train", "val"}
+    shown = drawn_figures(plot_classes, predictions())
+    assert [list(row) for row in shown["confusion_matrix"].data[0].z] == [[100, 0], [50, 50]]
+    assert "n = 3" in shown["confusion_matrix"].layout.title.text
+    assert "n = 3" in shown["roc"].layout.title.text
+    assert {trace.name for trace in shown["training_curves"].data} >= {"train", "val"}
 
 
 @pytest.mark.parametrize("drawn", [True, False])
 def test_figures_say_so_where_the_faces_are_drawn(drawn):
-    for figure in plot_classes(predictions(drawn), HISTORY):
-        assert (figure.layout.title.subtitle.text == "synthetic faces") == drawn
-    for figure in print_classes(predictions(drawn), HISTORY):
-        assert ("synthetic faces" in [text.get_text() for text in figure.texts]) == drawn
+    for name, figure in drawn_figures(plot_classes, predictions(drawn)).items():
+        assert (figure.layout.title.subtitle.text == "synthetic faces") == drawn, name
+    for name, figure in drawn_figures(print_classes, predictions(drawn)).items():
+        assert ("synthetic faces" in [text.get_text() for text in figure.texts]) == drawn, name
 
 
 def test_one_drawn_face_among_real_ones_is_enough_to_say_so():
     table = predictions()
     table.loc[0, "drawn"] = True
-    assert plot_classes(table, HISTORY)[0].layout.title.subtitle.text == "synthetic faces"
+    shown = drawn_figures(plot_classes, table)
+    assert shown["confusion_matrix"].layout.title.subtitle.text == "synthetic faces"
+
+
+def test_a_class_that_the_test_split_lacks_has_no_curve_and_the_legend_says_none():
+    shown = drawn_figures(plot_classes, predictions().query("split == 'val' or target == 1"))
+    (trace,) = [trace for trace in shown["roc"].data if "happy" in trace.name]
+    assert trace.name.split() == ["none", "happy", "(0)"]
+    assert list(trace.x) == [None]
+
+
+def test_the_sheet_shows_the_mislabelled_test_face_and_no_other():
+    samples = pd.DataFrame({"sample_id": list("dcba"), "row": [3, 2, 1, 0]})
+    faces = np.zeros((4, 16, 16, 3), np.uint8)
+    faces[0] = faces[1] = faces[3] = (0, 0, 255)
+    faces[2] = (255, 0, 0)  # the face of sample c, the only one that is taken for another class
+    sheet = show_mistakes(predictions(), samples, faces)
+    assert sheet.dtype == np.uint8
+    assert ((sheet == (255, 0, 0)).all(axis=2)).sum() >= 16 * 16
+    assert not (sheet == (0, 0, 255)).all(axis=2).any()
+
+
+def test_a_run_without_mistakes_has_a_sheet_that_says_so():
+    table = predictions().query("sample_id != 'c'")
+    samples = pd.DataFrame({"sample_id": list("abcd"), "row": [0, 1, 2, 3]})
+    sheet = show_mistakes(table, samples, np.zeros((4, 16, 16, 3), np.uint8))
+    assert sheet.ndim == 3

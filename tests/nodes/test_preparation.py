@@ -7,6 +7,7 @@ from tests.nodes.located import alignment
 from mien.data.drawn_folder import draw_folder
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.params import TwinParams
+from mien.nodes.plots import DRAWN
 from mien.nodes.prediction import predict_classes
 from mien.nodes.preparation import face_dataset_pipeline, list_samples, provide_folder
 from mien.nodes.samples import select_train_and_val
@@ -113,6 +114,7 @@ def test_drawn_samples_are_marked_and_told_and_only_real_ones_are_compared_with_
 
 def test_a_system_is_the_line_select_train_predict_evaluate_plot():
     pipeline = system_pipeline("poster", train=train, dataset="sfew")
+    measured = ["poster.predictions", "poster.metrics", "poster.history"]
     assert steps(pipeline) == {
         "poster.select_train_and_val": (["sfew_samples"], ["poster.train_and_val"]),
         "poster.train": (
@@ -129,14 +131,16 @@ def test_a_system_is_the_line_select_train_predict_evaluate_plot():
             ["sfew_samples", "sfew_faces_112", "poster.network", "params:poster.prediction"],
             ["poster.predictions"],
         ),
-        "poster.evaluate": (["poster.predictions", "params:poster.evaluation"], ["poster.metrics"]),
-        "poster.plot": (
-            ["poster.predictions", "poster.history"],
-            ["poster.confusion_matrix_figure", "poster.roc_figure", "poster.training_curves_figure"],
+        "poster.evaluate": (
+            ["poster.predictions", "params:poster.evaluation"],
+            ["poster.metrics", "poster.subgroups"],
         ),
-        "poster.plot_for_paper": (
-            ["poster.predictions", "poster.history"],
-            ["poster.confusion_matrix_plot", "poster.roc_plot", "poster.training_curves_plot"],
+        "poster.plot": (measured, [f"poster.{name}_figure" for name in DRAWN]),
+        "poster.plot_for_paper": (measured, [f"poster.{name}_plot" for name in DRAWN]),
+        "poster.show_mistakes": (["poster.predictions", "sfew_samples", "sfew_faces_112"], ["poster.mistakes_sheet"]),
+        "poster.map_features": (
+            ["sfew_samples", "sfew_faces_112", "poster.network", "params:poster.prediction"],
+            ["poster.features_figure", "poster.features_plot"],
         ),
     }
     assert {step.namespace for step in pipeline.nodes} == {"poster"}

@@ -12,6 +12,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from tests.project.project_config import data_entries, file_path
 
+from mien.io.figures import PaperFigure
 from mien.io.raw_folder import CheckpointFolder, RawFolder
 
 
@@ -107,13 +108,14 @@ def _files_faults(stage: Stage, pipeline: Pipeline, catalog: DataCatalog, data_f
         for path, entry in sorted(inputs.items())
         if path not in stage.deps
     ]
+    written = [*outputs, *_vectors(pipeline, catalog)]
     for out in stage.outs:
         if any(_within(out, folder) or _within(folder, out) for folder in checkpoints):
             faults.append(
                 f"Stage {stage.name} owns the checkpoints in {out}, and DVC deletes outputs before a stage runs: "
                 "nothing could be resumed. Take it out of outs."
             )
-        elif not any(_within(path, out) for path in outputs):
+        elif not any(_within(path, out) for path in written):
             faults.append(
                 f"Stage {stage.name} declares {out}, which its pipeline does not write. Correct the path, or run the "
                 "pipeline that writes it."
@@ -124,6 +126,12 @@ def _files_faults(stage: Stage, pipeline: Pipeline, catalog: DataCatalog, data_f
                 f"Stage {stage.name} depends on {dep}, which its pipeline neither reads nor writes. Correct the path."
             )
     return faults
+
+
+def _vectors(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """The SVG beside each figure that is printed."""
+    plots = [entry for entry in pipeline.all_outputs() if isinstance(catalog.get(entry), PaperFigure)]
+    return [str(Path(str(file_path(catalog, entry))).with_suffix(".svg")) for entry in plots]
 
 
 def _within(path: str, folder: str) -> bool:

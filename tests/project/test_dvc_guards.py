@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.project.dvc_guards import Stage, load_stages, missing_source_faults, stage_faults, unstaged_faults
-from tests.project.project_config import load_catalog, load_config
+from tests.project.project_config import environments, load_catalog, load_config
 
 from mien.pipeline_registry import is_dataset, is_system, register_pipelines
 
@@ -18,7 +18,8 @@ CONF = ROOT / "conf"
 PIPELINES = register_pipelines()
 DATASETS = [name.removeprefix("data_") for name in PIPELINES if is_dataset(name)]
 ORIGINS = {name: {"origin": f"data/01_raw/{name}"} for name in DATASETS}
-PAPER = {"env": "paper", "data": "data", "variant": "paper", "datasets": ORIGINS}
+SHIPPED = yaml.safe_load((CONF / "dvc.yml").read_text())
+PAPER = {**SHIPPED, "env": "paper", "data": "data", "variant": "paper", "datasets": ORIGINS}
 
 faults_of = partial(stage_faults, pipelines=PIPELINES, catalog_of=partial(load_catalog, CONF))
 
@@ -44,7 +45,6 @@ def test_stages_declare_what_their_pipelines_read_and_write(stages):
 
 
 def test_stages_of_the_users_own_data_do_too(tmp_path):
-    assert set(yaml.safe_load((CONF / "dvc.yml").read_text())) == set(PAPER)
     stages = load_stages(copy_of_the_stages(tmp_path, **PAPER))
     assert all("--env=paper" in stage.cmd for stage in stages)
     assert faults_of(stages) == []
@@ -52,6 +52,10 @@ def test_stages_of_the_users_own_data_do_too(tmp_path):
 
 def test_stages_depend_on_files_that_exist(stages):
     assert missing_source_faults(stages, ROOT) == []
+    for env in environments(CONF):
+        files = {path.name for path in (CONF / env).glob("parameters_*.yml")}
+        staged = {f"parameters_{name}.yml" for name in (*SHIPPED["datasets"], *SHIPPED["systems"])}
+        assert staged - files == set(), f"DVC asks for each of conf/{env}: add it, with what differs there"
 
 
 def test_the_default_folder_and_variant_of_the_stages_are_those_of_their_environment():
@@ -81,7 +85,7 @@ def planted(stages: list[Stage], name: str, **changes) -> list[str]:
 
 
 def test_the_stage_guard_finds_planted_faults(stages):
-    sae = next(stage for stage in stages if stage.name == "sae")
+    sae = next(stage for stage in stages if stage.name == "system@sae")
     metrics = next(out for out in sae.outs if out.endswith("metrics.json"))
     faces = next(dep for dep in sae.deps if dep.endswith("faces_112.npy"))
 
@@ -89,8 +93,8 @@ def test_the_stage_guard_finds_planted_faults(stages):
         return tuple(each for each in paths if each != path)
 
     cases = {
-        "sae.metrics of stage sae": {"outs": without(sae.outs, metrics)},
-        "raf_db_faces_112 is read by stage sae": {"deps": without(sae.deps, faces)},
+        "sae.metrics of stage system@sae": {"outs": without(sae.outs, metrics)},
+        "raf_db_faces_112 is read by stage system@sae": {"deps": without(sae.deps, faces)},
         "runs sea": {"cmd": sae.cmd.replace("--pipelines=sae", "--pipelines=sea")},
         "runs no pipeline": {"cmd": "python train.py"},
         "which its pipeline does not write": {"outs": (*sae.outs, "data/demo/08_reporting/sae/scores.json")},
@@ -98,23 +102,23 @@ def test_the_stage_guard_finds_planted_faults(stages):
         "neither reads nor writes": {"deps": (*sae.deps, "data/demo/04_feature/raf_db/faces_64.npy")},
     }
     for message, change in cases.items():
-        (fault,) = planted(stages, "sae", **change)
+        (fault,) = planted(stages, "system@sae", **change)
         assert message in fault
 
 
 def test_the_stage_guard_finds_another_variant_or_environment_than_the_paths(stages):
-    sae = next(stage for stage in stages if stage.name == "sae")
-    other_variant = planted(stages, "sae", cmd=sae.cmd.replace("variant=", "variant=other_"))
+    sae = next(stage for stage in stages if stage.name == "system@sae")
+    other_variant = planted(stages, "system@sae", cmd=sae.cmd.replace("variant=", "variant=other_"))
     assert any("sae.metrics" in fault for fault in other_variant)
-    other_env = planted(stages, "sae", cmd=sae.cmd.replace("--env=demo", "--env=paper"))
+    other_env = planted(stages, "system@sae", cmd=sae.cmd.replace("--env=demo", "--env=paper"))
     assert any("raf_db_faces_112 is read" in fault for fault in other_env)
 
 
 def test_the_stage_guard_finds_a_file_of_two_stages(stages):
-    sae = next(stage for stage in stages if stage.name == "sae")
+    sae = next(stage for stage in stages if stage.name == "system@sae")
     faults = faults_of([*stages, replace(sae, name="sae_again")])
     assert len(faults) == len(sae.outs)
-    assert all("sae and sae_again" in fault for fault in faults)
+    assert all("system@sae and sae_again" in fault for fault in faults)
 
 
 def test_the_source_guard_finds_a_misspelt_dependency(tmp_path):

@@ -107,8 +107,9 @@ def test_a_notebook_that_fails_is_noticed(ran):
 def test_dvc_repeats_nothing_that_is_up_to_date_and_reads_metrics_and_plots(clone, monkeypatch):
     dvc = [sys.executable, "-m", "dvc"]
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # stages call kedro
-    assert "Running stage 'sae'" in run([*dvc, "repro", "sae"], clone)
-    assert "Data and pipelines are up to date." in run([*dvc, "repro", "sae"], clone)
+    stage = "system@sae"
+    assert f"Running stage '{stage}'" in run([*dvc, "repro", stage], clone)
+    assert "Data and pipelines are up to date." in run([*dvc, "repro", stage], clone)
     assert "test/accuracy" in run([*dvc, "metrics", "show"], clone)
     run([*dvc, "plots", "show"], clone)
     html = (clone / "dvc_plots/index.html").read_text()

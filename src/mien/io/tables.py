@@ -2,6 +2,7 @@
 
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
+from kedro_datasets.text import TextDataset
 
 from mien.io.write_then_move import WriteThenMove
 
@@ -16,3 +17,7 @@ class JsonDocument(WriteThenMove, JSONDataset):
 
 class CsvTable(WriteThenMove, CSVDataset):
     """A pandas table in one CSV file, readable by ``dvc plots``."""
+
+
+class TextDocument(WriteThenMove, TextDataset):
+    """A text in one file: Markdown, HTML, LaTeX."""

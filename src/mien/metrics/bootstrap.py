@@ -36,7 +36,7 @@ def summing_matrix(
         >>> summing_matrix(np.array([0, 1, 1]), (2, 3)) @ np.array([2.0, 1.0, 4.0])
         array([2., 5.])
     """
-    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    from scipy.sparse import csr_array
 
     rows = np.arange(shape[1]) if rows is None else rows
     return csr_array((np.ones(len(sets)) if values is None else values.astype(np.float64), (sets, rows)), shape=shape)

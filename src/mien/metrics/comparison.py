@@ -203,7 +203,7 @@ def _differences_of_sums(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
 def _mcnemar(gain: np.ndarray) -> float:
     """Two-sided exact p of as uneven a share of the discordant rows; 1 without any."""
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
+    from scipy.stats import binomtest
 
     discordant = int((gain != 0).sum())
     return float(binomtest(int((gain > 0).sum()), discordant).pvalue) if discordant else 1.0

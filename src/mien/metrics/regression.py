@@ -90,7 +90,7 @@ def _bands(target: np.ndarray, edges: Sequence[int] | None) -> tuple[list[str], 
 
 
 def _point_metrics(target: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    from scipy.stats import pearsonr  # type: ignore[import-untyped]
+    from scipy.stats import pearsonr
     from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
     mse = mean_squared_error(target, predicted)

@@ -146,10 +146,12 @@ class EvaluationParams(Params):
     Attributes:
         resamples: Bootstrap resamples behind each 95 % interval.
         seed: Seed of the bootstrap.
+        subgroups: Attributes by which scores are also told apart, where the dataset has them.
     """
 
     resamples: int = Field(ge=100)
     seed: int = Field(ge=0)
+    subgroups: tuple[str, ...]
 
 
 def flatten(params: Params | dict[str, Any], prefix: str = "") -> dict[str, Any]:

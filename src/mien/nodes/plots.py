@@ -1,55 +1,98 @@
-"""The plot step of a classifier: which figures are drawn from its predictions and history."""
+"""The plot step of a classifier: which figures are drawn from its predictions, metrics and history."""
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mien.nodes import figures
-from mien.nodes.evaluation import split_scores
+from mien.nodes.evaluation import intervals, split_scores
+
+DRAWN = ("confusion_matrix", "roc", "precision_recall", "reliability", "class_recall", "training_curves")
+"""Figures of a classifier, in the order in which the functions below return them."""
 
 
-def plot_classes(predictions: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, Any, Any]:
-    """Interactive figures of the test split: confusion matrix, ROC curves; and training curves.
-
-    Args:
-        predictions: The table of ``predict_classes``.
-        history: One row per epoch.
-
-    Returns:
-        Three Plotly figures.
-    """
-    return _draw(
-        predictions,
-        history,
-        figures.confusion_matrix_figure,
-        figures.roc_figure,
-        figures.training_curves_figure,
-    )
-
-
-def print_classes(predictions: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, Any, Any]:
-    """The same three figures at a paper's column width.
+def plot_classes(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
+    """Interactive figures of the test split, and training curves.
 
     Args:
         predictions: The table of ``predict_classes``.
+        metrics: Of ``evaluate_classes``, for the intervals.
         history: One row per epoch.
 
     Returns:
-        Three matplotlib figures.
+        Plotly figures, in the order of ``DRAWN``.
     """
-    return _draw(predictions, history, figures.confusion_matrix_plot, figures.roc_plot, figures.training_curves_plot)
+    return _draw(predictions, metrics, history, "figure")
 
 
-def _draw(
-    predictions: pd.DataFrame, history: pd.DataFrame, confusion: Any, roc: Any, curves: Any
-) -> tuple[Any, Any, Any]:
-    from mien.metrics import confusion_counts
+def print_classes(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
+    """The same figures at a paper's column width.
+
+    Args:
+        predictions: The table of ``predict_classes``.
+        metrics: Of ``evaluate_classes``, for the intervals.
+        history: One row per epoch.
+
+    Returns:
+        Matplotlib figures, in the order of ``DRAWN``.
+    """
+    return _draw(predictions, metrics, history, "plot")
+
+
+def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame, kind: str) -> tuple[Any, ...]:
+    from mien.metrics import confusion_counts, reliability_bins
+
+    def draw(name: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)
 
     target, scores, names = split_scores(predictions, "test")
     synthetic = bool(predictions["drawn"].any())
     counts = confusion_counts(target, scores.argmax(axis=1), len(names))
+    error = [metrics[f"test/calibration_error{end}"] for end in ("", "_low", "_high")]
+    recall = [[metrics[f"test/recall/{name}{end}"] for name in names] for end in ("", "_low", "_high")]
+    each = {"class_names": names, "target": target, "scores": scores}
     return (
-        confusion(counts, names, "Confusion matrix, test", synthetic=synthetic),
-        roc(target, scores, names, "ROC curves, one against the rest, test", synthetic=synthetic),
-        curves(history, "Training", synthetic=synthetic),
+        draw("confusion_matrix", counts, names, "Confusion matrix, test"),
+        draw("roc", **each, title="ROC curves, test", intervals=intervals(metrics, "auroc", names)),
+        draw(
+            "precision_recall",
+            **each,
+            title="Precision and recall, test",
+            intervals=intervals(metrics, "average_precision", names),
+        ),
+        draw(
+            "reliability",
+            reliability_bins(target, scores),
+            error[0],
+            "Reliability, test",
+            interval=None if None in error else (error[1], error[2]),
+        ),
+        draw("class_bars", names, *recall, counts.sum(axis=1), "Recall by class, test"),
+        draw("training_curves", history, "Training"),
+    )
+
+
+def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
+    """Sheet of mislabelled test faces, the most confident mistakes first.
+
+    Args:
+        predictions: The table of ``predict_classes``.
+        samples: The samples table, which says where each face is.
+        faces: Packed faces (n, H, W, C) uint8.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    target, scores, names = split_scores(predictions, "test")
+    ids = predictions.loc[predictions["split"] == "test", "sample_id"]
+    rows = samples.set_index("sample_id").loc[ids, "row"].to_numpy()
+    return figures.mistakes_sheet(
+        faces[rows],
+        target,
+        scores.argmax(axis=1),
+        scores.max(axis=1),
+        names,
+        "Mislabelled test faces",
+        synthetic=bool(predictions["drawn"].any()),
     )

@@ -1,5 +1,7 @@
 """Scores of a trained classifier for every sample that it has not been trained on."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,9 @@ from mien.nodes.params import PredictionParams
 
 SCORE_PREFIX = "score/"
 
+CARRIED = ("subject", "leaks", "gender", "age", "ethnicity", "illumination", "glasses", "movie", "emotion")
+"""Columns of a samples table that go along with the scores where they exist: scores are grouped by them."""
+
 
 def predict_classes(
     samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
@@ -15,14 +20,50 @@ def predict_classes(
     """Class scores of the val and test samples: the one table that every metric and figure is computed from.
 
     Args:
-        samples: The samples table; rows of split train and rows without a face are passed over.
+        samples: The samples table; rows of other splits and rows without a face are passed over.
         faces: Packed faces (n, H, W, 3) uint8.
         network: The trained network.
         prediction: Batch size and device.
 
     Returns:
-        One row per sample, in the table's order: ``sample_id``, ``split``, ``drawn``, ``target`` and one column
-        ``score/<class>`` per class, the softmax of the outputs, which add up to 1.
+        One row per sample, in the table's order: ``sample_id``, ``split``, ``drawn``, ``target``, what the dataset
+        knows of subject, subgroup and leaks, and one column ``score/<class>`` per class, the softmax of the outputs,
+        which add up to 1.
+    """
+    import torch
+
+    unseen = unseen_samples(samples, ("val", "test"))
+    outputs = apply_network(unseen, faces, network, prediction, network.model)
+    scores = torch.softmax(torch.from_numpy(outputs).double(), dim=1).numpy()
+    carried = [name for name in CARRIED if name in unseen]
+    table = unseen[["sample_id", "split", "drawn", *carried]].assign(target=unseen["label"].to_numpy())
+    named = pd.DataFrame(scores, columns=[SCORE_PREFIX + name for name in network.class_names])
+    return pd.concat([table, named], axis=1)
+
+
+def unseen_samples(samples: pd.DataFrame, splits: tuple[str, ...]) -> pd.DataFrame:
+    """Rows of the given splits with a face."""
+    return samples[samples["split"].isin(splits) & (samples["row"] >= 0)].reset_index(drop=True)
+
+
+def apply_network(
+    samples: pd.DataFrame,
+    faces: np.ndarray,
+    network: Network,
+    prediction: PredictionParams,
+    function: Callable,
+) -> np.ndarray:
+    """Apply a function of the network, itself or its ``features``, to the faces of samples, in evaluation mode.
+
+    Args:
+        samples: Rows with a face.
+        faces: Packed faces (n, H, W, 3) uint8.
+        network: The trained network.
+        prediction: Batch size and device.
+        function: The network's model, or a method of it: (B, 3, H, H) → (B, D).
+
+    Returns:
+        (n, D) float32, in the order of the rows.
     """
     import torch
     from torch.utils.data import DataLoader
@@ -31,12 +72,11 @@ def predict_classes(
     from mien.engine.device import limited_threads, make_fabric
     from mien.engine.predict import predict
 
-    unseen = samples[samples["split"].isin(["val", "test"]) & (samples["row"] >= 0)].reset_index(drop=True)
     model, device = network.model, prediction.device
     images = FaceImages(
         faces,
-        unseen["row"].to_numpy(),
-        unseen["label"].to_numpy(),
+        samples["row"].to_numpy(),
+        samples["label"].to_numpy(),
         image_size=model.image_size,
         mean=model.mean,
         std=model.std,
@@ -44,11 +84,10 @@ def predict_classes(
     fabric = make_fabric(device.accelerator, 1, device.precision)
     loader = DataLoader(images, batch_size=prediction.batch_size, num_workers=device.num_workers)
     layout = torch.channels_last if device.channels_last else torch.contiguous_format
-    network_on_device = fabric.setup(model.to(memory_format=layout))
+    on_device = fabric.setup(model.to(memory_format=layout))
+    if function is not model:
+        on_device.mark_forward_method(function.__name__)
+        function = getattr(on_device, function.__name__)
     with limited_threads(device.threads):
-        outputs, targets = predict(fabric, network_on_device, fabric.setup_dataloaders(loader))
-    scores = torch.softmax(torch.from_numpy(outputs).double(), dim=1).numpy()
-
-    table = unseen[["sample_id", "split", "drawn"]].assign(target=targets)
-    named = pd.DataFrame(scores, columns=[SCORE_PREFIX + name for name in network.class_names])
-    return pd.concat([table, named], axis=1)
+        outputs, _ = predict(fabric, on_device, fabric.setup_dataloaders(loader), function)
+    return outputs

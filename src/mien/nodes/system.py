@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from kedro.pipeline import Pipeline, node
 
+from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
-from mien.nodes.plots import plot_classes, print_classes
+from mien.nodes.plots import DRAWN, plot_classes, print_classes, show_mistakes
 from mien.nodes.prediction import predict_classes
 from mien.nodes.samples import select_train_and_val
 
@@ -28,30 +29,28 @@ def system_pipeline(
         dataset: Whose samples and faces are read, as in ``raf_db``.
         faces: Which of its packed faces.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
-        evaluate: Node function (predictions, ``params:evaluation``) → metrics.
+        evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
 
     Example:
         >>> from mien.nodes.training import train_classifier
         >>> sorted(system_pipeline("sae", train=train_classifier, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
+    drawn_from = ["predictions", "metrics", "history"]
     training = ["train_and_val", "faces", "checkpoints", "params:model", "params:training"]
     steps = [
         node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
         node(train, training, ["network", "history"], name="train"),
         node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
-        node(evaluate, ["predictions", "params:evaluation"], "metrics", name="evaluate"),
+        node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
+        node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(show_mistakes, ["predictions", "samples", "faces"], "mistakes_sheet", name="show_mistakes"),
         node(
-            plot_classes,
-            ["predictions", "history"],
-            ["confusion_matrix_figure", "roc_figure", "training_curves_figure"],
-            name="plot",
-        ),
-        node(
-            print_classes,
-            ["predictions", "history"],
-            ["confusion_matrix_plot", "roc_plot", "training_curves_plot"],
-            name="plot_for_paper",
+            map_features,
+            ["samples", "faces", "network", "params:prediction"],
+            ["features_figure", "features_plot"],
+            name="map_features",
         ),
     ]
     return Pipeline(

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, hand computation, published tables and simulation."""
+"""Metrics against scikit-learn, hand computation and published tables."""
 
 import json
 import time
@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from tests.metrics.drawn_predictions import MAIN, PER_CLASS, drawn, naive_bounds
 
-from mien.metrics import _weighted_metrics, classification_metrics, confusion_counts, roc_curve_points
+from mien.data.raf_db import PUBLISHED_COUNTS
+from mien.metrics import classification_metrics, confusion_counts
 
-MAIN = ("accuracy", "mean_class_accuracy", "macro_f1", "weighted_f1", "auroc", "average_precision", "log_loss")
-RAF_DB_TEST = {"Neutral": 680, "Happy": 1185, "Sad": 478, "Surprise": 329, "Fear": 74, "Disgust": 160, "Anger": 162}
-# SAE paper, Table 1: class accuracies in the order above, the mean over classes as it should be, and Table 2's (for
+TABLE_COLUMNS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry")
+# SAE paper, Table 1: class accuracies in that order, the mean over classes as it should be, and Table 2's (for
 # VTFF, its own paper's) overall accuracy. Two printed means are wrong: VTFF says 81.20 and SAE at 0.6 says 85.80.
 PUBLISHED = {
     "VTFF": ((87.50, 94.09, 87.24, 85.41, 64.86, 68.12, 85.80), 81.86, 88.14),
@@ -30,70 +31,99 @@ PUBLISHED = {
 }
 
 
-def softmax(logits):
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exp / exp.sum(axis=1, keepdims=True)
-
-
-def drawn(n, M, seed, signal=1.5, decimals=2):
-    """Targets with every class and scores with ties."""
-    rng = np.random.default_rng(seed)
-    target = np.concatenate([np.arange(M), rng.integers(M, size=n - M)])
-    logits = rng.normal(size=(n, M))
-    logits[np.arange(n), target] += signal
-    return target, softmax(logits.round(decimals))
-
-
-@settings(max_examples=40, deadline=None)
-@given(n=st.integers(8, 80), M=st.integers(2, 8), seed=st.integers(0, 2**31), decimals=st.integers(0, 3))
-def test_point_values_and_bootstrap_formulas_equal_scikit_learn(n, M, seed, decimals):
-    target, scores = drawn(n, M, seed, decimals=decimals)
-    predicted = scores.argmax(axis=1)
-    one_hot = np.eye(M, dtype=int)[target]
-    ours = classification_metrics(target, scores, [str(label) for label in range(M)], resamples=2)
-    expected = {
-        "accuracy": sk.accuracy_score(target, predicted),
-        "mean_class_accuracy": sk.balanced_accuracy_score(target, predicted),
-        "macro_f1": sk.f1_score(target, predicted, labels=range(M), average="macro", zero_division=0),
-        "weighted_f1": sk.f1_score(target, predicted, average="weighted", zero_division=0),
-        "auroc": sk.roc_auc_score(one_hot, scores, average="macro"),
-        "average_precision": sk.average_precision_score(one_hot, scores, average="macro"),
-        "log_loss": sk.log_loss(target, scores),
-    }
-    unresampled = _weighted_metrics(target, scores, np.ones((1, n)))
-    for key in MAIN:
-        assert ours[key] == pytest.approx(expected[key]), key
-        assert unresampled[key][0] == pytest.approx(expected[key]), key
-    precision, recall, f1, count = sk.precision_recall_fscore_support(
-        target, predicted, labels=range(M), zero_division=0
-    )
-    for label in range(M):
-        assert ours[f"precision/{label}"] == pytest.approx(precision[label])
-        assert ours[f"recall/{label}"] == pytest.approx(recall[label])
-        assert ours[f"f1/{label}"] == pytest.approx(f1[label])
-        assert ours[f"n/{label}"] == count[label]
-        assert ours[f"auroc/{label}"] == pytest.approx(sk.roc_auc_score(target == label, scores[:, label]))
-
-
-@settings(max_examples=25, deadline=None)
-@given(n=st.integers(10, 60), M=st.integers(2, 5), seed=st.integers(0, 2**31))
-def test_a_weighted_resample_equals_scikit_learn_on_the_repeated_rows(n, M, seed):
-    target, scores = drawn(n, M, seed)
-    rows = np.random.default_rng(seed).integers(n, size=n)
-    weights = np.bincount(rows, minlength=n)[None].astype(float)
-    ours = {key: values[0] for key, values in _weighted_metrics(target, scores, weights).items()}
-    target, scores = target[rows], scores[rows]
+def independent(target, scores):
+    """The metrics from scikit-learn, and from loops where it has none; NaN where undefined."""
     predicted, present = scores.argmax(axis=1), np.unique(target)
-    aurocs = [sk.roc_auc_score(target == c, scores[:, c]) for c in present if len(present) > 1]
-    precisions = [sk.average_precision_score(target == c, scores[:, c]) for c in present]
-    recalls = [(predicted[target == c] == c).mean() for c in present]
-    assert ours["accuracy"] == pytest.approx((predicted == target).mean())
-    assert ours["mean_class_accuracy"] == pytest.approx(np.mean(recalls))
-    assert ours["macro_f1"] == pytest.approx(sk.f1_score(target, predicted, labels=present, average="macro"))
-    assert ours["weighted_f1"] == pytest.approx(sk.f1_score(target, predicted, average="weighted"))
-    assert ours["auroc"] == pytest.approx(np.mean(aurocs)) if aurocs else np.isnan(ours["auroc"])
-    assert ours["average_precision"] == pytest.approx(np.mean(precisions))
-    assert ours["log_loss"] == pytest.approx(sk.log_loss(target, scores, labels=range(M)))
+    rest = [(target == label, scores[:, label]) for label in range(scores.shape[1])]
+    two_classes = len(present) > 1
+    averaged = {"labels": present, "average": None, "zero_division": 0}
+    per_class = {
+        "recall": sk.recall_score(target, predicted, **averaged),
+        "precision": sk.precision_score(target, predicted, **averaged),
+        "f1": sk.f1_score(target, predicted, **averaged),
+        "auroc": [sk.roc_auc_score(*rest[label]) if two_classes else np.nan for label in present],
+        "average_precision": [sk.average_precision_score(*rest[label]) for label in present],
+    }
+    own = scores[np.arange(len(target)), target][:, None]
+    ahead = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < target[:, None]))
+    confidence = scores.max(axis=1)
+    in_bin = np.ceil(confidence * 15 - 1e-12)
+    gaps = [(confidence - (predicted == target))[in_bin == number].sum() for number in range(1, 16)]
+    either = len(np.union1d(target, predicted)) > 1
+    overall = {
+        "accuracy": sk.accuracy_score(target, predicted),
+        "top2_accuracy": np.mean(ahead.sum(axis=1) < 2),
+        "mean_class_accuracy": np.mean(per_class["recall"]),
+        "macro_f1": np.mean(per_class["f1"]),
+        "weighted_f1": sk.f1_score(target, predicted, average="weighted", labels=present),
+        "kappa": sk.cohen_kappa_score(target, predicted) if either else np.nan,
+        "auroc": np.mean(per_class["auroc"]),
+        "average_precision": np.mean(per_class["average_precision"]),
+        "log_loss": sk.log_loss(target, scores, labels=range(scores.shape[1])),
+        "calibration_error": np.abs(gaps).sum() / len(target),
+    }
+    assert set(overall) == set(MAIN)
+    values = {f"{key}/{label}": np.nan for key in per_class for label in range(scores.shape[1])}
+    values |= {
+        f"{key}/{label}": c for key, column in per_class.items() for label, c in zip(present, column, strict=True)
+    }
+    return overall | values
+
+
+def undefined_as_nan(metrics, keys):
+    return [np.nan if metrics[key] is None else metrics[key] for key in keys]
+
+
+@settings(max_examples=10, deadline=None)
+@given(n=st.integers(8, 80), M=st.integers(2, 8), seed=st.integers(0, 2**31), decimals=st.integers(0, 3))
+def test_point_values_equal_scikit_learn(n, M, seed, decimals):
+    target, scores = drawn(n, M, seed, decimals=decimals)
+    ours = classification_metrics(target, scores, [str(label) for label in range(M)], resamples=1)
+    expected = independent(target, scores)
+    for key, value in expected.items():
+        assert ours[key] == pytest.approx(value), key
+    assert [ours[f"n/{label}"] for label in range(M)] == np.bincount(target, minlength=M).tolist()
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    n=st.integers(12, 40),
+    M=st.integers(2, 3),
+    num_groups=st.integers(2, 40),
+    decimals=st.integers(0, 2),
+    seed=st.integers(0, 2**31),
+)
+def test_intervals_equal_those_of_a_loop_over_resamples(n, M, num_groups, decimals, seed):
+    target, scores = drawn(n, M, seed, decimals=decimals)
+    groups = np.random.default_rng(seed).integers(num_groups, size=n)
+    groups[:2] = 0, 1
+    names = [str(label) for label in range(M)]
+    ours = classification_metrics(target, scores, names, resamples=10, seed=seed, groups=groups)
+    loop = naive_bounds(lambda rows: independent(target[rows], scores[rows]), groups, 10, seed)
+    low, high = loop["calibration_error"]
+    value = ours["calibration_error"]
+    loop["calibration_error"] = max(2 * value - high, 0), max(2 * value - low, 0)
+    for key, bounds in loop.items():
+        label = key.partition("/")[2]
+        if label and len(np.unique(groups[target == int(label)])) < 2:
+            assert ours[f"{key}_low"] is ours[f"{key}_high"] is None
+        else:
+            found = undefined_as_nan(ours, (f"{key}_low", f"{key}_high"))
+            assert found == pytest.approx(bounds, abs=1e-12, nan_ok=True), key
+
+
+@settings(max_examples=15, deadline=None)
+@given(n=st.integers(8, 80), M=st.integers(3, 8), seed=st.integers(0, 2**31))
+def test_top2_accuracy_equals_scikit_learn_where_scores_differ(n, M, seed):
+    target, scores = drawn(n, M, seed, decimals=9)
+    ours = classification_metrics(target, scores, [str(label) for label in range(M)], resamples=1)
+    assert ours["top2_accuracy"] == pytest.approx(sk.top_k_accuracy_score(target, scores, k=2, labels=range(M)))
+
+
+def test_two_classes_are_always_among_the_top_two():
+    target, scores = drawn(30, 2, seed=0)
+    m = classification_metrics(target, scores, ["no", "yes"], resamples=20)
+    assert m["top2_accuracy"] == m["top2_accuracy_low"] == m["top2_accuracy_high"] == 1
 
 
 def test_a_small_case_equals_hand_computation():
@@ -116,21 +146,26 @@ def test_a_small_case_equals_hand_computation():
     assert m["log_loss"] == pytest.approx(-np.log([0.7, 0.6, 0.2, 0.8, 0.4, 0.3]).mean())
     assert [m[f"n/{name}"] for name in "abc"] == [3, 2, 1]
     assert m["n"] == 6
+    # By chance 3 x 3 + 2 x 3 + 1 x 0 of 36 agree. The true class is last in the third row alone.
+    assert m["kappa"] == pytest.approx((1 / 2 - 15 / 36) / (1 - 15 / 36))
+    assert m["top2_accuracy"] == pytest.approx(5 / 6)
+    # Fifteenths: .5 and .5 in the eighth, both wrong; .6 twice, one right, in the ninth; .7 and .8 alone and right.
+    assert m["calibration_error"] == pytest.approx((2 * 0.5 + 0.2 + 0.3 + 0.2) / 6)
 
 
 @pytest.mark.parametrize("method", PUBLISHED)
 def test_published_class_accuracies_on_raf_db_give_the_published_overall_accuracy(method):
     percent, mean, overall = PUBLISHED[method]
-    counts = np.array(list(RAF_DB_TEST.values()))
+    counts = np.array([PUBLISHED_COUNTS["test"][name] for name in TABLE_COLUMNS])
     correct = np.round(np.array(percent) / 100 * counts).astype(int)
     target = np.repeat(np.arange(7), counts)
     right = np.concatenate([np.arange(n) < k for n, k in zip(counts, correct, strict=True)])
     predicted = np.where(right, target, (target + 1) % 7)
-    m = classification_metrics(target, np.eye(7)[predicted], list(RAF_DB_TEST), resamples=1)
+    m = classification_metrics(target, np.eye(7)[predicted], list(TABLE_COLUMNS), resamples=1)
     assert m["n"] == 3068
     assert round(100 * m["accuracy"], 2) == overall
     assert 100 * m["mean_class_accuracy"] == pytest.approx(mean, abs=0.006)
-    for name, published in zip(RAF_DB_TEST, percent, strict=True):
+    for name, published in zip(TABLE_COLUMNS, percent, strict=True):
         assert 100 * m[f"recall/{name}"] == pytest.approx(published, abs=0.00501)
     assert np.diag(confusion_counts(target, predicted, 7)).sum() == correct.sum()
 
@@ -139,8 +174,9 @@ def test_intervals_contain_the_value_and_are_reproduced_by_the_seed():
     target, scores = drawn(300, 7, seed=1)
     names = list("abcdefg")
     m = classification_metrics(target, scores, names, resamples=200, seed=3)
-    for key in MAIN:
+    for key in (*MAIN[:-1], *(f"{key}/{name}" for key in PER_CLASS for name in names)):
         assert m[f"{key}_low"] < m[key] < m[f"{key}_high"], key
+    assert 0 <= m["calibration_error_low"] < m["calibration_error_high"]
     assert m == classification_metrics(target, scores, names, resamples=200, seed=3)
     assert m != classification_metrics(target, scores, names, resamples=200, seed=4)
 
@@ -153,18 +189,6 @@ def test_the_interval_of_the_accuracy_has_the_binomial_width():
     m = classification_metrics(target, np.eye(2)[predicted], ["no", "yes"], resamples=2000)
     assert m["accuracy"] == p
     assert m["accuracy_high"] - m["accuracy_low"] == pytest.approx(2 * 1.96 * np.sqrt(p * (1 - p) / n), rel=0.08)
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    # Accuracy 0.75 by construction; 120 trials of a 95 % interval: fewer than 105 hits has a chance below 0.001.
-    rng = np.random.default_rng(0)
-    hits = 0
-    for trial in range(120):
-        target = rng.integers(2, size=200)
-        predicted = np.where(rng.random(200) < 0.75, target, 1 - target)
-        m = classification_metrics(target, np.eye(2)[predicted], ["no", "yes"], resamples=200, seed=trial)
-        hits += m["accuracy_low"] <= 0.75 <= m["accuracy_high"]
-    assert 105 <= hits < 120
 
 
 def test_rows_of_one_subject_are_drawn_together():
@@ -201,8 +225,8 @@ def test_a_class_without_rows_has_no_values_and_does_not_count_in_means():
         m = classification_metrics(target, widened, ["a", "b", "c", "absent"], resamples=50)
     without = classification_metrics(target, scores, ["a", "b", "c"], resamples=50)
     assert m["n/absent"] == 0
-    assert [m[f"{k}/absent"] for k in ("recall", "precision", "f1", "auroc", "average_precision")] == [None] * 5
-    for key in MAIN[:-1]:
+    assert [m[f"{key}/absent{end}"] for key in PER_CLASS for end in ("", "_low", "_high")] == [None] * 15
+    for key in (*MAIN[:-2], "recall/a", "auroc/b"):
         assert m[key] == pytest.approx(without[key]), key
         assert m[f"{key}_low"] == pytest.approx(without[f"{key}_low"]), key
 
@@ -215,6 +239,9 @@ def test_a_class_that_some_resamples_lack_still_has_intervals():
         warnings.simplefilter("error")
         m = classification_metrics(target, scores, list("abcd"), resamples=200)
     assert all(m[f"{key}_low"] <= m[f"{key}_high"] for key in MAIN)
+    # Its single row is in or out of a resample, so nothing about it can vary.
+    assert m["n/d"] == 1
+    assert all(m[f"{key}/d"] is not None and m[f"{key}/d_low"] is None for key in PER_CLASS)
 
 
 def test_one_row_has_an_accuracy_but_neither_auroc_nor_intervals():
@@ -222,18 +249,29 @@ def test_one_row_has_an_accuracy_but_neither_auroc_nor_intervals():
         warnings.simplefilter("error")
         m = classification_metrics(np.array([1]), np.array([[0.2, 0.5, 0.3]]), ["a", "b", "c"])
     assert m["accuracy"] == m["recall/b"] == m["f1/b"] == 1
-    assert m["auroc"] is None
-    assert m["auroc/b"] is None
+    assert m["auroc"] is m["auroc/b"] is m["kappa"] is None
     assert m["log_loss"] == pytest.approx(np.log(2))
-    assert all(m[f"{key}_{end}"] is None for key in MAIN for end in ("low", "high"))
+    assert all(m[f"{key}_{end}"] is None for key in (*MAIN, "recall/b") for end in ("low", "high"))
+
+
+def test_rows_of_one_class_have_no_kappa_where_all_are_predicted_so():
+    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = classification_metrics(np.zeros(3, int), scores, ["a", "b"], resamples=20)
+        mixed = classification_metrics(np.zeros(3, int), scores[:, ::-1][[0, 1, 2]], ["a", "b"], resamples=20)
+    assert same["kappa"] is same["kappa_low"] is None
+    assert (same["accuracy"], same["recall/a_low"], same["recall/a_high"]) == (1, 1, 1)
+    assert mixed["kappa"] == mixed["kappa_low"] == 0
 
 
 def test_the_dictionary_is_json_without_nan_and_complete():
     target, scores = drawn(40, 3, seed=0)
     m = classification_metrics(target, scores.astype(np.float32), ["a", "b", "c"], resamples=5)
     assert json.loads(json.dumps(m, allow_nan=False)) == m
-    per_class = {f"{k}/{c}" for k in ("n", "recall", "precision", "f1", "auroc", "average_precision") for c in "abc"}
-    assert set(m) == {"n", *per_class, *(f"{key}{end}" for key in MAIN for end in ("", "_low", "_high"))}
+    measured = [*MAIN, *(f"{key}/{name}" for key in PER_CLASS for name in "abc")]
+    counts = ("n", "n/a", "n/b", "n/c")
+    assert set(m) == {*counts, *(f"{key}{end}" for key in measured for end in ("", "_low", "_high"))}
 
 
 def test_half_precision_scores_are_accepted_without_a_warning():
@@ -253,7 +291,7 @@ def test_a_thousand_resamples_of_raf_dbs_test_split_take_seconds():
     assert time.process_time() - started < 5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_the_order_of_rows_does_not_change_the_values(seed):
     target, scores = drawn(50, 4, seed)
@@ -283,6 +321,7 @@ def test_the_order_of_rows_does_not_change_the_values(seed):
         ({"target": np.zeros(0, int), "scores": np.zeros((0, 3))}, "no rows"),
         ({"class_names": ["a", "b"]}, "give 3 different names"),
         ({"class_names": ["a", "b", "b"]}, "give 3 different names"),
+        ({"class_names": ["a", "a_low", "b"]}, "names .'a_low'. are also those of another class's interval"),
         ({"resamples": 0}, "at least 1 resample"),
         ({"seed": -1}, "seed of 0 or more"),
         ({"groups": np.array(["s1", "s2"])}, "one group for each of the 3"),
@@ -316,18 +355,3 @@ def test_confusion_counts_put_the_truth_in_rows():
 def test_confusion_counts_name_a_mistake(target, predicted, message):
     with pytest.raises(ValueError, match=message):
         confusion_counts(np.array(target), np.array(predicted), 3)
-
-
-def test_the_area_under_the_roc_points_is_the_auroc():
-    target, scores = drawn(200, 4, seed=9)
-    false_positive_rate, true_positive_rate = roc_curve_points(target, scores, 2)
-    assert (false_positive_rate[0], true_positive_rate[0]) == (0, 0)
-    assert (false_positive_rate[-1], true_positive_rate[-1]) == (1, 1)
-    area = np.trapezoid(true_positive_rate, false_positive_rate)
-    assert area == pytest.approx(sk.roc_auc_score(target == 2, scores[:, 2]))
-
-
-@pytest.mark.parametrize(("class_id", "message"), [(2, "Class 2 has 0 of 3"), (3, "columns 0 to 2"), (-1, "class_id")])
-def test_a_roc_curve_of_an_absent_class_is_refused(class_id, message):
-    with pytest.raises(ValueError, match=message):
-        roc_curve_points(np.array([0, 1, 1]), np.eye(3), class_id)

@@ -1,0 +1,132 @@
+"""What each finished run leaves beside its metrics, and all of it read back for a report."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+
+from mien.io.write_then_move import partial_path
+
+RECORD = "run.json"
+METRICS = "metrics.json"
+
+_SEED = re.compile(r"(?P<variant>.+)-seed_(?P<seed>[0-9]+)")
+
+
+def seeded_variant(variant: str, seed: int) -> str:
+    """Name of a variant's run with one seed, as its folders have it.
+
+    Example:
+        >>> seeded_variant("keep_0.6", 2)
+        'keep_0.6-seed_2'
+    """
+    return f"{variant}-seed_{seed}"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of one system: what was run, where, when, and what it scored.
+
+    Attributes:
+        system: As in ``sae``.
+        variant: Name of its folders, a seed included: ``keep_0.6-seed_2``.
+        env: Configuration environment.
+        dataset: As in ``raf_db``.
+        command: That repeats it.
+        machine: Processor, cores, accelerator, torch's version.
+        date: Of the end, in UTC, ISO 8601.
+        run_id: MLflow's.
+        commit: git's; "+" at its end says that files had changed.
+        parameters: Flat, the system's without its name.
+        metrics: The run's ``metrics.json``; not part of ``run.json``.
+        predictions: The file of its scores; not part of ``run.json``.
+    """
+
+    system: str
+    variant: str
+    env: str
+    dataset: str
+    command: str
+    machine: str
+    date: str
+    run_id: str
+    commit: str
+    parameters: dict[str, Any]
+    metrics: dict[str, float | None] = field(default_factory=dict, compare=False)
+    predictions: Path | None = field(default=None, compare=False)
+
+    @property
+    def base_variant(self) -> str:
+        """The variant without its seed: runs that share it are averaged."""
+        seeded = _SEED.fullmatch(self.variant)
+        return seeded["variant"] if seeded else self.variant
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json`` into the folder of the run's metrics."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {name: value for name, value in asdict(self).items() if name not in ("metrics", "predictions")}
+        part = partial_path(folder / RECORD)
+        part.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
+        part.replace(folder / RECORD)
+
+    def load_predictions(self) -> pd.DataFrame:
+        """The table of its scores.
+
+        Raises:
+            ValueError: The file is gone.
+        """
+        if self.predictions is None or not self.predictions.is_file():
+            raise ValueError(
+                f"The predictions of {self.system} {self.variant} are gone: {self.predictions} does not exist. "
+                f"Run it again: {self.command}"
+            )
+        return pd.read_parquet(self.predictions)
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """The record in a run's reporting folder, without metrics; None where there is none."""
+    if not (folder / RECORD).is_file():
+        return None
+    content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    named = [each.name for each in fields(RunRecord)]
+    return RunRecord(**{name: value for name, value in content.items() if name in named})
+
+
+class RunRecords(AbstractDataset[None, list[RunRecord]]):
+    """Every finished run below a reporting folder, sorted by system and variant.
+
+    Args:
+        filepath: Folder that holds ``<system>/<variant>/run.json`` beside ``metrics.json``.
+        predictions: Folder that holds ``<system>/<variant>/predictions.parquet``.
+    """
+
+    def __init__(self, *, filepath: str, predictions: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath, self._predictions = Path(filepath), Path(predictions)
+        self.metadata = metadata
+
+    def load(self) -> list[RunRecord]:
+        """Read the records; a folder without one, or without metrics, is a run that has not ended."""
+        return list(self._records())
+
+    def _records(self) -> Iterator[RunRecord]:
+        for file in sorted(self._filepath.glob(f"*/*/{RECORD}")):
+            record, metrics = read_record(file.parent), file.with_name(METRICS)
+            if record is not None and metrics.is_file():
+                predictions = self._predictions / record.system / record.variant / "predictions.parquet"
+                scores = json.loads(metrics.read_text(encoding="utf-8"))
+                yield replace(record, metrics=scores, predictions=predictions)
+
+    def save(self, data: None) -> None:
+        """Refuse: each run writes its own record."""
+        raise DatasetError("Runs write their own records; a report only reads them.")
+
+    def _exists(self) -> bool:
+        return self._filepath.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

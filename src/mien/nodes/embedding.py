@@ -1,0 +1,36 @@
+"""A map of the test samples as the network sees them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mien.models.network import Network
+from mien.nodes import figures
+from mien.nodes.params import PredictionParams
+from mien.nodes.prediction import apply_network, unseen_samples
+
+SEED = 0
+"""Of t-SNE: ours, any would do."""
+
+
+def map_features(
+    samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
+) -> tuple[Any, Any]:
+    """Draw the vectors that the network classifies, of the test samples, in a plane by t-SNE.
+
+    Args:
+        samples: The samples table.
+        faces: Packed faces (n, H, W, 3) uint8.
+        network: The trained network, whose model has ``features``: (B, 3, H, H) → (B, D).
+        prediction: Batch size and device.
+
+    Returns:
+        Plotly's and matplotlib's figure.
+    """
+    test = unseen_samples(samples, ("test",))
+    vectors = apply_network(test, faces, network, prediction, network.model.features)
+    points, rows, left_out = figures.tsne_points(vectors, seed=SEED)
+    shown = (points, test["label"].to_numpy()[rows], network.class_names, "Features of the test samples, t-SNE")
+    said = {"left_out": len(left_out), "synthetic": bool(test["drawn"].any())}
+    return figures.embedding_figure(*shown, **said), figures.embedding_plot(*shown, **said)

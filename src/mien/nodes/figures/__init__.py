@@ -1,0 +1,50 @@
+"""Figures of a run, each drawn from numbers that were computed elsewhere.
+
+Each exists twice, from the same numbers: ``*_figure`` is interactive (Plotly; kedro-viz and MLflow show it), ``*_plot``
+is for a paper (matplotlib, one column wide, no type below 7 pt, 300 dots per inch). Where the faces are drawn ones,
+both say so under the title, so that no picture of a demo passes for a result. Sheets of faces are pictures.
+"""
+
+from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
+from mien.nodes.figures.calibration import reliability_figure, reliability_plot
+from mien.nodes.figures.confusion import confusion_matrix_figure, confusion_matrix_plot
+from mien.nodes.figures.curves import (
+    MACRO_AVERAGE,
+    precision_recall_figure,
+    precision_recall_plot,
+    roc_figure,
+    roc_plot,
+)
+from mien.nodes.figures.embedding import embedding_figure, embedding_plot, tsne_points
+from mien.nodes.figures.mistakes import mistakes_grid, mistakes_sheet
+from mien.nodes.figures.regression import age_bands_figure, age_bands_plot, age_figure, age_plot
+from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, layout
+from mien.nodes.figures.training import training_curves_figure, training_curves_plot
+
+__all__ = [
+    "COLORS",
+    "COLUMN_WIDTH",
+    "MACRO_AVERAGE",
+    "age_bands_figure",
+    "age_bands_plot",
+    "age_figure",
+    "age_plot",
+    "class_bars_figure",
+    "class_bars_plot",
+    "confusion_matrix_figure",
+    "confusion_matrix_plot",
+    "embedding_figure",
+    "embedding_plot",
+    "layout",
+    "mistakes_grid",
+    "mistakes_sheet",
+    "precision_recall_figure",
+    "precision_recall_plot",
+    "reliability_figure",
+    "reliability_plot",
+    "roc_figure",
+    "roc_plot",
+    "training_curves_figure",
+    "training_curves_plot",
+    "tsne_points",
+]

@@ -1,0 +1,167 @@
+"""The report's tables: a paper's scores beside ours, and how sure the difference of two variants is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mien.io.run_records import RunRecord
+from mien.nodes.evaluation import subjects
+from mien.pipelines.report.params import Comparison, PaperRow, PaperTable, ReportParams
+
+DRAWN = "drawn faces"
+"""What a demo is measured on; never a result."""
+
+MISSING = "-"
+
+
+def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
+    """One row per variant, runs with different seeds together, each beside its paper's row.
+
+    Rows of a paper that no run repeats are there too, with the command that would.
+
+    Args:
+        records: Finished runs.
+        report: Scores to show and the papers' tables.
+
+    Returns:
+        Columns ``system``, ``name``, ``reference``, ``setting``, ``variant``, ``measured_on``, ``n``, ``seeds``,
+        ``<score>_paper``, ``<score>``, ``<score>_sd``, ``<score>_low``, ``<score>_high`` per score, ``command``,
+        ``machine``, ``date``, ``run_ids``, ``not_run`` (why, where it was not) and ``note``. Over several seeds the
+        score is their mean, with its standard deviation; of one, its 95 % interval over test samples.
+    """
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault((record.system, record.base_variant), []).append(record)
+    rows = []
+    for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
+        table = report.papers.get(system) or PaperTable(name=system, reference="", dataset="", n=0)
+        of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
+        for paper_row in table.rows:
+            repeated = [variant for variant in paper_row.variants if variant in of_system]
+            runs = of_system.pop(repeated[0]) if repeated else []
+            rows.append(_row(system, table, paper_row, runs, report.scores))
+        for variant, runs in sorted(of_system.items()):
+            rows.append(_row(system, table, PaperRow(setting="", variants=(variant,), scores={}), runs, report.scores))
+    return pd.DataFrame(rows, columns=_columns(report.scores))
+
+
+def _columns(scores: Iterable[str]) -> list[str]:
+    of_scores = [f"{score}{end}" for score in scores for end in ("_paper", "", "_sd", "_low", "_high")]
+    before = ["system", "name", "reference", "setting", "variant", "measured_on", "n", "seeds"]
+    return [*before, *of_scores, "command", "machine", "date", "run_ids", "not_run", "note"]
+
+
+def _row(
+    system: str, table: PaperTable, paper: PaperRow, runs: Sequence[RunRecord], scores: Iterable[str]
+) -> dict[str, Any]:
+    variant = runs[0].base_variant if runs else paper.variants[0]
+    row: dict[str, Any] = {
+        "system": system,
+        "name": table.name,
+        "reference": table.reference,
+        "setting": paper.setting,
+        "variant": variant,
+        "note": paper.note,
+        "n": 0,
+        "seeds": len(runs),
+    }
+    for score in scores:
+        row[f"{score}_paper"] = paper.scores.get(score, np.nan)
+        row |= _summary(score, [run.metrics for run in runs])
+    if not runs:
+        reason = f"no run of {system} {variant} here: it needs {table.dataset}"
+        return row | {"measured_on": table.dataset, "not_run": reason}
+    latest = max(runs, key=lambda run: run.date)
+    drawn = any(run.metrics.get("drawn_share") for run in runs)
+    return row | {
+        "measured_on": DRAWN if drawn else table.dataset or latest.dataset,
+        "n": int(latest.metrics.get("test/n") or 0),
+        "command": latest.command,
+        "machine": latest.machine,
+        "date": latest.date[:10],
+        "run_ids": " ".join(run.run_id for run in runs),
+        "not_run": "",
+    }
+
+
+def _summary(score: str, metrics: Sequence[dict[str, float | None]]) -> dict[str, float]:
+    """Mean and standard deviation over runs; of a single run its interval."""
+    values = [each[f"test/{score}"] for each in metrics if each.get(f"test/{score}") is not None]
+    numbers = np.array(values, np.float64)
+    single = metrics[0] if len(metrics) == 1 else {}
+    low, high = (single.get(f"test/{score}_{end}") for end in ("low", "high"))
+    return {
+        score: float(numbers.mean()) if len(numbers) else np.nan,
+        f"{score}_sd": float(numbers.std(ddof=1)) if len(numbers) > 1 else np.nan,
+        f"{score}_low": np.nan if low is None else low,
+        f"{score}_high": np.nan if high is None else high,
+    }
+
+
+def comparison_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
+    """Paired comparison of variants, seed by seed, on the test samples that both were scored on.
+
+    Args:
+        records: Finished runs.
+        report: Which variants.
+
+    Returns:
+        One row per pair and seed: ``one``, ``other``, ``n``, ``difference`` in accuracy (one less the other) with
+        ``low`` and ``high`` of its paired 95 % bootstrap interval, ``only_one`` and ``only_other`` (samples that only
+        that one gets right), ``p`` of McNemar's exact test (by subject where subjects are named), ``sentence``.
+
+    Raises:
+        ValueError: The two were not tested on the same samples.
+    """
+    rows = []
+    for comparison in report.comparisons:
+        for one, other in _pairs(records, comparison):
+            rows.append(_compared(one, other, report))
+    names = ["one", "other", "n", "difference", "low", "high", "only_one", "only_other", "p", "sentence"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _pairs(records: Sequence[RunRecord], comparison: Comparison) -> list[tuple[RunRecord, RunRecord]]:
+    """Runs of both sides with the same seed, or the only run of each."""
+    sides = []
+    for name in (comparison.one, comparison.other):
+        system, variant = name.split("/")
+        runs = [record for record in records if (record.system, record.base_variant) == (system, variant)]
+        sides.append({record.variant.removeprefix(variant): record for record in runs})
+    return [(sides[0][seed], sides[1][seed]) for seed in sides[0] if seed in sides[1]]
+
+
+def _compared(one: RunRecord, other: RunRecord, report: ReportParams) -> dict[str, Any]:
+    from mien.metrics import paired_comparison
+
+    first, second = (record.load_predictions().query("split == 'test'") for record in (one, other))
+    names = [f"{record.system}/{record.variant}" for record in (one, other)]
+    same = first[["sample_id", "target"]].merge(second[["sample_id", "target"]], how="inner")
+    if not len(same) == len(first) == len(second):
+        raise ValueError(
+            f"{names[0]} and {names[1]} were not tested on the same samples: {len(first)} and {len(second)} rows, "
+            f"{len(same)} in common. Run both on the same dataset, or take the pair out of report.tables.comparisons."
+        )
+    second = second.set_index("sample_id").loc[first["sample_id"]].reset_index()
+    result = paired_comparison(
+        first["target"].to_numpy(),
+        scores_a=second.filter(regex="^score/").to_numpy(),
+        scores_b=first.filter(regex="^score/").to_numpy(),
+        groups=subjects(first),
+        resamples=report.resamples,
+        seed=report.seed,
+    )
+    return {
+        "one": names[0],
+        "other": names[1],
+        "n": len(first),
+        "difference": result.difference.value,
+        "low": result.difference.low,
+        "high": result.difference.high,
+        "only_one": result.only_b_right,
+        "only_other": result.only_a_right,
+        "p": result.p_value,
+        "sentence": result.sentence(names[1], names[0]),
+    }

@@ -1,0 +1,232 @@
+"""Several runs for one table: every member of a sweep with every seed, as children of one MLflow run."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from mien.io.run_records import seeded_variant
+from mien.nodes.params import Params
+
+logger = logging.getLogger(__name__)
+
+REPORT = "report"
+"""The pipeline that a sweep ends with."""
+
+
+class SweepMember(Params):
+    """One variant of one system.
+
+    Attributes:
+        system: Its pipeline.
+        variant: Name of the variant, without a seed.
+        set: Parameters that differ from the environment's, by dotted name without the system's: ``model.keep_rate``.
+    """
+
+    system: str
+    variant: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    set: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _leaves_the_seed_to_the_sweep(self) -> "SweepMember":
+        if "training.seed" in self.set:
+            raise ValueError(f"Member {self.system} {self.variant} sets training.seed. Give the sweep seeds instead.")
+        return self
+
+
+class Sweep(Params):
+    """Members that are run with every seed."""
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    members: tuple[SweepMember, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_different(self) -> "Sweep":
+        names = [(member.system, member.variant) for member in self.members]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(
+                f"A sweep names {repeated or self.seeds} twice: runs would overwrite each other. Name each once."
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One run of a sweep: a system and the runtime parameters that make it this variant with this seed."""
+
+    system: str
+    variant: str
+    params: dict[str, Any]
+
+
+def sweep_runs(sweep: Sweep, seeds: Sequence[int] = ()) -> Iterator[SweepRun]:
+    """The runs of a sweep, seed by seed, so that a sweep that is cut short has whole rows.
+
+    Args:
+        sweep: Its members and seeds.
+        seeds: Instead of the sweep's own, where given.
+
+    Example:
+        >>> sweep = Sweep(seeds=(0,), members=(SweepMember(system="sae", variant="small", set={"model.depth": 1}),))
+        >>> next(sweep_runs(sweep)).params
+        {'variant': 'small-seed_0', 'sae': {'model': {'depth': 1}, 'training': {'seed': 0}}}
+    """
+    for seed in seeds or sweep.seeds:
+        for member in sweep.members:
+            variant = seeded_variant(member.variant, seed)
+            section = _nested({**member.set, "training.seed": seed})
+            yield SweepRun(member.system, variant, {"variant": variant, member.system: section})
+
+
+def _nested(dotted: dict[str, Any]) -> dict[str, Any]:
+    """Parameters by dotted name as sections in sections."""
+    nested: dict[str, Any] = {}
+    for name, value in dotted.items():
+        *sections, last = name.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return nested
+
+
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Sections of both, the other's values where both have one.
+
+    Example:
+        >>> merged({"sae": {"model": {"depth": 1}}}, {"sae": {"model": {"heads": 2}}})
+        {'sae': {'model': {'depth': 1, 'heads': 2}}}
+    """
+    result = dict(one)
+    for name, value in other.items():
+        both = isinstance(value, dict) and isinstance(result.get(name), dict)
+        result[name] = merged(result[name], value) if both else value
+    return result
+
+
+def read_sweep(loader: Any, name: str) -> Sweep:
+    """Read one sweep from ``conf/<env>/sweeps*.yml``.
+
+    Args:
+        loader: Kedro's configuration loader.
+        name: Of the sweep.
+
+    Raises:
+        ValueError: There is no such sweep, or it does not validate.
+    """
+    sweeps = loader["sweeps"]
+    if name not in sweeps:
+        raise ValueError(
+            f"There is no sweep '{name}'. Known are: {', '.join(sorted(sweeps))}. Add it to conf/base/sweeps.yml."
+        )
+    return Sweep(**sweeps[name])
+
+
+class SweepRunner:
+    """Runs a sweep in this process, one Kedro session per run.
+
+    Args:
+        root: The project's folder.
+        env: Configuration environment; None for the default one.
+        params: Runtime parameters of every run, such as ``sae.training.max_epochs``.
+    """
+
+    def __init__(self, root: Path, env: str | None, params: dict[str, Any]) -> None:
+        self._root, self._env, self._params = root, env, params
+
+    def run(self, name: str, seeds: Sequence[int] = ()) -> None:
+        """Run what is missing of a sweep, then report.
+
+        A run whose metrics are there from the same command is not repeated, so an interrupted sweep goes on.
+
+        Args:
+            name: Of the sweep.
+            seeds: Instead of its own, where given.
+
+        Raises:
+            ValueError: The sweep is not known, or a system in it is no pipeline.
+        """
+        from mien.mlflow_run import MlflowRun, connect, experiment_id
+
+        with self._session(self._params) as session:
+            loader = session.load_context().config_loader
+            sweep, experiment = read_sweep(loader, name), loader["project"]["experiment"]
+        runs = list(sweep_runs(sweep, seeds))
+        self._check_systems(runs)
+        client = connect(self._root)
+        tags = {"sweep": name, "env": self._env or "", "system": ",".join(sorted({run.system for run in runs}))}
+        parent = MlflowRun(client, experiment_id(client, experiment, self._root), f"sweep {name}", tags)
+        status = "FAILED"
+        try:
+            self._prepare({run.system for run in runs})
+            for number, run in enumerate(runs, start=1):
+                logger.info("Sweep %s, run %d of %d: %s %s", name, number, len(runs), run.system, run.variant)
+                self._run_one(run, parent.run_id)
+            self._report(parent)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            parent.end(status)
+
+    def _check_systems(self, runs: Sequence[SweepRun]) -> None:
+        from kedro.framework.project import pipelines
+
+        from mien.pipeline_registry import is_system
+
+        unknown = sorted({run.system for run in runs if run.system not in pipelines})
+        systems = [name for name, pipeline in pipelines.items() if is_system(name, pipeline)]
+        if unknown:
+            raise ValueError(f"The sweep names {', '.join(unknown)}, no system. Systems are: {', '.join(systems)}.")
+
+    def _session(self, params: dict[str, Any]) -> Any:
+        from kedro.framework.session import KedroSession
+
+        return KedroSession.create(self._root, env=self._env, runtime_params=params)
+
+    def _prepare(self, systems: set[str]) -> None:
+        """Prepare the datasets that the systems read and that are not there yet."""
+        from kedro.framework.project import pipelines
+
+        from mien.pipeline_registry import is_dataset
+
+        for name, pipeline in pipelines.items():
+            read = any(set(pipeline.nodes) <= set(pipelines[system].nodes) for system in systems)
+            if not (is_dataset(name) and read):
+                continue
+            with self._session(self._params) as session:
+                catalog = session.load_context().catalog
+                if not all(catalog.exists(entry) for entry in pipeline.outputs()):
+                    session.run(pipeline_names=[name])
+
+    def _run_one(self, run: SweepRun, parent: str) -> None:
+        params = {**merged(self._params, run.params), "parent_run": parent}
+        with self._session(params) as session:
+            if self._is_done(session, run, params):
+                logger.info("%s %s is there already from the same command", run.system, run.variant)
+            else:
+                session.run(pipeline_names=[run.system], namespaces=[run.system])
+
+    def _is_done(self, session: Any, run: SweepRun, params: dict[str, Any]) -> bool:
+        """Whether a record of the same command lies beside the metrics."""
+        from mien.io.run_records import METRICS, read_record
+        from mien.tracking import command
+
+        folder = Path(session.load_context().catalog.get(f"{run.system}.metrics")._filepath).parent
+        options = {"pipeline_names": [run.system], "namespaces": [run.system], "env": self._env}
+        record = read_record(folder)
+        asked = command({**options, "runtime_params": params})
+        return record is not None and record.command == asked and (folder / METRICS).is_file()
+
+    def _report(self, parent: Any) -> None:
+        with self._session(self._params) as session:
+            session.run(pipeline_names=[REPORT])
+            catalog = session.load_context().catalog
+            for entry in ("report.html", "report.markdown"):
+                file = Path(catalog.get(entry)._filepath)
+                parent.log_file(file.stem, file)

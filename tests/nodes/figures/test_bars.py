@@ -1,0 +1,66 @@
+"""Bars show values, intervals and n of each class; a class without a value keeps its line."""
+
+import numpy as np
+import pytest
+
+from mien.nodes import figures
+
+NAMES = ("happy", "fear", "contempt", "sad")
+GIVEN = (NAMES, [0.75, 0.0, None, 1.0], [0.5, 0.0, None, None], [0.875, 0.25, None, None], [1200, 4, 0, 1])
+TEXTS = ["0.750 [0.500, 0.875]", "0.000 [0.000, 0.250]", "none", "1.000"]
+LABELS = ["happy (1,200)", "fear (4)", "contempt (0)", "sad (1)"]
+
+
+def test_bars_strokes_and_words_are_the_numbers_given():
+    figure = figures.class_bars_figure(*GIVEN, "SAE")
+    bars, strokes = figure.data
+    assert np.array_equal(np.array(bars.x, float), [0.75, 0, np.nan, 1], equal_nan=True)
+    assert list(strokes.x) == [0.5, 0.875, None, 0, 0.25, None]
+    assert list(strokes.y) == [0, 0, None, 1, 1, None]
+    assert [note.text for note in figure.layout.annotations] == [*TEXTS, "[95 % interval]"]
+    assert list(figure.layout.yaxis.ticktext) == LABELS
+    assert tuple(figure.layout.yaxis.range) == (3.5, -0.5), "the first class must be on top"
+    assert tuple(figure.layout.xaxis.range) == (0, 1)
+    assert figure.layout.title.text == "SAE (n = 1,205)"
+
+
+def test_the_printed_bars_are_those_of_the_interactive_figure():
+    axes = figures.class_bars_plot(*GIVEN, "SAE").axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.75, 0, 0, 1]
+    assert [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()] == [[0.5, 0.875], [0, 0.25]]
+    assert [text.get_text() for text in axes.texts] == ["[95 % interval]", *TEXTS]
+    assert [label.get_text() for label in axes.get_yticklabels()] == LABELS
+    assert axes.get_ylim() == (3.5, -0.5)
+    assert axes.get_xlabel() == "recall"
+
+
+def test_an_interval_that_does_not_hold_the_value_is_drawn_as_it_is():
+    _, strokes = figures.class_bars_figure(["a"], [0.5], [0.6], [0.7], [3], "t").data
+    assert list(strokes.x) == [0.6, 0.7, None]
+
+
+def test_errors_have_two_digits_an_open_axis_and_their_unit():
+    figure = figures.class_bars_figure(["0-9"], [12.75], [11], [14], [5], "t", quantity="error, years", limit=None)
+    assert figure.layout.annotations[0].text == "12.75 [11.00, 14.00]"
+    assert figure.layout.xaxis.range[1] == pytest.approx(1.05 * 14)
+    assert figure.layout.xaxis.title.text == "error, years"
+
+
+def test_no_interval_at_all_has_no_heading_for_it():
+    axes = figures.class_bars_plot(["a"], [0.5], [None], [None], [3], "t").axes[0]
+    assert "[95 % interval]" not in [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((["a"], [1, 0], [0], [1], [2]), r"Bars of 1 names have {'values': 2, .*: give one of each"),
+        ((["a"], [None], [None], [None], [0]), "None of the 1 bars of recall has a value: .* Check the metrics"),
+        ((["a"], [1.5], [0], [1], [2]), "The bar of a is 1.5"),
+        ((["a"], [0.5], [0.7], [0.6], [2]), r"in \[0.7, 0.6\]: give a value from 0 to 1"),
+    ],
+)
+def test_a_mistake_is_named(given, message):
+    for draw in (figures.class_bars_figure, figures.class_bars_plot):
+        with pytest.raises(ValueError, match=message):
+            draw(*given, "t")

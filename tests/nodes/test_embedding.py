@@ -1,0 +1,46 @@
+"""The map of what a network sees: test rows only, in the network's own space."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure as MatplotlibFigure
+from plotly.graph_objects import Figure as PlotlyFigure
+from tests.pipelines.tiny_systems import CPU
+
+from mien.models import create_model
+from mien.models.network import Network
+from mien.nodes.embedding import map_features
+from mien.nodes.params import PredictionParams
+
+PREDICTION = PredictionParams(batch_size=8, device={**CPU, "channels_last": False})
+
+
+@pytest.fixture(scope="module")
+def drawn_map():
+    n, classes = 40, ("a", "b")
+    samples = pd.DataFrame(
+        {
+            "sample_id": [str(k) for k in range(n)],
+            "split": ["test"] * 30 + ["val"] * 10,
+            "label": np.arange(n) % 2,
+            "row": np.arange(n),
+            "drawn": True,
+        }
+    )
+    samples.loc[0, "row"] = -1
+    model = create_model("softmax_regression", num_classes=2, image_size=16)
+    network = Network("softmax_regression", {"num_classes": 2, "image_size": 16}, classes, model)
+    faces = np.random.default_rng(0).integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
+    return map_features(samples, faces, network, PREDICTION)
+
+
+def test_a_map_is_drawn_for_the_screen_and_for_a_paper(drawn_map):
+    assert [type(figure) for figure in drawn_map] == [PlotlyFigure, MatplotlibFigure]
+
+
+def test_the_test_rows_with_a_face_are_its_points(drawn_map):
+    assert sum(len(trace.x) for trace in drawn_map[0].data if trace.x is not None) == 29
+
+
+def test_it_says_that_the_faces_are_drawn(drawn_map):
+    assert drawn_map[0].layout.title.subtitle.text == "synthetic faces"

@@ -1,0 +1,151 @@
+"""Sweeps: which runs they consist of, and what is refused before the first one starts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from tests.pipelines.tiny_systems import TINY, TINY_DATA
+from tests.project.project_config import environments, load_config
+
+from mien.io.run_records import RunRecord
+from mien.mlflow_run import MlflowRun, connect
+from mien.pipeline_registry import is_system, register_pipelines
+from mien.sweep import Sweep, SweepRunner, merged, read_sweep, sweep_runs
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+TWO = {
+    "seeds": [3, 5],
+    "members": [
+        {"system": "softmax_regression", "variant": "linear"},
+        {"system": "sae", "variant": "keep", "set": {"model.keep_rate": 0.1, "training.optimizer.lr": 0.2}},
+    ],
+}
+
+
+def test_every_member_is_run_with_every_seed_in_folders_of_its_own():
+    runs = list(sweep_runs(Sweep(**TWO)))
+    assert [(run.system, run.variant) for run in runs] == [
+        ("softmax_regression", "linear-seed_3"),
+        ("sae", "keep-seed_3"),
+        ("softmax_regression", "linear-seed_5"),
+        ("sae", "keep-seed_5"),
+    ]
+    training = {"optimizer": {"lr": 0.2}, "seed": 5}
+    assert runs[3].params == {"variant": "keep-seed_5", "sae": {"model": {"keep_rate": 0.1}, "training": training}}
+
+
+def test_seeds_of_the_command_line_replace_the_sweeps_own():
+    runs = sweep_runs(Sweep(**TWO), [7])
+    assert [run.params[run.system]["training"]["seed"] for run in runs] == [7, 7]
+
+
+def test_sections_are_merged_and_the_later_value_wins():
+    one, other = {"a": {"b": 1, "c": {"d": 2}}, "e": 3}, {"a": {"c": {"d": 4}}, "e": {"f": 5}}
+    assert merged(one, other) == {"a": {"b": 1, "c": {"d": 4}}, "e": {"f": 5}}
+    assert one == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}, "the arguments stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": []}, "at least 1"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"members": []}, "at least 1"),
+        ({"members": [TWO["members"][0]] * 2}, "twice"),
+        ({"members": [{**TWO["members"][1], "set": {"training.seed": 1}}]}, "Give the sweep seeds"),
+        ({"members": [{**TWO["members"][1], "variant": "keep/1"}]}, "pattern"),
+        ({"members": [{**TWO["members"][1], "settings": {}}]}, "Extra inputs"),
+    ],
+)
+def test_a_sweep_that_would_overwrite_or_mean_nothing_is_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        Sweep(**{**TWO, **change})
+
+
+@pytest.mark.parametrize("env", environments(CONF))
+def test_every_sweep_of_the_project_names_systems_and_parameters_that_exist(env):
+    loader, pipelines = load_config(CONF, env), register_pipelines()
+    assert loader["sweeps"]
+    for name in loader["sweeps"]:
+        for member in read_sweep(loader, name).members:
+            assert is_system(member.system, pipelines[member.system])
+            for path in member.set:
+                value: Any = loader["parameters"][member.system]
+                for key in path.split("."):
+                    assert key in value, f"{name} sets {member.system}.{path}, which no parameters file has"
+                    value = value[key]
+
+
+def test_an_unknown_sweep_is_told_with_those_that_are_known():
+    with pytest.raises(ValueError, match=r"no sweep 'sea'.*sae_keep_rates.*conf/base/sweeps\.yml"):
+        read_sweep(load_config(CONF, "demo"), "sea")
+
+
+@pytest.fixture
+def tiny_project(project, monkeypatch) -> Path:
+    """A project with a sweep over two systems that takes seconds."""
+    sweeps = {"tiny": {"seeds": [0, 1, 2], "members": [{"system": name, "variant": "v"} for name in TINY]}}
+    sweeps["wrong"] = {"seeds": [0], "members": [{"system": "sea", "variant": "v"}]}
+    (project / "conf/demo/sweeps.yml").write_text(json.dumps(sweeps))
+    monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)
+    monkeypatch.setattr(MlflowRun, "watch_system", lambda run: None)
+    return project
+
+
+def runner(project: Path) -> SweepRunner:
+    return SweepRunner(project, None, {**TINY, "raf_db": TINY_DATA["raf_db"]})
+
+
+def test_a_system_that_is_none_is_told_before_anything_runs(tiny_project):
+    with pytest.raises(ValueError, match=r"names sea, no system\. Systems are: .*sae"):
+        runner(tiny_project).run("wrong")
+    assert not (tiny_project / "data").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_each_member_once_reports_and_has_one_parent_run(tiny_project, caplog):
+    caplog.set_level("INFO", "mien")
+    runner(tiny_project).run("tiny")
+    reported = tiny_project / "data/demo/08_reporting"
+    variants = {path.parent.name for path in reported.glob("*/*/run.json")}
+    assert variants == {"v-seed_0", "v-seed_1", "v-seed_2"}
+    text = (reported / "report/report.md").read_text()
+    assert "±" in text
+    assert "drawn faces" in text
+    client = connect(tiny_project)
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    (parent,) = (run for run in runs if run.info.run_name == "sweep tiny")
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == 3 * len(TINY)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {"report.html", "report.md"}
+    before = {path: path.stat().st_mtime_ns for path in reported.glob("*/*/metrics.json")}
+    runner(tiny_project).run("tiny")
+    assert {path: path.stat().st_mtime_ns for path in before} == before, "a finished run was repeated"
+    assert "is there already" in caplog.text
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_is_marked_and_goes_on(tiny_project, monkeypatch):
+    write, written = RunRecord.write, []
+
+    def interrupted(record, folder):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(folder)
+        write(record, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunRecord, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runner(tiny_project).run("tiny", [0, 1])
+    client = connect(tiny_project)
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    (parent,) = client.search_runs(experiments, "attributes.run_name = 'sweep tiny'")
+    assert parent.info.status == "KILLED"
+    kept = {folder: (folder / "metrics.json").stat().st_mtime_ns for folder in written}
+    runner(tiny_project).run("tiny", [0, 1])
+    assert {folder: (folder / "metrics.json").stat().st_mtime_ns for folder in kept} == kept
+    assert len(list((tiny_project / "data/demo/08_reporting").glob("*/*/run.json"))) == 2 * len(TINY)
