@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,75 @@ def test_a_store_that_stops_answering_costs_a_warning_each_and_never_the_run(run
     told = [line for line in told if line.startswith("Not tracked in MLflow")]
     assert len(told) == 9
     assert "metrics" in told[3]
+
+
+def test_a_server_that_is_away_is_left_alone_for_a_while_and_everything_unsent_is_remembered(run, monkeypatch):
+    from mlflow.exceptions import MlflowException
+
+    asked = []
+
+    class Away(SilentStore):
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return super().__getattr__(name)
+
+    run._client = Away(MlflowException("API request to http://gone:5000 failed with exception"))
+    for epoch in (1, 2, 3):
+        run.log_epoch({"epoch": epoch, "train/loss": 1.0})
+    assert asked == ["log_batch"]
+    assert len(run.not_sent) == 3
+    assert "epoch" in run.not_sent[0]
+    run.silent_until = 0.0
+    run.log_metrics({"test/accuracy": 0.5})
+    assert len(asked) == 2, "after the pause it is asked again"
+
+
+def test_a_server_that_is_not_there_at_the_start_is_told_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ValueError, match=r"http://127\.0\.0\.1:9 does not answer: .*\nStart it, or name another"):
+        experiment_id(connect(tmp_path), "mien-test", tmp_path)
+
+
+def model_version(client: Any, run: MlflowRun, name: str, metric: str, value: float) -> None:
+    run._model_id = client.create_logged_model(run._experiment, name="model", source_run_id=run.run_id).model_id
+    run.register_network(name, metric, value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "champion"), [("val/accuracy", (0.7, 0.9, 0.8), "2"), ("val/mae_years", (7.0, 9.0, 5.0), "3")]
+)
+def test_the_champion_is_the_best_on_validation_not_the_last(client, run, metric, values, champion):
+    for value in values:
+        model_version(client, run, "mien-sae", metric, value)
+    assert client.get_model_version_by_alias("mien-sae", "champion").version == int(champion)
+    assert len(client.search_model_versions("name='mien-sae'")) == 3
+
+
+def test_a_run_without_a_logged_network_registers_none(client, run):
+    run.register_network("mien-sae", "val/accuracy", 0.9)
+    assert not client.search_registered_models()
+
+
+def test_use_of_the_machine_is_logged_under_system(client, run, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+    run.watch_system()
+    for _ in range(50):
+        time.sleep(0.2)
+        if client.get_run(run.run_id).data.metrics:
+            break
+    run.end("FINISHED")
+    logged = client.get_run(run.run_id).data.metrics
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(logged)
+
+
+def test_a_sheet_is_logged_under_a_key_for_the_comparison_pages_grid(client, run):
+    run.log_sheet("mistakes", np.zeros((8, 8, 3), np.uint8))
+    assert any(file.startswith("images/mistakes%step%0") for file in images(client, run))
+
+
+def images(client: Any, run: MlflowRun) -> list[str]:
+    return [file.path for file in client.list_artifacts(run.run_id, "images")]
 
 
 def test_a_fault_of_ours_is_not_taken_for_a_silent_store(run):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seconds, not MLflow's four minutes, per item of a run
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,9 @@ MAX_PARAMETER = 6000
 """Longest parameter value that MLflow keeps, in characters."""
 
 LOCAL_ARTIFACTS = "mlartifacts"
+
+PAUSE = 60.0
+"""Seconds for which a store that did not answer is not asked again."""
 
 CHAMPION = "champion"
 """Alias of the registered network with the best validation score: ``models:/<name>@champion``."""
@@ -49,11 +54,24 @@ def connect(root: Path) -> "MlflowClient":
 
 
 def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
-    """Id of the experiment, made if it does not exist, with its artifacts inside the project if the store is."""
-    found = client.get_experiment_by_name(name)
+    """Id of the experiment, made if it does not exist, with its artifacts inside the project if the store is.
+
+    Raises:
+        ValueError: The store does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    uri = tracking_uri(root)
+    try:
+        found = client.get_experiment_by_name(name)
+    except MlflowException as error:
+        raise ValueError(
+            f"MLflow's store {uri} does not answer: {str(error).splitlines()[0][:200]}.\n"
+            "Start it, or name another in MLFLOW_TRACKING_URI; without it runs go to mlflow.db in the project."
+        ) from error
     if found is not None:
         return found.experiment_id
-    local = tracking_uri(root).startswith("sqlite:")
+    local = uri.startswith("sqlite:")
     return client.create_experiment(name, artifact_location=(root / LOCAL_ARTIFACTS).as_uri() if local else None)
 
 
@@ -76,16 +94,24 @@ def _alive(pid: int) -> bool:
 
 
 def _warn_if_not_sent(log: Callable[..., None]) -> Callable[..., None]:
-    """A store that does not answer costs the tracking of this item, never the run."""
+    """A store that does not answer costs the tracking of this item, never the run, and is left alone for a while."""
 
     @wraps(log)
     def wrapped(self: "MlflowRun", *args: Any) -> None:
         from mlflow.exceptions import MlflowException
 
+        item = " ".join([log.__name__.removeprefix("log_"), *(str(arg)[:60] for arg in args[:1])])
+        if time.monotonic() < self.silent_until:
+            self.not_sent.append(item)
+            logger.warning("Not tracked in MLflow: %s (the store did not answer a moment ago)", item)
+            return
         try:
             log(self, *args)
         except (MlflowException, OSError) as error:
-            logger.warning("Not tracked in MLflow: %s %s (%s)", log.__name__.removeprefix("log_"), args[:1], error)
+            self.not_sent.append(item)
+            if "API request to" in str(error):
+                self.silent_until = time.monotonic() + PAUSE
+            logger.warning("Not tracked in MLflow: %s (%s)", item, str(error)[:300])
 
     return wrapped
 
@@ -98,10 +124,17 @@ class MlflowRun:
         experiment: Id of the experiment.
         name: Name of the run.
         tags: What the run belongs to.
+
+    Attributes:
+        run_id: MLflow's id of the run.
+        not_sent: What the store did not take, in order.
+        silent_until: Until when, by ``time.monotonic``, the store is not asked.
     """
 
     def __init__(self, client: "MlflowClient", experiment: str, name: str, tags: dict[str, str]) -> None:
         own = {"host": socket.gethostname(), "pid": str(os.getpid())}
+        self.not_sent: list[str] = []
+        self.silent_until = 0.0
         self._client, self._experiment = client, experiment
         self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
         self._epochs: set[int] = set()

@@ -157,6 +157,13 @@ class TrackingHooks:
         if self._run is not None:
             logging.getLogger(ENGINE_LOGGER).removeHandler(self._listener)
             self._run.end(status)
+            if self._run.not_sent:
+                logger.warning(
+                    "MLflow did not take %d items of run %s; the files of the run are whole. Not sent: %s",
+                    len(self._run.not_sent),
+                    self._run.run_id,
+                    ", ".join(dict.fromkeys(self._run.not_sent)),
+                )
             self._run = None
             atexit.unregister(self._close)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,49 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
-from tests.pipelines.tiny_systems import TINY, TINY_DATA
-
-ROOT = Path(__file__).parents[2]
-KEDRO = [sys.executable, "-m", "kedro"]
-PREDICTIONS = "data/demo/07_model_output/sae/demo/predictions.parquet"
+from tests.project.cloned_project import KEDRO, PREDICTIONS, ROOT, run, sae
 
 pytestmark = pytest.mark.slow
-
-
-def sae(max_epochs: int) -> list[str]:
-    return [*KEDRO, "run", "--pipelines=sae", f"--params=sae.training.max_epochs={max_epochs}"]
-
-
-def run(command: list[str], folder: Path, *, fails: bool = False) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory) -> Path:
-    """A clone of the working tree with git, without data, its demo made tiny."""
-    folder = tmp_path_factory.mktemp("clone")
-    for name in ("conf", "src", "notebooks", ".dvc"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache"))
-    for name in ("pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".telemetry"):
-        shutil.copy(ROOT / name, folder)
-    for name, tiny in {**TINY, **TINY_DATA}.items():
-        (folder / f"conf/demo/parameters_{name}.yml").write_text(yaml.safe_dump({name: tiny}))
-    for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@t commit -qm clone"):
-        subprocess.run(["git", *command.split()], cwd=folder, check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ran(clone) -> Path:
-    """The clone after one run."""
-    log = run(sae(3), clone)
-    assert "sae: test accuracy" in log
-    assert "mlflow ui" in log
-    assert "kedro viz run" in log
-    return clone
 
 
 def test_a_run_killed_in_training_goes_on_and_ends_with_the_same_predictions(ran, tmp_path):

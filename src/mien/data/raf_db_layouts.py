@@ -120,19 +120,19 @@ def choose_layout(root: Path, layout: Layout | Literal["auto"]) -> tuple[Layout,
                 f"RAF-DB is there in several layouts: {root} holds {there}. Name the one that is meant with "
                 "reader.layout, or move the others away."
             )
-        layout = next(iter(found))
-    if layout not in found:
+    chosen: Layout = next(iter(found)) if layout == "auto" else layout
+    if chosen not in found:
         raise ValueError(
-            f"RAF-DB is not there in the layout {layout}: {root} lacks {LAYOUTS[layout]} and holds {there}. Set "
+            f"RAF-DB is not there in the layout {chosen}: {root} lacks {LAYOUTS[chosen]} and holds {there}. Set "
             "reader.layout to auto, or add what is missing."
         )
-    first, *more = found[layout]
+    first, *more = found[chosen]
     if more and first != root:
         raise ValueError(
-            f"RAF-DB is there twice: {root} holds {LAYOUTS[layout]} under {first.relative_to(root)}/ and under "
+            f"RAF-DB is there twice: {root} holds {LAYOUTS[chosen]} under {first.relative_to(root)}/ and under "
             f"{more[0].relative_to(root)}/. Remove one, or name the one you mean as the root."
         )
-    return layout, first
+    return chosen, first
 
 
 def read_class_folders(folder: Path, source: Source) -> list[ListedImage]:
