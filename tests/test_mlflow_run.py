@@ -238,7 +238,7 @@ def test_use_of_the_machine_is_logged_under_system(client, run, monkeypatch):
 
 def test_a_sheet_is_logged_under_a_key_for_the_comparison_pages_grid(client, run):
     run.log_sheet("mistakes", np.zeros((8, 8, 3), np.uint8))
-    assert any(file.startswith("images/mistakes%step%0") for file in images(client, run))
+    assert any(file.startswith("images/mistakes+step+0") for file in images(client, run))
 
 
 def images(client: Any, run: MlflowRun) -> list[str]:

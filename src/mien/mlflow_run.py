@@ -271,13 +271,12 @@ class MlflowRun:
             return
         if not self._client.search_registered_models(filter_string=f"name='{name}'"):
             self._client.create_registered_model(name)
-        version = self._client.create_model_version(
-            name,
-            f"models:/{self._model_id}",
-            run_id=self.run_id,
-            model_id=self._model_id,
-            tags={"metric": metric, "value": str(value)},
-        )
+        tags = {"metric": metric, "value": str(value)}
+        model = self._model_id
+        with _as_global_store(self._client.tracking_uri):  # where MLflow looks the model up, whatever the client
+            version = self._client.create_model_version(
+                name, f"models:/{model}", run_id=self.run_id, model_id=model, tags=tags
+            )
         champion = self._champion(name)
         if champion is None or champion.tags.get("metric") != metric or _better(metric, value, champion.tags["value"]):
             self._client.set_registered_model_alias(name, CHAMPION, version.version)

@@ -20,5 +20,6 @@ def test_an_edited_number_in_the_results_is_noticed():
 
 
 def test_the_readme_stays_readable_in_one_sitting():
-    lines = (ROOT / "README.md").read_text().splitlines()
-    assert len(lines) <= 200
+    text = (ROOT / "README.md").read_text()
+    written = with_blocks(text, dict.fromkeys(("lineage", "results"), ""))
+    assert len(written.splitlines()) <= 200
