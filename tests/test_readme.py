@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from kedro.pipeline import Pipeline, node
 
-from mien.readme import lineage, results, tracked_metrics, with_blocks
+from mien.pipelines.report.params import PaperRow, PaperTable, ReportParams
+from mien.readme import REPORT_FILE, lineage, report_params, results, tracked_metrics, with_blocks
 
 
 def both(one, other):
@@ -32,13 +33,51 @@ def test_the_chart_has_every_node_every_passing_entry_and_the_entries_that_end_i
     ]
 
 
-def test_results_say_what_the_faces_were_and_give_intervals():
-    file = Path("data/demo/08_reporting/sae/keep_0.1/metrics.json")
-    scores = {f"test/{name}{end}": 0.5 for name in ("accuracy", "mean_class_accuracy") for end in ("", "_low", "_high")}
-    metrics = {**scores, "test/accuracy_high": 0.61, "test/auroc": 0.875, "test/n": 40, "drawn_share": 1.0}
-    rows = results({file: metrics}).splitlines()
-    assert rows[2] == "| SAE | keep_0.1 | drawn faces | 40 | 50.0 (50.0 to 61.0) | 50.0 (50.0 to 50.0) | 0.875 |"
-    assert "published" in rows[3]
+REPORT = ReportParams(
+    scores=("accuracy", "auroc"),
+    papers={
+        "sae": PaperTable(
+            name="SAE",
+            reference="A paper",
+            dataset="RAF-DB",
+            n=3068,
+            rows=(PaperRow(setting="keep rate 0.1", variants=("keep_0.1",), scores={"accuracy": 0.9113}),),
+        )
+    },
+    comparisons=(),
+    resamples=100,
+    seed=0,
+)
+
+
+def tracked(accuracies: dict[str, float], drawn: float) -> dict[Path, dict[str, float | None]]:
+    scores = {"test/accuracy_low": 0.4, "test/accuracy_high": 0.61, "test/n": 40, "drawn_share": drawn}
+    return {
+        Path(f"data/demo/08_reporting/sae/{variant}/metrics.json"): {**scores, "test/accuracy": accuracy}
+        for variant, accuracy in accuracies.items()
+    }
+
+
+def test_the_results_block_is_the_reports_table_with_what_the_faces_were_and_intervals():
+    header, _, starred, demo, *notes = results(tracked({"demo": 0.5}, drawn=1), REPORT).splitlines()
+    assert header.endswith("| n | Seeds | Accuracy, % (paper) | Accuracy, % (ours) |")
+    assert starred == r"| SAE\* | keep rate 0.1 | keep_0.1 | RAF-DB | 3,068 | - | 91.13 | - |"
+    assert demo == "| SAE | - | demo | drawn faces | 40 | 1 | - | 50.00 (40.00 to 61.00) † |"
+    assert r"- \* SAE, keep rate 0.1: no run here; it needs RAF-DB." in notes
+
+
+def test_tracked_seeds_of_one_variant_are_one_row_of_the_results_block():
+    block = results(tracked({"keep_0.1-seed_0": 0.5, "keep_0.1-seed_1": 0.6}, drawn=0), REPORT)
+    assert block.splitlines()[2] == ("| SAE | keep rate 0.1 | keep_0.1 | RAF-DB | 40 | 2 | 91.13 | 55.00 ± 7.07 |"), (
+        "0.5 and 0.6 have the mean 0.55 and the standard deviation 0.0707"
+    )
+
+
+def test_the_papers_values_are_those_of_the_projects_configuration(tmp_path):
+    file = tmp_path / REPORT_FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"report": {"tables": REPORT.model_dump(mode="json")}}))
+    assert report_params(tmp_path) == REPORT
 
 
 def test_metrics_are_those_that_git_holds_not_those_of_the_last_run(tmp_path):

@@ -1,12 +1,13 @@
 """The table of the last runs in a terminal."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from mien.mlflow_run import MlflowRun, connect, experiment_id
-from mien.results import last_runs
+from mien.results import aligned, last_runs
 
 
 @pytest.fixture
@@ -32,16 +33,45 @@ def test_runs_are_listed_newest_first_with_their_scores_and_drawn_ones_marked(ro
     add(root, "demo", "FAILED", {}, system="sae", variant="demo")
     drawn = {"test/accuracy": 0.86, "test/auroc": 0.98, "test/n": 350, "drawn_share": 1}
     add(root, "demo", "FINISHED", drawn, system="s")
-    header, *rows = last_runs(root).splitlines()
-    assert header.split() == ["started", "status", "env", "system", "variant", "n", "accuracy", "auroc"]
-    assert [row.split()[2] for row in rows] == ["FINISHED", "FAILED", "FINISHED"]
-    assert rows[0].split()[-3:] == ["350", "~0.8600", "~0.9800"]
-    assert rows[2].split()[3:] == ["paper", "sae", "keep_0.1", "3068", "0.9000"]
+    header, *rows, note = last_runs(root).splitlines()
+    assert header.split() == ["started", "status", "env", "system", "variant", "n", "acc", "%", "auroc"]
+    assert [row.split()[2] for row in rows] == ["finished", "failed", "finished"]
+    assert rows[0].split()[-3:] == ["350", "~86.00", "~0.980"]
+    assert rows[2].split()[3:] == ["paper", "sae", "keep_0.1", "3068", "90.00"]
+    assert note.startswith("~ measured on drawn faces")
 
 
 def test_one_environment_and_a_number_of_runs_can_be_asked_for(root):
     for variant in ("one", "two", "three"):
         add(root, "demo", "FINISHED", {"test/accuracy": 0.5}, system="sae", variant=variant)
     add(root, "paper", "FINISHED", {"test/accuracy": 0.5}, system="sae", variant="paper")
-    assert len(last_runs(root, env="demo", last=2).splitlines()) == 3
+    assert len(last_runs(root, env="demo", last=2).splitlines()) == 3, "a header, two runs, and no note on drawn faces"
     assert "paper" not in last_runs(root, env="demo")
+
+
+def test_a_sweep_is_named_and_its_systems_are_not_taken_for_one(root):
+    add(root, "demo", "FINISHED", {}, system="sae,softmax_regression", sweep="keep_rates")
+    assert last_runs(root).splitlines()[1].split()[-3:] == ["demo", "sweep", "keep_rates"]
+
+
+def test_lines_fit_a_terminal_of_100_letters_with_all_scores_and_long_names():
+    header = ["started", "status", "env", "system", "variant", "n", "acc %", "class %", "auroc"]
+    numbers = ["30680", "~91.17", "~85.80", "~0.984"]
+    rows = [
+        header,
+        ["26-01-31 12:00", "finished", "paper", "softmax_regression", "keep_0.6-seed_2", *numbers],
+        ["26-01-31 12:00", "finished", "paper", "sae", "a_variant_of_a_very_long_name-seed_2", *numbers],
+    ]
+    lines = aligned(rows)
+    assert max(map(len, lines)) == 100
+    assert [line.index("~91.17") for line in lines[1:]] == [lines[0].index(" acc %")] * 2
+    assert re.search(r"  softmax_\w*…\w*ion  ", lines[1])
+    assert "keep_0.6-seed_2 " in lines[1]
+    assert re.search(r"a_vari\w*…\w*-seed_2 ", lines[2]), "what is cut is the middle: the end has the seed"
+
+
+def test_short_names_are_not_stretched():
+    assert aligned([["a", "b", "c", "d", "e", "n"], ["1", "2", "3", "4", "5", "600"]]) == [
+        "a  b  c  d  e    n",
+        "1  2  3  4  5  600",
+    ]

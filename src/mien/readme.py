@@ -2,19 +2,23 @@
 
 import json
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from mien.io.run_records import RunRecord
+from mien.pipelines.report.formats import scores_markdown
+from mien.pipelines.report.params import ReportParams
+from mien.pipelines.report.tables import score_table
 
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
 METRICS_PATTERN = "data/**/metrics.json"
 
-PAPERS: dict[str, tuple[str, str]] = {
-    "sae": ("SAE", "91.17 (keep rate 0.6, RAF-DB, epoch chosen on the test split)"),
-}
-"""Name of each system and its published accuracy in per cent. Source: the papers' main tables; SAE's is Table 2."""
+REPORT_FILE = Path("conf/base/parameters_report.yml")
+"""The papers' tables, relative to the project's folder."""
 
 
 def lineage(pipeline: "Pipeline") -> str:
@@ -50,7 +54,7 @@ def _short(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def tracked_metrics(root: Path) -> dict[Path, dict[str, float]]:
+def tracked_metrics(root: Path) -> dict[Path, dict[str, float | None]]:
     """The ``metrics.json`` files as git holds them, so that a run of one's own does not change the README.
 
     Raises:
@@ -70,43 +74,34 @@ def tracked_metrics(root: Path) -> dict[Path, dict[str, float]]:
     }
 
 
-def results(tracked: dict[Path, dict[str, float]]) -> str:
-    """Every tracked run's test scores beside the paper's, as a Markdown table.
+def results(tracked: dict[Path, dict[str, float | None]], report: ReportParams) -> str:
+    """The report's table of scores and its notes, over every tracked run, as Markdown.
+
+    Git holds no run's record: command, machine and date are the report's alone.
 
     Args:
         tracked: Metrics by file; the file's folder names the variant, the one above it the system.
-
-    Returns:
-        The table; a score on drawn faces says so in its row.
+        report: The papers' tables and the scores to show.
     """
-    header = ("System", "Variant", "Measured on", "n", "Accuracy, % (95 % interval)", "Mean class accuracy, %", "AUROC")
-    rows = []
-    for file, metrics in sorted(tracked.items()):
-        system, variant = file.parts[-3:-1]
-        faces = "drawn faces" if metrics["drawn_share"] == 1 else "the dataset's test split"
-        name, published = PAPERS[system]
-        scores = [_interval(metrics, key) for key in ("test/accuracy", "test/mean_class_accuracy")]
-        rows.append((name, variant, faces, metrics["test/n"], *scores, f"{metrics['test/auroc']:.3f}"))
-        rows.append((name, "published", "RAF-DB", 3068, published, "", ""))
-    return _table(header, rows)
+    unknown: dict[str, Any] = dict.fromkeys(("env", "dataset", "command", "machine", "date", "run_id", "commit"), "")
+    records = [
+        RunRecord(system=file.parts[-3], variant=file.parts[-2], parameters={}, metrics=metrics, **unknown)
+        for file, metrics in sorted(tracked.items())
+    ]
+    return scores_markdown(score_table(records, report), report.scores)
 
 
-def _interval(metrics: dict[str, float], key: str) -> str:
-    value, low, high = (100 * metrics[f"{key}{end}"] for end in ("", "_low", "_high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    header = list(header)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+def report_params(root: Path) -> ReportParams:
+    """What the report shows, as the project's own configuration says, whatever the environment."""
+    section = OmegaConf.select(OmegaConf.load(root / REPORT_FILE), "report.tables")
+    return ReportParams.model_validate(OmegaConf.to_container(section))
 
 
 def blocks(root: Path, pipelines: dict[str, "Pipeline"]) -> dict[str, str]:
     """The text of every generated block of the README, by name."""
     return {
         "lineage": f"```mermaid\n{lineage(pipelines['sae'])}\n```",
-        "results": results(tracked_metrics(root)),
+        "results": results(tracked_metrics(root), report_params(root)),
     }
 
 

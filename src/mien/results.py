@@ -4,10 +4,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-SCORES = ("test/accuracy", "test/mean_class_accuracy", "test/auroc", "test/error_rate", "test/mae_years")
+SCORES = {
+    "test/accuracy": "acc %",
+    "test/mean_class_accuracy": "class %",
+    "test/auroc": "auroc",
+    "test/error_rate": "error %",
+    "test/mae_years": "mae years",
+}
+"""Shown where a run has them, and their short names."""
 
 PREFIX = "mien-"
 """Of the project's experiments: one per environment."""
+
+WIDTH = 100
+"""Letters of a line; longer names of variants and systems are cut."""
+
+DRAWN_NOTE = "~ measured on drawn faces: no result"
+
+_SYSTEM, _VARIANT = 3, 4  # columns that give way
+_LEAST_LETTERS = 8  # of them
 
 
 def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
@@ -31,18 +46,44 @@ def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
         where = f"of environment {env} " if env else ""
         return f"MLflow knows no run {where}yet. Start one: kedro run --pipelines=sae"
     scores = [score for score in SCORES if any(score in run.data.metrics for run in runs)]
-    header = ["started", "status", "env", "system", "variant", "n", *(score.removeprefix("test/") for score in scores)]
-    rows = [header, *(_row(run, scores) for run in runs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    return "\n".join("  ".join(row).rstrip() for row in padded)
+    header = ["started", "status", "env", "system", "variant", "n", *(SCORES[score] for score in scores)]
+    lines = aligned([header, *(_row(run, scores) for run in runs)])
+    return "\n".join([*lines, *([DRAWN_NOTE] if any(run.data.metrics.get("drawn_share") for run in runs) else [])])
+
+
+def aligned(rows: list[list[str]], width: int = WIDTH) -> list[str]:
+    """Rows as lines in columns; numbers, from the sixth column on, to the right.
+
+    Args:
+        rows: The header first.
+        width: Letters of a line, kept as long as system and variant have eight letters left each.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    excess = sum(widths) + 2 * (len(widths) - 1) - width
+    for _ in range(excess):
+        wider = max(_SYSTEM, _VARIANT, key=lambda column: widths[column])
+        widths[wider] = max(_LEAST_LETTERS, widths[wider] - 1)
+    return ["  ".join(_cell(row, column, widths[column]) for column in range(len(row))).rstrip() for row in rows]
+
+
+def _cell(row: list[str], column: int, width: int) -> str:
+    text = row[column]
+    if len(text) > width:  # the end has the seed
+        text = f"{text[: width // 2]}…{text[len(text) - (width - 1) // 2 :]}"
+    return text.rjust(width) if column > _VARIANT else text.ljust(width)
 
 
 def _row(run: Any, scores: list[str]) -> list[str]:
     tags, metrics = run.data.tags, run.data.metrics
-    started = datetime.fromtimestamp(run.info.start_time / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    started = datetime.fromtimestamp(run.info.start_time / 1000).astimezone().strftime("%y-%m-%d %H:%M")
     drawn = "~" if metrics.get("drawn_share") else ""
-    name = tags.get("system") or run.info.run_name or ""
+    system, variant = tags.get("system") or run.info.run_name or "", tags.get("variant", "")
+    if "sweep" in tags:
+        system, variant = "sweep", tags["sweep"]
     count = f"{int(metrics['test/n'])}" if "test/n" in metrics else ""
-    shown = [f"{drawn}{metrics[score]:.4f}" if score in metrics else "" for score in scores]
-    return [started, run.info.status, tags.get("env", ""), name, tags.get("variant", ""), count, *shown]
+    shown = [f"{drawn}{_printed(score, metrics[score])}" if score in metrics else "" for score in scores]
+    return [started, run.info.status.lower(), tags.get("env", ""), system, variant, count, *shown]
+
+
+def _printed(score: str, value: float) -> str:
+    return f"{100 * value:.2f}" if SCORES[score].endswith("%") else f"{value:.3f}"

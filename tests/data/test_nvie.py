@@ -113,6 +113,8 @@ def test_a_bare_number_is_a_sequence_unless_a_frame_of_that_name_says_otherwise(
         (lambda root: touch(root, "013/onset/1.bmp", "013/apex/1.bmp"), {}),
         (lambda root: touch(root, "13/visible/onset/1.bmp"), {}),
         (lambda root: touch(root, "013/014/visible/onset/1.bmp"), {}),
+        (lambda root: touch(root, "posed/013/visible/onset/1.bmp", "Posed/013/visible/apex/1.bmp"), {}),
+        (lambda root: touch(root, "013/POSED/visible/onset/1.bmp", "013/visible/posed/apex/1.bmp"), {}),
         (lambda root: touch(root, "013/visible/onset/Thumbs.db", "013/visible/onset/._1.bmp"), {}),
     ],
 )
@@ -205,6 +207,7 @@ def test_a_manifest_cannot_be_written_of_folders_without_a_pair(tmp_path):
     [
         "spontaneous_001_happy,009,posed,happy,,,p/x.bmp,p/y.bmp",
         "mine,009,posed,happy,,,001/visible/onset/sequence1.bmp,001/visible/apex/sequence1.bmp",
+        "mine,009,posed,happy,,,p/x.bmp,001/visible/apex/sequence1.bmp",
     ],
 )
 def test_a_listed_pair_that_the_folders_have_too_is_refused(tmp_path, line):

@@ -1,6 +1,7 @@
 """The batched cascade on drawn faces, whose place is known, and its independence of how images are grouped."""
 
 import re
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import mien.models.face_detector as module
 from mien.data.synthetic import draw_scene, sample_face
-from mien.models.face_detector import FaceDetections, FaceDetector
+from mien.models.face_detector import STAGES, FaceDetections, FaceDetector
 
 EXPRESSIONS = ("happy", "neutral", "surprise", "angry")
 
@@ -79,10 +80,18 @@ def test_an_image_is_found_the_same_alone_and_in_any_company(detector, images):
     assert_same(detector.detect(images[2:5]), alone[2:5])
 
 
-def test_sizes_of_blocks_and_passes_of_images_do_not_show(detector, images, monkeypatch):
+def test_the_size_of_blocks_does_not_show(detector, images, monkeypatch):
     expected = detector.detect(images)
     monkeypatch.setattr(module, "PIXELS_PER_BLOCK", 2 * images[0, ..., 0].size)
     assert_same(detector.detect(images), expected)
+
+
+def test_the_stopwatch_is_called_for_each_stage(images):
+    detector, stages = FaceDetector(), []
+    detector.stopwatch = lambda stage: stages.append(stage) or nullcontext()
+    detector.detect(images[:2])
+    assert stages == ["pyramid", "pnet", "nms", "rnet", "nms", "onet", "nms"]
+    assert set(stages) == set(STAGES)
 
 
 def test_mixed_sizes_come_back_in_the_order_given(detector, images):
@@ -116,6 +125,19 @@ def test_an_image_without_a_face_gives_an_empty_result_of_the_right_shape(detect
     (faces,) = detector.detect([np.full(shape, 90, np.uint8)])
     assert len(faces) == 0
     assert (faces.boxes.shape, faces.scores.shape, faces.points.shape) == ((0, 4), (0,), (0, 5, 2))
+
+
+@pytest.mark.parametrize("side", [47, 94])  # 12 / 47 * 47 is less than 12 to a computer
+def test_an_image_of_just_the_smallest_face_is_searched(side):
+    (faces,) = FaceDetector(min_face_size=side).detect([np.full((side, side, 3), 90, np.uint8)])
+    assert len(faces) == 0
+
+
+def test_the_smallest_face_can_be_p_nets_square(images):
+    small = cv2.resize(images[0], (85, 75), interpolation=cv2.INTER_AREA)
+    (finest,), (usual,) = FaceDetector(min_face_size=12).detect([small]), FaceDetector().detect([small])
+    assert len(finest) == len(usual) == 1
+    np.testing.assert_allclose(finest.points, usual.points, atol=2)
 
 
 def test_noise_holds_no_face(detector):

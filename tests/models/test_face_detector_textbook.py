@@ -36,6 +36,9 @@ PORTRAITS = {
 }
 
 
+EXPRESSIONS = ("happy", "neutral", "surprise", "angry", "sad", "fear", "disgust")
+
+
 def read(name: str) -> np.ndarray:
     if not (FOLDER / name).is_file():
         pytest.skip(f"{FOLDER / name} is absent; MIEN_TEST_DATA names the folder of real development data")
@@ -152,17 +155,23 @@ def moved(square: tuple[float, float, float], offsets: list[float]) -> tuple[flo
     return x0 + a, y0 + b, x0 + side + c, y0 + side + d
 
 
-def matched(found: FaceDetections, reference: list, certain: float) -> int:
-    """Check each face that either cascade is certain of against the other's; returns how many the batched one has."""
-    for score, box, _ in reference:
-        if score > certain:
-            assert max((overlap(box, other, smaller=False) for other in found.boxes), default=0) >= 0.9
-    sure = np.flatnonzero(found.scores > certain)
-    for k in sure:
-        overlaps = [overlap(found.boxes[k], box, smaller=False) for _, box, _ in reference]
-        assert max(overlaps, default=0) >= 0.9
-        assert np.abs(found.points[k] - reference[int(np.argmax(overlaps))][2]).max() <= 2
-    return len(sure)
+def likeness(found: FaceDetections, reference: list, certain: float) -> np.ndarray:
+    """Overlap and largest difference of a coordinate of the points (n, 2), for each face that either is certain of."""
+    theirs = [(box, points) for _, box, points in reference]
+    ours = list(zip(found.boxes, found.points, strict=True))
+    sure = [(face, ours) for face, (score, _, _) in zip(theirs, reference, strict=True) if score > certain]
+    sure += [(face, theirs) for face, score in zip(ours, found.scores, strict=True) if score > certain]
+    rows = []
+    for (box, points), others in sure:
+        overlaps = [overlap(box, other, smaller=False) for other, _ in others]
+        nearest = others[int(np.argmax(overlaps))][1] if overlaps else np.inf
+        rows.append((max(overlaps, default=0), np.abs(points - nearest).max()))
+    return np.array(rows).reshape(-1, 2)
+
+
+def scene(number: int) -> np.ndarray:
+    size = [(100, 100), (130, 110), (160, 210), (240, 240)][number % 4]
+    return draw_scene(sample_face(np.random.default_rng(number), EXPRESSIONS[number % 7]), size).image
 
 
 def boxes_of(candidates, image: int) -> list:
@@ -216,9 +225,28 @@ def test_each_stage_gives_the_boxes_of_the_plain_cascade():
 
 
 def test_drawn_faces_are_found_where_the_plain_cascade_finds_them():
-    scenes = [draw_scene(sample_face(np.random.default_rng(s), "happy"), (110, 130)) for s in range(3)]
-    found = FaceDetector().detect([scene.image for scene in scenes])
-    assert sum(matched(f, plain_cascade(s.image), 0.9) for f, s in zip(found, scenes, strict=True)) == 3
+    scenes = [scene(number) for number in range(4)]
+    for image, found in zip(scenes, FaceDetector().detect(scenes), strict=True):
+        overlaps, shifts = likeness(found, plain_cascade(image), 0.9).T
+        assert len(overlaps) == 2  # one face, by either
+        assert overlaps.min() >= 0.9
+        assert shifts.max() <= 2
+
+
+@pytest.mark.slow
+def test_faces_of_200_drawn_scenes_are_found_where_the_plain_cascade_finds_them():
+    scenes = [scene(number) for number in range(200)]
+    alike = [
+        likeness(found, plain_cascade(image), 0.9)
+        for image, found in zip(scenes, FaceDetector().detect(scenes), strict=True)
+    ]
+    overlaps, shifts = np.concatenate(alike).T
+    assert len(overlaps) >= 380
+    assert overlaps.min() >= 0.85
+    # Two boxes of equal score, or one on the verge of R-Net's threshold, and roundings decide what O-Net looks at.
+    assert np.mean((overlaps >= 0.9) & (shifts <= 2)) >= 0.97
+    assert np.quantile(overlaps, 0.1) > 0.98
+    assert np.quantile(shifts, 0.9) < 0.5
 
 
 @pytest.mark.data
@@ -227,7 +255,9 @@ def test_drawn_faces_are_found_where_the_plain_cascade_finds_them():
 def test_photographed_faces_are_found_where_the_plain_cascade_finds_them(name):
     image = read(name)
     (found,) = FaceDetector().detect([image])
-    matched(found, plain_cascade(image), 0.95)
+    overlaps, shifts = likeness(found, plain_cascade(image), 0.95).T
+    assert (overlaps >= 0.9).all()
+    assert (shifts <= 2).all()
 
 
 @pytest.fixture(scope="module")

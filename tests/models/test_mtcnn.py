@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mien.models.mtcnn import WEIGHTS_SHA256, ONet, PNet, RNet, load_mtcnn
+from mien.models.mtcnn import WEIGHTS_SHA256, ONet, PNet, RNet, VectorisedPNet, load_mtcnn
 
 PACKAGE = Path(importlib.util.find_spec("mtcnn").submodule_search_locations[0]) / "assets" / "weights"
 
@@ -97,6 +97,16 @@ def test_p_net_has_one_cell_per_two_pixels(networks, height):
     rows = -(-(height - 2) // 2) - 4
     assert offsets.shape == (2, 4, rows, 15)
     assert log_odds.shape == (2, rows, 15)
+
+
+@pytest.mark.parametrize("size", [(12, 12), (24, 40), (31, 22)])
+def test_the_vectorised_p_net_gives_p_nets_numbers(networks, size):
+    images = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (2, 3, *size))).float()
+    with torch.inference_mode():
+        offsets, log_odds = networks["pnet"](images)
+        outputs = VectorisedPNet(networks["pnet"])(images)
+    torch.testing.assert_close(outputs[..., :4].permute(0, 3, 1, 2), offsets, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(outputs[..., 4], log_odds, rtol=1e-4, atol=1e-5)
 
 
 def test_r_and_o_net_give_one_row_per_crop(networks):

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,9 +35,9 @@ class TinyDataset:
         self.pipeline = PIPELINES[f"data_{dataset}"]
         self.run()
 
-    def run(self, env: str | None = None, **changes) -> None:
-        params = {self.dataset: {**TINY_DATA[self.dataset], **changes}}
-        run_session(self.project, f"data_{self.dataset}", env=env, params=params)
+    def run(self, params: dict[str, Any] | None = None, **options) -> None:
+        params = {self.dataset: {**TINY_DATA[self.dataset], **(params or {})}}
+        run_session(self.project, f"data_{self.dataset}", params=params, **options)
 
     @functools.cached_property
     def catalog(self):
@@ -49,6 +50,10 @@ class TinyDataset:
     @property
     def faces_entry(self) -> str:
         return sorted(entry for entry in data_entries(self.pipeline) if "_faces_" in entry)[-1]
+
+    @property
+    def listed_entry(self) -> str:
+        return max(entry for entry in data_entries(self.pipeline) if entry.startswith(f"{self.dataset}.listed"))
 
     def files(self) -> dict[str, bytes]:
         """Every finished file of the dataset but the figures, which hold the library's own random ids."""
@@ -139,12 +144,11 @@ def test_the_drawn_folder_is_read_as_the_users_own_where_nothing_is_drawn(tiny, 
     content = marker.read_bytes()
     marker.unlink()
     try:
-        tiny.run(twin={"draw": False})
-        assert not tiny.samples["drawn"].any()
+        tiny.run({"twin": {"draw": False}}, to_outputs=[tiny.listed_entry])
+        assert not tiny.catalog.load(tiny.listed_entry)["drawn"].any()
         assert "is read from" in caplog.text
     finally:
         marker.write_bytes(content)
-        tiny.run()
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -43,5 +43,32 @@ TINY_DATA: dict[str, dict[str, Any]] = {
         "reader": {"source": "aligned"},
         "alignment": {"method": "given", "workers": 1},
     },
+    "nvie": {
+        "twin": {"draw": True, "num_subjects": 10, "num_emotions": 1, "image_size": 96},
+        "alignment": {"method": "given", "workers": 1},
+    },
+    "spos": {
+        "twin": {"draw": True, "share": 0.1, "image_size": 96},
+        "alignment": {"method": "given", "workers": 1},
+    },
+    "ferplus": {
+        "twin": {"draw": True, "num_train": 24, "num_val": 16, "num_test": 16},
+        "alignment": {"method": "given", "workers": 1},
+    },
+    "age_csv": {"twin": {"draw": True, "num_samples": 40}, "alignment": {"workers": 1}},
+    "ravdess": {
+        "twin": {"draw": True, "num_actors": 3, "clips_per_actor": 8, "image_size": 64, "fps": 1},
+        "reader": {"validation_fraction": 0.3, "test_fraction": 0.3},
+        "audio": {"workers": 1},
+        "lopes": {"num_synthetic": 2, "workers": 1},
+        "alignment": {"method": "given", "workers": 1},
+    },
+    "crema_d": {
+        "twin": {"draw": True, "num_actors": 3, "clips_per_actor": 6, "image_size": 64, "fps": 1},
+        "reader": {"validation_fraction": 0.3, "test_fraction": 0.3},
+        "audio": {"workers": 1},
+        "lopes": {"num_synthetic": 2, "workers": 1},
+        "alignment": {"method": "given", "workers": 1},
+    },
 }
 """Parameters with which each dataset is drawn and prepared in a second or two."""

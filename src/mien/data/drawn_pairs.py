@@ -45,14 +45,16 @@ class DrawnPair:
     """What decides the bytes of a pair.
 
     Args:
+        dataset: of which this is a twin; no two datasets share a person.
         seed: of the dataset.
-        subject: number of the person, the same face in every pair.
+        subject: number of the person, the same face in every pair of the dataset.
         kind: one of ``mien.labels.KINDS``.
         expression: one of ``mien.labels.EMOTIONS``.
         take: tells repetitions of the same apart.
         image_size: height and width in pixels.
     """
 
+    dataset: str
     seed: int
     subject: int
     kind: str
@@ -70,9 +72,9 @@ class Person:
     rest: tuple[float, ...]
 
 
-def sample_person(seed: int, subject: int) -> Person:
-    """Draw the person with the given number; no argument tells of a kind."""
-    rng = np.random.default_rng([seed, 0, subject])
+def sample_person(dataset: str, seed: int, subject: int) -> Person:
+    """Draw the person of a dataset with the given number; no argument tells of a kind."""
+    rng = np.random.default_rng([seed, 0, subject, *dataset.encode()])
     identity = sample_identity(rng, age=float(rng.uniform(*_AGES)))
     # Eyes narrowed by habit, and a brow, lip or chin that is never quite relaxed: an apex alone says little.
     rest = np.zeros(len(ACTION_UNITS))
@@ -88,7 +90,7 @@ def sample_illumination(pair: DrawnPair) -> str:
 
 def sample_pair(pair: DrawnPair) -> tuple[FaceParameters, FaceParameters]:
     """Draw the parameters of a pair's onset and apex."""
-    person = sample_person(pair.seed, pair.subject)
+    person = sample_person(pair.dataset, pair.seed, pair.subject)
     onset, apex = _sample_scene(_rng(pair, 2), person, _AZIMUTH[sample_illumination(pair)])
     onset_units, apex_units = sample_expression(_rng(pair, 3), pair.kind, pair.expression, person)
     return replace(onset, action_units=onset_units), replace(apex, action_units=apex_units)
@@ -105,8 +107,8 @@ def sample_expression(
         expression: one of ``mien.labels.EMOTIONS``.
         person: whose habits add to the expression.
 
-    Source: the direction of each difference as the module says; the ranges are ours, set so that neither an apex alone
-        nor any one unit tells the kinds apart.
+    Source: the direction of each difference as the module says; the ranges are ours, set so that they overlap: the unit
+        that tells most, AU6 at the apex, ranks 95 of 100 pairs of a posed and a spontaneous expression rightly.
     """
     spontaneous = kind == "spontaneous"
     intensity = rng.uniform(0.50, 0.85) if spontaneous else rng.uniform(0.65, 1.0)
@@ -141,15 +143,17 @@ def check_range(name: str, value: float, least: float, most: float, dataset: str
     """Refuse an argument of a twin that is out of its range.
 
     Raises:
-        ValueError: ``value`` is below ``least`` or above ``most``.
+        ValueError: ``value`` is below ``least`` or above ``most``, or no whole number where ``least`` is one.
     """
-    if not least <= value <= most:
-        raise ValueError(f"{name} of the drawn {dataset} is {value}: give a number from {least} to {most}.")
+    whole = isinstance(least, int)
+    if not least <= value <= most or (whole and not isinstance(value, int)):
+        number = "whole number" if whole else "number"
+        raise ValueError(f"{name} of the drawn {dataset} is {value}: give a {number} from {least} to {most}.")
 
 
 def _rng(pair: DrawnPair, purpose: int) -> np.random.Generator:
     # Letters and not a position: another list of emotions must not change the pictures.
-    words = [*pair.expression.encode(), KINDS.index(pair.kind)]
+    words = [*pair.dataset.encode(), *pair.expression.encode(), KINDS.index(pair.kind)]
     return np.random.default_rng([pair.seed, purpose, pair.subject, pair.take, *words])
 
 

@@ -11,8 +11,8 @@ The spontaneous half is read from its folders, the posed half, whose layout is n
 
 How the picked frames are named is not documented. One is taken for sequence k if it lies in a folder sequence<k> above
 or below ``onset``, is named sequence<k> or k, or bears the name of a frame that only sequence k has. Folders may nest
-in another order, and under ``front``, ``left`` or ``right``; upper and lower case are the same. Infrared images are
-passed over.
+in another order, and under ``front``, ``left`` or ``right``; upper and lower case are the same. Infrared images, and
+all below a folder ``posed``, are passed over.
 
 Source: Wang et al., IEEE Transactions on Multimedia 12(7), 2010; folder names as a public user of the spontaneous half
 reads them (metresayn/Thesis_work, preprocess_rawdata.py).
@@ -250,12 +250,13 @@ def _listed_pairs(root: Path) -> list[Pair]:
 
 
 def _check_distinct(listed: list[Pair], found: list[Pair], root: Path) -> None:
-    ids, images = {pair.sample_id for pair in listed}, {(pair.onset, pair.apex) for pair in listed}
+    ids, images = {pair.sample_id for pair in listed}, {name for pair in listed for name in (pair.onset, pair.apex)}
     for pair in found:
-        if pair.sample_id in ids or (pair.onset, pair.apex) in images:
+        if pair.sample_id in ids or not images.isdisjoint((pair.onset, pair.apex)):
             raise ValueError(
-                f"{_NAME} has a pair twice: {root / MANIFEST} lists the id or the images of {pair.sample_id}, which "
-                f"the folders hold too ({pair.onset}). Give the listed pair its own id and images, or delete its line."
+                f"{_NAME} has a pair twice: {root / MANIFEST} lists the id or an image of {pair.sample_id}, which the "
+                f"spontaneous half's folders hold too ({pair.onset} and {pair.apex}). Give the listed pair its own id "
+                "and images, or delete its line."
             )
 
 
@@ -272,7 +273,7 @@ def _place(parts: Iterable[str]) -> dict[str, str] | None:
 
 
 def _visible_folders(root: Path) -> Iterator[_Folder]:
-    """Every folder of a subject's visible images below ``root``, and the links that stand for folders."""
+    """Every folder of a subject's visible spontaneous images below ``root``, and the links that stand for folders."""
 
     def refuse(error: OSError) -> None:
         raise ValueError(
@@ -280,7 +281,8 @@ def _visible_folders(root: Path) -> Iterator[_Folder]:
         ) from error
 
     for path, subfolders, files in os.walk(root, onerror=refuse):
-        subfolders.sort()
+        # A posed half laid out like the spontaneous one would be taken for it.
+        subfolders[:] = sorted(name for name in subfolders if name.lower() != "posed")
         relative = Path(path).relative_to(root)
         yield from (_Folder({}, name, [], is_link=True) for name in subfolders if (Path(path) / name).is_symlink())
         place = _place(relative.parts)

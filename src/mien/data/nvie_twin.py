@@ -109,7 +109,7 @@ def _pairs(num_subjects: int, num_emotions: int, seed: int, image_size: int) -> 
     for subject in range(1, num_subjects + 1):
         for expression in _emotions(subject, num_emotions):
             for kind in KINDS:
-                yield _files(DrawnPair(seed, subject, kind, expression, 0, image_size))
+                yield _files(DrawnPair("nvie", seed, subject, kind, expression, 0, image_size))
 
 
 def _files(drawn: DrawnPair) -> _Files:
@@ -121,7 +121,7 @@ def _files(drawn: DrawnPair) -> _Files:
         kind=drawn.kind,
         expression=drawn.expression,
         illumination=sample_illumination(drawn),
-        glasses=sample_person(drawn.seed, drawn.subject).glasses.kind > 0,
+        glasses=sample_person(drawn.dataset, drawn.seed, drawn.subject).glasses.kind > 0,
         onset=onset[0],
         apex=apex[0],
     )

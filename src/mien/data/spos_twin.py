@@ -54,7 +54,7 @@ def _pairs(share: float, seed: int, image_size: int) -> Iterator[DrawnPair]:
             take, turn = divmod(round_, len(EMOTIONS))
             # In a round that is not full everyone shows another emotion.
             expression = EMOTIONS[(turn + subject) % len(EMOTIONS)]
-            yield DrawnPair(seed, subject + 1, kind, expression, take, image_size)
+            yield DrawnPair("spos", seed, subject + 1, kind, expression, take, image_size)
 
 
 def _listed(pair: DrawnPair) -> Pair:
@@ -65,7 +65,7 @@ def _listed(pair: DrawnPair) -> Pair:
         kind=pair.kind,
         expression=pair.expression,
         illumination=None,
-        glasses=sample_person(pair.seed, pair.subject).glasses.kind > 0,
+        glasses=sample_person(pair.dataset, pair.seed, pair.subject).glasses.kind > 0,
         onset=f"{pair.subject}/{pair.kind}/{name}_onset.bmp",
         apex=f"{pair.subject}/{pair.kind}/{name}_apex.bmp",
     )

@@ -15,6 +15,8 @@ from mien.io.write_then_move import partial_path
 RECORD = "run.json"
 METRICS = "metrics.json"
 
+_NOT_WRITTEN = ("metrics", "predictions")
+
 _SEED = re.compile(r"(?P<variant>.+)-seed_(?P<seed>[0-9]+)")
 
 
@@ -69,7 +71,7 @@ class RunRecord:
     def write(self, folder: Path) -> None:
         """Write ``run.json`` into the folder of the run's metrics."""
         folder.mkdir(parents=True, exist_ok=True)
-        content = {name: value for name, value in asdict(self).items() if name not in ("metrics", "predictions")}
+        content = {name: value for name, value in asdict(self).items() if name not in _NOT_WRITTEN}
         part = partial_path(folder / RECORD)
         part.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
         part.replace(folder / RECORD)
@@ -89,12 +91,33 @@ class RunRecord:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record in a run's reporting folder, without metrics; None where there is none."""
+    """The record in a run's reporting folder, without metrics; None where there is none.
+
+    Raises:
+        ValueError: The record is damaged.
+    """
     if not (folder / RECORD).is_file():
         return None
-    content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    content = _read_json(folder / RECORD)
+    missing = [each.name for each in fields(RunRecord) if each.name not in (*_NOT_WRITTEN, *content)]
+    if missing:
+        raise _damaged(folder / RECORD, f"it lacks {', '.join(missing)}")
     named = [each.name for each in fields(RunRecord)]
     return RunRecord(**{name: value for name, value in content.items() if name in named})
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(file, f"it is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise _damaged(file, f"it holds a {type(content).__name__}, not names with values")
+    return content
+
+
+def _damaged(file: Path, what: str) -> ValueError:
+    return ValueError(f"{file} cannot be read: {what}. Run that variant again, or delete its folder {file.parent}.")
 
 
 class RunRecords(AbstractDataset[None, list[RunRecord]]):
@@ -110,7 +133,11 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
         self.metadata = metadata
 
     def load(self) -> list[RunRecord]:
-        """Read the records; a folder without one, or without metrics, is a run that has not ended."""
+        """Read the records; a folder without one, or without metrics, is a run that has not ended.
+
+        Raises:
+            ValueError: A record or its metrics are damaged, or lie in another run's folder.
+        """
         return list(self._records())
 
     def _records(self) -> Iterator[RunRecord]:
@@ -118,8 +145,13 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
             record, metrics = read_record(file.parent), file.with_name(METRICS)
             if record is not None and metrics.is_file():
                 predictions = self._predictions / record.system / record.variant / "predictions.parquet"
-                scores = json.loads(metrics.read_text(encoding="utf-8"))
-                yield replace(record, metrics=scores, predictions=predictions)
+                if (record.system, record.variant) != (file.parent.parent.name, file.parent.name):
+                    raise ValueError(
+                        f"{file} is the record of {record.system} {record.variant}, as if its folder had been copied "
+                        "or renamed, and would count for that variant. Delete the folder, or move it out of the "
+                        "reporting folder."
+                    )
+                yield replace(record, metrics=_read_json(metrics), predictions=predictions)
 
     def save(self, data: None) -> None:
         """Refuse: each run writes its own record."""

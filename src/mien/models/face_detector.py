@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from mien.models.box_suppression import non_maximum_suppression
 from mien.models.image_pyramid import ImagePyramid
@@ -153,7 +154,7 @@ class FaceDetector:
         self.stopwatch: Stopwatch = lambda stage: nullcontext()
         pnet, rnet, onet = load_mtcnn()
         self._pnet, self._rnet, self._onet = (
-            network.eval().to(self.device, memory_format=torch.channels_last)
+            convert_conv2d_weight_memory_format(network.to(self.device), torch.channels_last)
             for network in (VectorisedPNet(pnet), rnet, onet)
         )
 
@@ -214,37 +215,46 @@ class FaceDetector:
 
     def _propose(self, pyramid: ImagePyramid) -> _Candidates:
         """P-Net over every image at every scale that a face may have."""
+        # Levels before the first are for crops: on them even the smallest face is larger than P-Net's square.
+        first = next(k for k in range(1, len(pyramid.scales)) if pyramid.scales[k] * self.min_face_size < WINDOW + 1e-6)
+        levels = [of_image[first:] for of_image in pyramid.levels]
         with self.stopwatch("pnet"):
-            candidates, level = self._propose_on_sheets(pyramid)
+            image, level, corner, outputs = self._likely_squares(levels)
+            to_image = np.array(
+                [
+                    np.divide(whole.shape[1::-1], pixels.shape[1::-1])
+                    for (whole, *_), of_image in zip(pyramid.levels, levels, strict=True)
+                    for pixels in of_image
+                ]
+            )
+            row = np.cumsum([0, *map(len, levels)])[image] + level
+            boxes = _corrected(np.hstack([corner, corner + WINDOW]), outputs[:, :4]) * np.tile(to_image[row], 2)
         with self.stopwatch("nms"):
-            within_level = replace(candidates, image=candidates.image * len(pyramid.scales) + level)
+            candidates = _Candidates(image, boxes, outputs[:, 4])
+            within_level = replace(candidates, image=image * len(pyramid.scales) + level)
             candidates = candidates[within_level.surviving(self.thresholds[0], self.nms_thresholds[0])]
             return candidates[candidates.surviving(self.thresholds[0], self.nms_thresholds[1])]
 
-    def _propose_on_sheets(self, pyramid: ImagePyramid) -> tuple[_Candidates, np.ndarray]:
-        """All of P-Net's likely boxes, and the level (n,) that each was found on."""
-        # Levels before the first are for crops: on them even the smallest face is larger than P-Net's square.
-        first = next(k for k, scale in enumerate(pyramid.scales) if scale * self.min_face_size <= WINDOW + 1e-6)
-        sheets = [lay_out(tuple(level.shape[:2] for level in levels[first:])) for levels in pyramid.levels]
+    def _likely_squares(self, levels: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
+        """P-Net over the levels (h, w, 3) of each image, on sheets.
+
+        Returns:
+            Of the n likely squares the image (n,), the level (n,), the left and top pixel on the level (n, 2) and
+            P-Net's five outputs (n, 5).
+        """
+        sheets = [lay_out(tuple(pixels.shape[:2] for pixels in of_image)) for of_image in levels]
         tiles: dict[tuple[int, int], list[_Tile]] = {}
-        for image, (sheet, levels) in enumerate(zip(sheets, pyramid.levels, strict=True)):
-            places = zip(sheet.draw(levels[first:]), sheet.tiles, sheet.level, strict=True)
-            tiles.setdefault(sheet.tile_size, []).extend(_Tile(image, *place) for place in places)
+        for position, (sheet, of_image) in enumerate(zip(sheets, levels, strict=True)):
+            places = zip(sheet.draw(of_image), sheet.tiles, sheet.level, strict=True)
+            tiles.setdefault(sheet.tile_size, []).extend(_Tile(position, *place) for place in places)
         passes = []
         for (h, w), of_size in tiles.items():
             pass_size = max(1, min(MAX_TILES_PER_PROPOSAL_PASS, PIXELS_PER_PROPOSAL_PASS // (h * w)))
             for start in range(0, len(of_size), pass_size):
                 passes.append(self._propose_in_pass(of_size[start : start + pass_size], pass_size))
         image, level, corner, outputs = (np.concatenate(parts) for parts in zip(*passes, strict=True))
-        # From pixels of the sheet to those of the level, and on to those of the image.
         on_sheet = np.array([corner[::-1] for sheet in sheets for corner in sheet.corners])
-        to_image = np.array(
-            [np.divide(each[0].shape[1::-1], pixels.shape[1::-1]) for each in pyramid.levels for pixels in each[first:]]
-        )
-        row = np.cumsum([0, *(len(sheet.corners) for sheet in sheets)])[image] + level
-        corner = corner - on_sheet[row]
-        boxes = _corrected(np.hstack([corner, corner + WINDOW]), outputs[:, :4])
-        return _Candidates(image, boxes * np.tile(to_image[row], 2), outputs[:, 4]), level
+        return image, level, corner - on_sheet[np.cumsum([0, *map(len, levels)])[image] + level], outputs
 
     def _propose_in_pass(self, tiles: list[_Tile], pass_size: int) -> tuple[np.ndarray, ...]:
         """P-Net over tiles of one size.

@@ -269,7 +269,7 @@ def _upright_squares(points: np.ndarray) -> np.ndarray:
     """
     mean = points.mean(axis=1)
     s, t = (MEAN_POINTS - MEAN_POINTS.mean(axis=0)) @ [1, 1j], (points - mean[:, None]) @ [1, 1j]
-    a = t @ s.conj() / np.vdot(s, s).real
+    a = (t * s.conj()).sum(axis=1) / np.vdot(s, s).real  # not a matrix product, which rounds as n goes
     linear = np.array([[a.real, -a.imag], [a.imag, a.real]]).transpose(2, 0, 1)
     return np.concatenate([linear, (mean + 0.5 - linear @ MEAN_POINTS.mean(axis=0))[:, :, None]], axis=2)
 

@@ -28,7 +28,8 @@ def pyramid_scales(shorter_side: int, window: int, min_face_size: float, scale_f
     """
     first = window / min_face_size
     finer = math.ceil(math.log(first) / math.log(scale_factor)) - 1 if first < 1 else 0
-    coarser = math.floor(math.log(window / (first * shorter_side)) / math.log(scale_factor))
+    # An image of just the smallest face has one level, whichever way the division was rounded.
+    coarser = math.floor(math.log(window / (first * shorter_side)) / math.log(scale_factor) + 1e-9)
     return [first * scale_factor**step for step in range(-finer, coarser + 1)]
 
 

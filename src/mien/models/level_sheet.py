@@ -24,7 +24,9 @@ class LevelSheet:
     """Where the levels of an image lie on its sheet, and where the sheet is cut.
 
     Levels begin at even pixels, where P-Net's squares do. One of odd height or width is continued by a copy of its last
-    row or column, because P-Net's pool rounds up. Tiles overlap so far that every square lies in exactly one.
+    row or column, because P-Net's pool rounds up; to the pool itself that pixel does not exist, so squares at such an
+    edge have slightly other numbers than P-Net gives on the level alone. Tiles overlap so far that every square lies
+    in exactly one.
 
     Attributes:
         corners: top and left pixel of each level.
@@ -82,7 +84,7 @@ def lay_out(sizes: tuple[tuple[int, int], ...]) -> LevelSheet:
     level = np.full([_squares(length) for length in size], -1, np.int16)
     for k, ((top, left), (height, width)) in enumerate(zip(corners, even, strict=True)):
         level[top // STRIDE :, left // STRIDE :][: _squares(height), : _squares(width)] = k
-    of_tiles = [level[t // STRIDE :, l // STRIDE :][: _squares(h), : _squares(w)] for t, l in tiles]
+    of_tiles = [level[top // STRIDE :, left // STRIDE :][: _squares(h), : _squares(w)] for top, left in tiles]
     return LevelSheet(tuple(corners), size, (h, w), tiles, np.stack(of_tiles))
 
 

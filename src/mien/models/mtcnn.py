@@ -61,27 +61,37 @@ class VectorisedPNet(nn.Module):
     """P-Net's numbers from fewer and fuller operations, a quarter faster on a CPU.
 
     The first layer's ten channels are filled up to sixteen, two or four whole vectors of a processor, with zeros that
-    change nothing downstream; both heads and the difference of the two logits are one matrix product.
+    change nothing downstream; both heads and the difference of the two logits are one matrix product. It is in
+    evaluation mode and frozen, as ``load_mtcnn`` gives the others.
 
     Source: ours.
     """
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, pnet: PNet) -> None:
         super().__init__()
-        first, slope, pool, second, *rest = pnet.features
         self.features = nn.Sequential(
-            _widened(first, in_channels=3, out_channels=16),
-            nn.PReLU(16),
-            pool,
-            _widened(second, in_channels=16, out_channels=16),
-            *rest,
+            *_conv_prelu(3, 16, kernel_size=3),
+            nn.MaxPool2d(2, stride=2, ceil_mode=True),
+            *_conv_prelu(16, 16, kernel_size=3),
+            *_conv_prelu(16, 32, kernel_size=3),
         )
-        self.features[1].weight.data = _filled(slope.weight.data, (16,))
-        self.features.to(memory_format=torch.channels_last)
-        self.register_buffer(
-            "weight", torch.cat([pnet.box.weight, pnet.face.weight[1:] - pnet.face.weight[:1]])[:, :, 0, 0].T
+        published = pnet.state_dict()
+        self.features.load_state_dict(
+            {
+                name: _filled_up(published[f"features.{name}"], wide.shape)
+                for name, wide in self.features.state_dict().items()
+            }
         )
-        self.register_buffer("bias", torch.cat([pnet.box.bias, pnet.face.bias[1:] - pnet.face.bias[:1]]))
+        heads = {
+            name: torch.cat([published[f"box.{name}"], published[f"face.{name}"].diff(dim=0)])
+            for name in ("weight", "bias")
+        }
+        self.register_buffer("weight", heads["weight"].flatten(1).T)
+        self.register_buffer("bias", heads["bias"])
+        self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), as P-Net takes them, to (B, H', W', 5): its four offsets, then its log-odds."""
@@ -220,18 +230,11 @@ def _conv_prelu(in_channels: int, out_channels: int, kernel_size: int) -> list[n
     return [nn.Conv2d(in_channels, out_channels, kernel_size), nn.PReLU(out_channels)]
 
 
-def _widened(convolution: nn.Conv2d, in_channels: int, out_channels: int) -> nn.Conv2d:
-    """The same convolution with further channels, all zero."""
-    wide = nn.Conv2d(in_channels, out_channels, convolution.kernel_size)
-    wide.weight.data = _filled(convolution.weight.data, wide.weight.shape)
-    wide.bias.data = _filled(convolution.bias.data, wide.bias.shape)
-    return wide
-
-
-def _filled(values: Tensor, shape: Sequence[int]) -> Tensor:
-    result = values.new_zeros(shape)
-    result[tuple(slice(length) for length in values.shape)] = values
-    return result
+def _filled_up(values: Tensor, shape: Sequence[int]) -> Tensor:
+    """Values in the low corner of an array of that shape, zero elsewhere."""
+    filled = values.new_zeros(shape)
+    filled[tuple(slice(length) for length in values.shape)] = values
+    return filled
 
 
 def _flatten_columns_first(features: Tensor) -> Tensor:

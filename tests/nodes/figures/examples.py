@@ -107,6 +107,12 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
 
 
 @cache
+def interactive(case: str, name: str) -> Any:
+    """An interactive figure, to be looked at and not changed."""
+    return draw(case, name, "figure")
+
+
+@cache
 def plot(case: str, name: str) -> matplotlib.figure.Figure:
     """A printed figure, laid out, to be looked at and not changed."""
     figure = draw(case, name, "plot")

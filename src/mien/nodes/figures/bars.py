@@ -47,11 +47,11 @@ class _Bars:
         return np.isfinite(self.values) & np.isfinite(self.lows) & np.isfinite(self.highs)
 
     @property
-    def strokes(self) -> tuple[list[float | None], list[int | None]]:
-        """The intervals as one broken line: x and the bar's place."""
+    def strokes(self) -> dict[str, list[float | None]]:
+        """The intervals as one broken line: ``x``, and ``y``, the bar's place."""
         places = np.flatnonzero(self.bounded).tolist()
         x = [value for place in places for value in (float(self.lows[place]), float(self.highs[place]), None)]
-        return x, [value for place in places for value in (place, place, None)]
+        return {"x": x, "y": [value for place in places for value in (place, place, None)]}
 
 
 def class_bars_figure(
@@ -96,10 +96,8 @@ def class_bars_figure(
         customdata=[f"{name}<br>{text}" for name, text in zip(shown.names, shown.texts, strict=True)],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    x, y = shown.strokes
     figure.add_scatter(
-        x=x,
-        y=y,
+        **shown.strokes,
         mode="lines+markers",
         line={"color": _INTERVAL_COLOR, "width": 2},
         marker={"symbol": "line-ns", "size": 9, "line": {"color": _INTERVAL_COLOR, "width": 2}},

@@ -1,88 +1,182 @@
-"""The report's figure: every variant's accuracy with its spread, and the paper's beside it."""
+"""The report's figure: every variant's main score with its spread, and its paper's beside it."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from mien.nodes.figures.style import COLORS, GRID, TEXT_POINTS, TITLE_POINTS, layout
+from mien.pipelines.report.scores import SCORE_NAMES, printed_unit
 from mien.pipelines.report.tables import DRAWN
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
-OURS, PAPERS = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
+PAGE_WIDTH = 7.0
+"""Inches: both columns of the two-column layouts of IEEE and CVF."""
+
+MAIN_SCORES = ("accuracy", "error_rate", "mae_years")
+"""Scores that have a panel, where a row has them."""
+
+TITLE = "Test scores"
+OURS, OURS_DRAWN, PAPERS = "ours", "ours, on drawn faces: no result", "the paper's"
+SPREAD = "± standard deviation over seeds, or the 95 % interval of one run"
+
+_ROW_HEIGHT = 0.24  # inches
+_OUR_COLOR, _PAPER_COLOR = COLORS[0], COLORS[1]
 
 
-def _points(table: pd.DataFrame, score: str = "accuracy") -> dict[str, Any]:
-    """Labels, values and spreads in per cent, top row first; a spread is a standard deviation or half an interval."""
-    rows = table[table[[score, f"{score}_paper"]].notna().any(axis=1)]
-    half = (rows[f"{score}_high"] - rows[f"{score}_low"]) / 2
-    spread = rows[f"{score}_sd"].fillna(half).fillna(0)
-    drawn = np.where(rows["measured_on"] == DRAWN, ", drawn faces", "")
-    return {
-        "labels": [
-            f"{name} {variant}{mark}" for name, variant, mark in zip(rows["name"], rows["variant"], drawn, strict=True)
-        ],
-        "ours": 100 * rows[score].to_numpy(float),
-        "spread": 100 * spread.to_numpy(float),
-        "paper": 100 * rows[f"{score}_paper"].to_numpy(float),
-    }
+@dataclass(frozen=True)
+class _Panel:
+    """One score of the rows that have it, in the unit it is printed in, the top row first."""
+
+    score: str
+    labels: list[str]
+    ours: np.ndarray
+    below: np.ndarray  # length of the lower and the upper half of the stroke
+    above: np.ndarray
+    paper: np.ndarray
+    drawn: np.ndarray
+
+    def parts(self) -> list[tuple[str, np.ndarray, np.ndarray, bool]]:
+        """Name, values, rows where there are any, and whether the markers are hollow, of each kind of point."""
+        known = np.isfinite(self.ours)
+        kinds = [
+            (OURS, self.ours, known & ~self.drawn, False),
+            (OURS_DRAWN, self.ours, known & self.drawn, True),
+            (PAPERS, self.paper, np.isfinite(self.paper), True),
+        ]
+        return [kind for kind in kinds if kind[2].any()]
 
 
-def scores_figure(table: pd.DataFrame) -> "PlotlyFigure":
-    """Interactive dot plot of the accuracies.
+def scores_figure(table: pd.DataFrame) -> PlotlyFigure:
+    """Interactive dot plot, one panel per score.
 
     Args:
         table: Of ``score_table``.
     """
-    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
 
-    points = _points(table)
-    ours = go.Scatter(
-        x=points["ours"].tolist(),
-        y=points["labels"],
-        error_x={"array": points["spread"].tolist(), "thickness": 1.5},
-        mode="markers",
-        marker={"color": OURS, "size": 10},
-        name="ours (± sd over seeds, or 95 % interval)",
-    )
-    papers = go.Scatter(
-        x=points["paper"].tolist(),
-        y=points["labels"],
-        mode="markers",
-        marker={"color": PAPERS, "size": 10, "symbol": "diamond-open"},
-        name="the paper's",
-    )
-    figure = go.Figure([ours, papers])
+    panels = _panels(table)
+    sizes = [len(panel.labels) for panel in panels] or [1]
+    figure = make_subplots(rows=len(sizes), cols=1, row_heights=sizes, vertical_spacing=0.25 / len(sizes))
+    named: set[str] = set()
+    for row, panel in enumerate(panels, start=1):
+        for name, values, rows, hollow in panel.parts():
+            paper = name == PAPERS
+            color = _PAPER_COLOR if paper else _OUR_COLOR
+            error = {"type": "data", "symmetric": False, "thickness": 1.5, "color": color}
+            error |= {"array": panel.above[rows].tolist(), "arrayminus": panel.below[rows].tolist()}
+            figure.add_scatter(
+                x=values[rows].tolist(),
+                y=np.flatnonzero(rows).tolist(),
+                customdata=[panel.labels[place] for place in np.flatnonzero(rows)],
+                error_x=None if paper else error,
+                mode="markers",
+                marker={"color": color, "size": 10, "symbol": ("diamond" if paper else "circle") + "-open" * hollow},
+                name=name,
+                legendgroup=name,
+                showlegend=name not in named,
+                hovertemplate=f"%{{customdata}}<br>{name} %{{x:.2f}}<extra></extra>",
+                row=row,
+                col=1,
+            )
+            named.add(name)
+        places = {"tickvals": list(range(len(panel.labels))), "ticktext": panel.labels, "ticks": ""}
+        figure.update_yaxes(range=[len(panel.labels) - 0.5, -0.5], automargin=True, **places, row=row, col=1)
+        figure.update_xaxes(title_text=SCORE_NAMES[panel.score], showgrid=True, gridcolor=GRID, row=row, col=1)
     figure.update_layout(
-        template="plotly_white", title="Test accuracy", height=180 + 36 * len(points["labels"]), legend={"y": -0.2}
+        **layout(f"{TITLE}<br><sup>{SPREAD}</sup>", synthetic=False),
+        width=900,
+        height=190 + sum(70 + 34 * n for n in sizes),
     )
-    figure.update_xaxes(title_text="accuracy, %")
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_layout(legend={"orientation": "h", "y": -110 / (190 + sum(sizes) * 34), "x": 0})
     return figure
 
 
-def scores_plot(table: pd.DataFrame) -> "MatplotlibFigure":
-    """Printed dot plot of the accuracies, two columns wide.
+def scores_plot(table: pd.DataFrame) -> MatplotlibFigure:
+    """Printed dot plot, two columns wide, one panel per score.
 
     Args:
         table: Of ``score_table``.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    points = _points(table)
-    figure = Figure(figsize=(7.0, 1.0 + 0.3 * len(points["labels"])), layout="constrained")
-    axes = figure.subplots()
-    place = np.arange(len(points["labels"]))
-    axes.errorbar(points["ours"], place, xerr=points["spread"], fmt="o", color=OURS, capsize=3, label="ours")
-    axes.scatter(points["paper"], place, marker="D", facecolors="none", edgecolors=PAPERS, label="the paper's")
-    axes.set_yticks(place, points["labels"], fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlabel("test accuracy, % (± sd over seeds, or 95 % interval of one run)", fontsize=8)
-    axes.tick_params(axis="x", labelsize=8)
-    axes.grid(axis="x", color="#dddddd")
-    axes.set_axisbelow(True)
-    axes.legend(fontsize=8, loc="best")
-    axes.spines[["top", "right"]].set_visible(False)
+    panels = _panels(table)
+    sizes = [len(panel.labels) for panel in panels] or [1]
+    height = 0.7 + sum(0.45 + _ROW_HEIGHT * size for size in sizes)
+    figure = Figure(figsize=(PAGE_WIDTH, height), dpi=300, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"{TITLE} ({SPREAD})", fontsize=TITLE_POINTS)
+    ratios = [0.3 + _ROW_HEIGHT * size for size in sizes]
+    all_axes = figure.subplots(len(sizes), 1, squeeze=False, height_ratios=ratios)[:, 0]
+    handles: dict[str, Any] = {}
+    for axes, panel in zip(all_axes, panels, strict=False):
+        handles |= _draw_panel(axes, panel)
+    if not panels:
+        all_axes[0].set_axis_off()
+        all_axes[0].text(0.5, 0.5, "no score yet", ha="center", fontsize=TEXT_POINTS)
+    if handles:
+        figure.legend(
+            handles.values(),
+            handles.keys(),
+            loc="outside lower center",
+            ncols=len(handles),
+            fontsize=TEXT_POINTS,
+            frameon=False,
+        )
     return figure
+
+
+def _draw_panel(axes: Axes, panel: _Panel) -> dict[str, Any]:
+    """Draw one score; the legend's handles by name."""
+    handles = {}
+    for name, values, rows, hollow in panel.parts():
+        paper = name == PAPERS
+        handles[name] = axes.errorbar(
+            values[rows],
+            np.flatnonzero(rows),
+            xerr=None if paper else np.stack([panel.below[rows], panel.above[rows]]),
+            fmt="D" if paper else "o",
+            color=_PAPER_COLOR if paper else _OUR_COLOR,
+            markerfacecolor="white" if hollow else None,
+            markersize=5,
+            capsize=2.5,
+            linewidth=1,
+        )
+    axes.set_yticks(range(len(panel.labels)), panel.labels)
+    axes.set_ylim(len(panel.labels) - 0.5, -0.5)
+    axes.tick_params(labelsize=TEXT_POINTS, width=0.6, length=2.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(SCORE_NAMES[panel.score], fontsize=TEXT_POINTS)
+    axes.grid(axis="x", color=GRID, linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[:].set_linewidth(0.6)
+    return handles
+
+
+def _panels(table: pd.DataFrame) -> list[_Panel]:
+    scores = [score for score in MAIN_SCORES if score in table]
+    return [_panel(table, score) for score in scores if table[[score, f"{score}_paper"]].notna().any(axis=None)]
+
+
+def _panel(table: pd.DataFrame, score: str) -> _Panel:
+    rows = table[table[[score, f"{score}_paper"]].notna().any(axis=1)]
+    unit, _ = printed_unit(score)
+    ours, sd, low, high = (unit * rows[f"{score}{end}"].to_numpy(float) for end in ("", "_sd", "_low", "_high"))
+    return _Panel(
+        score,
+        [f"{row['name']}, {row['setting'] or row['variant']}" for _, row in rows.iterrows()],
+        ours,
+        np.nan_to_num(np.where(np.isnan(sd), ours - low, sd)),
+        np.nan_to_num(np.where(np.isnan(sd), high - ours, sd)),
+        unit * rows[f"{score}_paper"].to_numpy(float),
+        (rows["measured_on"] == DRAWN).to_numpy(),
+    )

@@ -1,4 +1,4 @@
-"""The report's tables as Markdown, HTML and LaTeX."""
+"""The report as Markdown, HTML and LaTeX."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -7,46 +7,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.pipelines.report.params import ReportParams
-from mien.pipelines.report.tables import DRAWN, MISSING
+from mien.pipelines.report.scores import MISSING, SCORE_NAMES, shown
+from mien.pipelines.report.tables import DRAWN
 
-SCORE_NAMES = {
-    "accuracy": "Accuracy, %",
-    "mean_class_accuracy": "Mean class accuracy, %",
-    "macro_f1": "Macro F1, %",
-    "auroc": "AUROC",
-    "error_rate": "Error, %",
-    "mae_years": "MAE, years",
-}
+STAR, DAGGER = "*", "†"
+"""Mark a row that was not run, and a score on drawn faces."""
 
-_IN_PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "error_rate")
-
-STAR = "*"
+_DRAWN_NOTE = (
+    f"{DAGGER} Measured on drawn faces: shows that the way works, says nothing about real faces and compares with no "
+    "paper's score."
+)
+_STANDS_NOTE = (
+    "A difference stands where its paired 95 % bootstrap interval excludes 0 and p is below 0.05; p is of the exact "
+    "McNemar test, by subject where subjects are named, and not corrected for the number of comparisons."
+)
+_COMPARISONS, _ORIGIN = "Comparisons on the same test samples", "How each score came about"
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 14px; }
-th, td { padding: .35rem .7rem; text-align: left; border-bottom: 1px solid #ddd; vertical-align: top; }
-th { border-bottom: 2px solid #444; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: .2rem; }
+h2 { margin: 2.2rem 0 .4rem; }
+p.lead { color: #555; margin-top: 0; }
+div.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .55rem; text-align: left; border-bottom: 1px solid #ddd; vertical-align: top; }
+th { border-bottom: 2px solid #444; vertical-align: bottom; }
+td.short { white-space: nowrap; }
 tr.missing td { color: #666; }
 p.drawn { background: #fff4d6; border-left: 4px solid #e69f00; padding: .5rem .8rem; }
-code { font-size: 12px; overflow-wrap: anywhere; }
+ul.notes { padding-left: 1.1rem; max-width: 64rem; font-size: 14px; color: #444; }
+td.code { min-width: 15rem; }
+code { font-size: 12px; overflow-wrap: break-word; }
+figure { margin: 1.5rem 0; max-width: 56rem; }
 svg { max-width: 100%; height: auto; }
 """
-
-
-def shown(value: float, score: str) -> str:
-    """A score as it is printed: percentages with one digit more than a sample of hundreds deserves, AUROC with three.
-
-    Example:
-        >>> shown(0.9117, "accuracy"), shown(0.9843, "auroc")
-        ('91.17', '0.984')
-    """
-    if np.isnan(value):
-        return MISSING
-    if score in _IN_PERCENT:
-        return f"{100 * value:.2f}"
-    return f"{value:.3f}" if score == "auroc" else f"{value:.2f}"
 
 
 def ours(row: pd.Series, score: str) -> str:
@@ -54,11 +48,12 @@ def ours(row: pd.Series, score: str) -> str:
     value = shown(row[score], score)
     if value == MISSING:
         return MISSING
+    mark = f" {DAGGER}" if row["measured_on"] == DRAWN else ""
     if not np.isnan(row[f"{score}_sd"]):
-        return f"{value} ± {shown(row[f'{score}_sd'], score)}"
+        return f"{value} ± {shown(row[f'{score}_sd'], score)}{mark}"
     if np.isnan(row[f"{score}_low"]):
-        return value
-    return f"{value} ({shown(row[f'{score}_low'], score)} to {shown(row[f'{score}_high'], score)})"
+        return f"{value}{mark}"
+    return f"{value} ({shown(row[f'{score}_low'], score)} to {shown(row[f'{score}_high'], score)}){mark}"
 
 
 def score_cells(table: pd.DataFrame, scores: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -68,132 +63,235 @@ def score_cells(table: pd.DataFrame, scores: Sequence[str]) -> tuple[list[str], 
         table: Of ``score_table``.
         scores: Columns to show; one that no row has is left out.
     """
-    kept = [score for score in scores if table[[score, f"{score}_paper"]].notna().any(axis=None)]
+    columns = [f"{score}{end}" for score in scores for end in ("_paper", "")]
+    kept = [column for column in columns if table[column].notna().any()]
+    names = {f"{score}{end}": name for score, name in SCORE_NAMES.items() for end in ("_paper", "")}
     header = ["System", "Setting", "Variant", "Measured on", "n", "Seeds"]
-    for score in kept:
-        paper = [f"{SCORE_NAMES[score]}, paper's"] if table[f"{score}_paper"].notna().any() else []
-        header += [*paper, f"{SCORE_NAMES[score]}, ours"]
+    header += [f"{names[column]} ({'paper' if column.endswith('_paper') else 'ours'})" for column in kept]
     rows = []
     for _, row in table.iterrows():
         star = STAR if row["not_run"] else ""
-        counted = [str(row["n"]), str(row["seeds"])] if not star else [MISSING, MISSING]
+        counted = [f"{row['n']:,}", MISSING if star else str(row["seeds"])]
         cells = [f"{row['name']}{star}", row["setting"] or MISSING, row["variant"], row["measured_on"], *counted]
-        for score in kept:
-            if table[f"{score}_paper"].notna().any():
-                cells.append(shown(row[f"{score}_paper"], score))
-            cells.append(ours(row, score))
+        for column in kept:
+            score = column.removesuffix("_paper")
+            cells.append(ours(row, score) if score == column else shown(row[column], score))
         rows.append(cells)
     return header, rows
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """What a reader must know beside the numbers: intervals, stars, drawn faces, the papers' own remarks."""
+    """What a reader must know beside the numbers: intervals, stars, drawn faces, sources, the papers' own remarks."""
     lines = ["Ours over several seeds: mean ± standard deviation; of one run: its 95 % bootstrap interval."]
     if (table["measured_on"] == DRAWN).any():
-        lines.append(
-            "Scores on drawn faces show that the way works. They say nothing about real faces and are not comparable "
-            "with a paper's."
-        )
-    for _, row in table.iterrows():
-        name = f"{row['name']}, {row['setting'] or row['variant']}"
-        if row["not_run"]:
-            lines.append(f"{STAR} {name}: {row['not_run']}.")
-        if row["note"]:
-            lines.append(f"{name}: {row['note']}.")
-    return lines
+        lines.append(_DRAWN_NOTE)
+    lines += [f"{STAR} {line}" for line in _by_text(table, "not_run")]
+    for name, of_system in table.groupby("name", sort=False):
+        reference, n = of_system["reference"].iloc[0], of_system["paper_n"].iloc[0]
+        if reference:
+            lines.append(f"{name}: {reference}{f'; n = {n:,}' if n else ''}.")
+    other = (table["not_run"] == "") & (table["measured_on"] != DRAWN) & (table["paper_n"] > 0)
+    for _, row in table[other & (table["n"] != table["paper_n"])].iterrows():
+        lines.append(f"{_name(row)}: tested on {row['n']:,} samples, not on the paper's {row['paper_n']:,}.")
+    return [*lines, *_by_text(table, "note")]
+
+
+def _by_text(table: pd.DataFrame, column: str) -> list[str]:
+    """One line per system and text, which names the rows it is about."""
+    told = table[table[column] != ""]
+    return [
+        f"{name}, {', '.join(row['setting'] or row['variant'] for _, row in rows.iterrows())}: {text}."
+        for (name, text), rows in told.groupby(["name", column], sort=False)
+    ]
+
+
+def _name(row: pd.Series) -> str:
+    return f"{row['name']}, {row['setting'] or row['variant']}"
 
 
 def origin_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table that says how each score came about."""
-    run = table[table["not_run"] == ""]
-    columns = ["name", "variant", "command", "machine", "date", "run_ids"]
-    return ["System", "Variant", "Command", "Machine", "Date", "MLflow runs"], run[columns].astype(str).values.tolist()
+    """Header and rows of the table that says how each score came about, and how a missing one would."""
+    header = ["System", "Variant", "Command, of the latest run", "Machine", "Date", "MLflow runs"]
+    rows = []
+    for _, row in table.iterrows():
+        made = ["not run", MISSING, MISSING] if row["not_run"] else [row["machine"], row["date"], row["run_ids"]]
+        rows.append([row["name"], row["variant"], row["command"], *made])
+    return header, rows
 
 
 def comparison_cells(comparisons: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the paired comparisons."""
-    header = ["One", "Other", "n", "Difference in accuracy, points", "Only one right", "Only other right", "McNemar p"]
+    header = [
+        "One",
+        "Other",
+        "n",
+        "Difference in accuracy, points",
+        "Only one right",
+        "Only other right",
+        "p",
+        "Stands",
+    ]
     rows = [
         [
             row["one"],
             row["other"],
-            str(row["n"]),
-            f"{100 * row['difference']:+.2f} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})",
+            f"{row['n']:,}",
+            _difference(row),
             str(row["only_one"]),
             str(row["only_other"]),
-            f"{row['p']:.3f}",
+            f"{row['p']:.2g}",
+            "yes" if row["stands"] else "no",
         ]
         for _, row in comparisons.iterrows()
     ]
     return header, rows
 
 
+def comparison_sentences(comparisons: pd.DataFrame) -> list[str]:
+    """One sentence per pair: of several seeds the mean difference and in how many of them it stands."""
+    sentences = []
+    for pair, of_pair in comparisons.groupby("pair", sort=False):
+        differences = 100 * of_pair["difference"]
+        if len(of_pair) == 1:
+            sentences.append(of_pair["sentence"].iloc[0])
+        else:
+            sentences.append(
+                f"{pair}, {len(of_pair)} seeds: accuracy differs by {differences.mean():+.2f} ± "
+                f"{differences.std():.2f} points (mean ± standard deviation over seeds); the difference stands in "
+                f"{of_pair['stands'].sum()} of {len(of_pair)} seeds."
+            )
+    return [*sentences, _STANDS_NOTE]
+
+
+def _difference(row: pd.Series) -> str:
+    value = f"{100 * row['difference']:+.2f}"
+    return value if pd.isna(row["low"]) else f"{value} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
+
+
+def lead(table: pd.DataFrame) -> str:
+    """One sentence about what the report covers."""
+    run = table[table["not_run"] == ""]
+    if run.empty:
+        return "No finished run is here yet. Start one: kedro run --pipelines=sae"
+    return (
+        f"Runs: {run['seeds'].sum()}, of {', '.join(run['name'].unique())}; the latest of {run['date'].max()}. "
+        f"Rows not run: {len(table) - len(run)} of {len(table)}."
+    )
+
+
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """A table in GitHub's Markdown."""
-    header = list(header)
-    escaped = [[str(cell).replace("|", "\\|") for cell in line] for line in rows]
-    lines = [header, ["---"] * len(header), *escaped]
+    escaped = [[markdown_text(str(cell)) for cell in line] for line in (header, *rows)]
+    lines = [escaped[0], ["---"] * len(escaped[0]), *escaped[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def to_markdown(table: pd.DataFrame, comparisons: pd.DataFrame, report: ReportParams) -> str:
+def markdown_text(text: str) -> str:
+    r"""Text that Markdown shows as it is, on one line.
+
+    Example:
+        >>> markdown_text("a|b* <i>")
+        'a\\|b\\* \\<i>'
+    """
+    return "".join(f"\\{letter}" if letter in "\\`*|<[" else letter for letter in " ".join(text.split()))
+
+
+def scores_markdown(table: pd.DataFrame, scores: Sequence[str]) -> str:
+    """The table of scores and its notes: the results block of the project's README."""
+    listed = "\n".join(f"- {markdown_text(note)}" for note in notes(table))
+    return f"{markdown_table(*score_cells(table, scores))}\n\n{listed}"
+
+
+def to_markdown(table: pd.DataFrame, comparisons: pd.DataFrame, scores: Sequence[str]) -> str:
     """The report as Markdown."""
-    parts = ["# Results", markdown_table(*score_cells(table, report.scores))]
-    parts.append("\n".join(f"- {note}" for note in notes(table)))
+    parts = ["# Results", lead(table), scores_markdown(table, scores)]
     if len(comparisons):
-        parts += ["## Comparisons on the same test samples", markdown_table(*comparison_cells(comparisons))]
-        parts.append("\n".join(f"- {sentence}" for sentence in comparisons["sentence"]))
-    origin = origin_cells(table)
-    if origin[1]:
-        parts += ["## How each score came about", markdown_table(*origin)]
-    return "\n\n".join(parts) + "\n"
+        parts += [f"## {_COMPARISONS}", markdown_table(*comparison_cells(comparisons))]
+        parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in comparison_sentences(comparisons)))
+    return "\n\n".join([*parts, f"## {_ORIGIN}", markdown_table(*origin_cells(table))]) + "\n"
 
 
-def to_html(table: pd.DataFrame, comparisons: pd.DataFrame, report: ReportParams, figure_svg: str) -> str:
-    """The report as one page that needs no other file."""
-    parts = ["<h1>Results</h1>"]
+def to_html(table: pd.DataFrame, comparisons: pd.DataFrame, scores: Sequence[str], figure_svg: str) -> str:
+    """The report as one page that needs no other file.
+
+    Args:
+        table: Of ``score_table``.
+        comparisons: Of ``comparison_table``.
+        scores: Columns to show.
+        figure_svg: The element ``svg`` of ``scores_plot``.
+    """
+    parts = ["<h1>Results</h1>", f'<p class="lead">{html.escape(lead(table))}</p>']
     if (table["measured_on"] == DRAWN).any():
-        parts.append('<p class="drawn">Measured on drawn faces: no result, and not comparable with any paper.</p>')
+        parts.append(f'<p class="drawn">{html.escape(_DRAWN_NOTE)}</p>')
     missing = (table["not_run"] != "").tolist()
-    parts += [_html_table(*score_cells(table, report.scores), missing), figure_svg]
-    parts.append("<ul>" + "".join(f"<li>{html.escape(note)}</li>" for note in notes(table)) + "</ul>")
+    parts += [_html_table(*score_cells(table, scores), missing=missing), _html_list(notes(table))]
+    parts.append(f'<figure role="img" aria-label="Test scores, ours and the papers">{figure_svg}</figure>')
     if len(comparisons):
-        parts += ["<h2>Comparisons on the same test samples</h2>", _html_table(*comparison_cells(comparisons))]
-        sentences = "".join(f"<li>{html.escape(text)}</li>" for text in comparisons["sentence"])
-        parts.append(f"<ul>{sentences}</ul>")
-    if (table["not_run"] == "").any():
-        parts += ["<h2>How each score came about</h2>", _html_table(*origin_cells(table), code=(2,))]
+        parts += [f"<h2>{_COMPARISONS}</h2>", _html_table(*comparison_cells(comparisons))]
+        parts.append(_html_list(comparison_sentences(comparisons)))
+    parts += [f"<h2>{_ORIGIN}</h2>", _html_table(*origin_cells(table), missing=missing, code=(2, 5))]
     body = "\n".join(parts)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>mien: results</title>'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>mien: results</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
 
+_SHORT = 24  # letters of a cell that is not broken
+
+
 def _html_table(
-    header: Iterable[str], rows: Iterable[Iterable[str]], missing: Sequence[bool] = (), code: Sequence[int] = ()
+    header: Iterable[str], rows: Iterable[Iterable[str]], *, missing: Sequence[bool] = (), code: Sequence[int] = ()
 ) -> str:
     lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
     for number, row in enumerate(rows):
         marked = ' class="missing"' if number < len(missing) and missing[number] else ""
-        cells = [
-            f"<td><code>{html.escape(cell)}</code></td>" if column in code else f"<td>{html.escape(cell)}</td>"
-            for column, cell in enumerate(row)
-        ]
+        cells = []
+        for column, cell in enumerate(row):
+            text = f"<code>{html.escape(cell)}</code>" if column in code and cell != MISSING else html.escape(cell)
+            kind = ' class="code"' if column in code else ' class="short"' if len(cell) <= _SHORT else ""
+            cells.append(f"<td{kind}>{text}</td>")
         lines.append(f"<tr{marked}>{''.join(cells)}</tr>")
-    return "<table>\n" + "\n".join(lines) + "\n</table>"
+    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
 
 
-_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "±": r"$\pm$", "*": r"$^{*}$"}
+def _html_list(lines: Iterable[str]) -> str:
+    return '<ul class="notes">' + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def to_latex(table: pd.DataFrame, report: ReportParams) -> str:
-    """The table of scores for a paper, with booktabs' rules; notes follow as comments."""
-    header, rows = score_cells(table, report.scores)
-    lines = [r"\begin{tabular}{" + "l" * len(header) + "}", r"\toprule"]
-    lines += [_latex_row(header), r"\midrule", *map(_latex_row, rows), r"\bottomrule", r"\end{tabular}"]
-    return "\n".join([*lines, *(f"% {note}" for note in notes(table))]) + "\n"
+_LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    STAR: r"$^{*}$",
+    DAGGER: r"$^{\dagger}$",
+}
+
+
+def latex_text(text: str) -> str:
+    r"""Text that LaTeX prints as it is.
+
+    Example:
+        >>> latex_text("keep_0.6, 91 % ± 1")
+        'keep\\_0.6, 91 \\% $\\pm$ 1'
+    """
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+
+
+def to_latex(table: pd.DataFrame, scores: Sequence[str]) -> str:
+    """The table of scores for a paper, with booktabs' rules, and its notes in small type beneath."""
+    header, rows = score_cells(table, scores)
+    lines = [
+        "% Needs booktabs. Too wide for a column: put it into table*.",
+        r"\begin{tabular}{" + "l" * len(header) + "}",
+    ]
+    lines += [r"\toprule", _latex_row(header), r"\midrule", *map(_latex_row, rows), r"\bottomrule", r"\end{tabular}"]
+    lines += [r"\par\smallskip", r"{\footnotesize", *(rf"{latex_text(note)}\par" for note in notes(table)), "}"]
+    return "\n".join(lines) + "\n"
 
 
 def _latex_row(cells: Iterable[str]) -> str:
-    return " & ".join("".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells) + r" \\"
+    return " & ".join(map(latex_text, cells)) + r" \\"

@@ -25,8 +25,9 @@ def tabulate(runs: list[RunRecord], tables: ReportParams) -> pd.DataFrame:
     Returns:
         The table of ``score_table``.
     """
-    logger.info("Report over %d finished runs", len(runs))
-    return score_table(runs, tables)
+    table = score_table(runs, tables)
+    logger.info("Report over %d finished runs: %s", len(runs), formats.lead(table))
+    return table
 
 
 def compare(runs: list[RunRecord], tables: ReportParams) -> pd.DataFrame:
@@ -46,7 +47,7 @@ def compare(runs: list[RunRecord], tables: ReportParams) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> tuple[Any, Any]:
-    """Draw every variant's accuracy with its spread.
+    """Draw every variant's main score with its spread.
 
     Args:
         table: Of ``tabulate``.
@@ -57,8 +58,8 @@ def draw(table: pd.DataFrame) -> tuple[Any, Any]:
     return scores_figure(table), scores_plot(table)
 
 
-def write(table: pd.DataFrame, comparisons: pd.DataFrame, tables: ReportParams) -> tuple[str, str, str]:
-    """Write the report as Markdown, HTML and LaTeX.
+def write(table: pd.DataFrame, comparisons: pd.DataFrame, tables: ReportParams) -> tuple[str, str, str, str]:
+    """Write the report as Markdown, HTML and LaTeX, and its table as CSV.
 
     Args:
         table: Of ``tabulate``.
@@ -66,14 +67,22 @@ def write(table: pd.DataFrame, comparisons: pd.DataFrame, tables: ReportParams) 
         tables: The scores to show.
 
     Returns:
-        The three texts.
+        The four texts.
     """
-    svg = io.StringIO()
-    scores_plot(table).savefig(svg, format="svg", metadata={"Date": None})
-    drawing = svg.getvalue()
-    inline = drawing[drawing.index("<svg") :]
     return (
-        formats.to_markdown(table, comparisons, tables),
-        formats.to_html(table, comparisons, tables, inline),
-        formats.to_latex(table, tables),
+        formats.to_markdown(table, comparisons, tables.scores),
+        formats.to_html(table, comparisons, tables.scores, _svg(table)),
+        formats.to_latex(table, tables.scores),
+        table.to_csv(index=False),
     )
+
+
+def _svg(table: pd.DataFrame) -> str:
+    """The figure as an element of a page; without random ids, so that equal reports are equal files."""
+    import matplotlib
+
+    drawing = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "report"}):
+        scores_plot(table).savefig(drawing, format="svg", metadata={"Date": None})
+    text = drawing.getvalue()
+    return text[text.index("<svg") :]

@@ -1,6 +1,6 @@
 """Parameters of ``report``."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -10,19 +10,27 @@ Score = Literal["accuracy", "mean_class_accuracy", "macro_f1", "auroc", "error_r
 
 
 class PaperRow(Params):
-    """A row of a paper's table.
+    """A row of a paper's table, or of a baseline that no paper has.
 
     Attributes:
         setting: As the paper names it.
         variants: Names of our variants that repeat it; the first is the one to run.
-        scores: The paper's, in the unit of our metrics: fractions, years.
+        set: Parameters of that variant that differ from the published setting, by dotted name without the system's.
+        scores: The paper's, in the unit of our metrics: fractions, years. Empty for a baseline.
         note: What a reader must know of them.
     """
 
     setting: str
     variants: tuple[str, ...] = Field(min_length=1)
-    scores: dict[Score, float]
+    set: dict[str, Any] = Field(default_factory=dict)
+    scores: dict[Score, float] = Field(default_factory=dict)
     note: str = ""
+
+    def command(self, system: str) -> str:
+        """The command that runs it on the user's own data."""
+        changed = {"variant": self.variants[0], **{f"{system}.{name}": value for name, value in self.set.items()}}
+        params = ",".join(f"{name}={value}" for name, value in changed.items())
+        return f"kedro run --pipelines={system} --env=paper --params={params}"
 
 
 class PaperTable(Params):
@@ -33,7 +41,7 @@ class PaperTable(Params):
         reference: Authors and title, or "ours" for a baseline.
         dataset: Name of the dataset, in words.
         n: Test samples.
-        rows: Empty for a baseline.
+        rows: Of the paper's table.
     """
 
     name: str
@@ -56,7 +64,7 @@ class ReportParams(Params):
     Attributes:
         scores: Columns of the table.
         papers: Tables by system.
-        comparisons: Pairs of variants; one of which no run is there is passed over.
+        comparisons: Pairs of variants; a pair of which a run is missing is passed over.
         resamples: Of the paired bootstrap.
         seed: Of the paired bootstrap.
     """

@@ -8,31 +8,34 @@ import pandas as pd
 
 from mien.io.run_records import RunRecord
 from mien.nodes.evaluation import subjects
-from mien.pipelines.report.params import Comparison, PaperRow, PaperTable, ReportParams
+from mien.pipelines.report.params import Comparison, PaperRow, PaperTable, ReportParams, Score
 
 DRAWN = "drawn faces"
 """What a demo is measured on; never a result."""
 
-MISSING = "-"
+SEED_PARAMETER = "training.seed"
+"""In which the runs of one row may differ."""
 
 
 def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
     """One row per variant, runs with different seeds together, each beside its paper's row.
 
-    Rows of a paper that no run repeats are there too, with the command that would.
+    Rows of a paper that no run repeats are there too, with the command that would. A run without a seed in its name
+    counts only where no run of its variant has one: it may be one of them.
 
     Args:
         records: Finished runs.
         report: Scores to show and the papers' tables.
 
     Returns:
-        Columns ``system``, ``name``, ``reference``, ``setting``, ``variant``, ``measured_on``, ``n``, ``seeds``,
-        ``<score>_paper``, ``<score>``, ``<score>_sd``, ``<score>_low``, ``<score>_high`` per score, ``command``,
-        ``machine``, ``date``, ``run_ids``, ``not_run`` (why, where it was not) and ``note``. Over several seeds the
-        score is their mean, with its standard deviation; of one, its 95 % interval over test samples.
+        Columns ``system``, ``name``, ``reference``, ``setting``, ``variant``, ``measured_on``, ``n``, ``paper_n``,
+        ``seeds``, ``<score>_paper``, ``<score>``, ``<score>_sd``, ``<score>_low``, ``<score>_high`` per score,
+        ``command``, ``machine``, ``date``, ``run_ids``, ``not_run`` (why, where it was not) and ``note``. Over several
+        seeds the score is their mean, with its standard deviation, NaN where a run lacks it; of one seed, its 95 %
+        interval over test samples.
     """
     groups: dict[tuple[str, str], list[RunRecord]] = {}
-    for record in records:
+    for record in _distinct(records):
         groups.setdefault((record.system, record.base_variant), []).append(record)
     rows = []
     for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
@@ -43,18 +46,23 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
             runs = of_system.pop(repeated[0]) if repeated else []
             rows.append(_row(system, table, paper_row, runs, report.scores))
         for variant, runs in sorted(of_system.items()):
-            rows.append(_row(system, table, PaperRow(setting="", variants=(variant,), scores={}), runs, report.scores))
+            rows.append(_row(system, table, PaperRow(setting="", variants=(variant,)), runs, report.scores))
     return pd.DataFrame(rows, columns=_columns(report.scores))
+
+
+def _distinct(records: Sequence[RunRecord]) -> list[RunRecord]:
+    seeded = {(run.system, run.base_variant) for run in records if run.variant != run.base_variant}
+    return [run for run in records if run.variant != run.base_variant or (run.system, run.variant) not in seeded]
 
 
 def _columns(scores: Iterable[str]) -> list[str]:
     of_scores = [f"{score}{end}" for score in scores for end in ("_paper", "", "_sd", "_low", "_high")]
-    before = ["system", "name", "reference", "setting", "variant", "measured_on", "n", "seeds"]
+    before = ["system", "name", "reference", "setting", "variant", "measured_on", "n", "paper_n", "seeds"]
     return [*before, *of_scores, "command", "machine", "date", "run_ids", "not_run", "note"]
 
 
 def _row(
-    system: str, table: PaperTable, paper: PaperRow, runs: Sequence[RunRecord], scores: Iterable[str]
+    system: str, table: PaperTable, paper: PaperRow, runs: Sequence[RunRecord], scores: Iterable[Score]
 ) -> dict[str, Any]:
     variant = runs[0].base_variant if runs else paper.variants[0]
     row: dict[str, Any] = {
@@ -64,20 +72,28 @@ def _row(
         "setting": paper.setting,
         "variant": variant,
         "note": paper.note,
-        "n": 0,
+        "n": table.n,
+        "paper_n": table.n,
         "seeds": len(runs),
     }
     for score in scores:
         row[f"{score}_paper"] = paper.scores.get(score, np.nan)
         row |= _summary(score, [run.metrics for run in runs])
     if not runs:
-        reason = f"no run of {system} {variant} here: it needs {table.dataset}"
-        return row | {"measured_on": table.dataset, "not_run": reason}
+        return row | {
+            "measured_on": table.dataset,
+            "command": paper.command(system),
+            "machine": "",
+            "date": "",
+            "run_ids": "",
+            "not_run": f"no run here; it needs {table.dataset}",
+        }
     latest = max(runs, key=lambda run: run.date)
     drawn = any(run.metrics.get("drawn_share") for run in runs)
     return row | {
-        "measured_on": DRAWN if drawn else table.dataset or latest.dataset,
+        "measured_on": DRAWN if drawn else _dataset_name(latest.dataset, table.dataset),
         "n": int(latest.metrics.get("test/n") or 0),
+        "note": "; ".join(note for note in (paper.note, _differences(runs)) if note),
         "command": latest.command,
         "machine": latest.machine,
         "date": latest.date[:10],
@@ -86,10 +102,27 @@ def _row(
     }
 
 
+def _dataset_name(key: str, name: str) -> str:
+    """The name in words where the key is its, as ``raf_db`` is RAF-DB's; else the key: another dataset was taken."""
+    same = key.replace("_", "") == "".join(letter for letter in name.lower() if letter.isalnum())
+    return name if same or not key else key
+
+
+def _differences(runs: Sequence[RunRecord]) -> str:
+    """What tells runs of one variant apart besides the seed: their mean would be of different things."""
+    first = {name: value for name, value in runs[0].parameters.items() if name != SEED_PARAMETER}
+    differing = {
+        name
+        for run in runs[1:]
+        for name in first.keys() | (run.parameters.keys() - {SEED_PARAMETER})
+        if first.get(name) != run.parameters.get(name)
+    }
+    return f"the mean is of different settings, its runs differ in {', '.join(sorted(differing))}" if differing else ""
+
+
 def _summary(score: str, metrics: Sequence[dict[str, float | None]]) -> dict[str, float]:
     """Mean and standard deviation over runs; of a single run its interval."""
-    values = [each[f"test/{score}"] for each in metrics if each.get(f"test/{score}") is not None]
-    numbers = np.array(values, np.float64)
+    numbers = np.array([each.get(f"test/{score}") for each in metrics], np.float64)  # None becomes NaN
     single = metrics[0] if len(metrics) == 1 else {}
     low, high = (single.get(f"test/{score}_{end}") for end in ("low", "high"))
     return {
@@ -108,9 +141,10 @@ def comparison_table(records: Sequence[RunRecord], report: ReportParams) -> pd.D
         report: Which variants.
 
     Returns:
-        One row per pair and seed: ``one``, ``other``, ``n``, ``difference`` in accuracy (one less the other) with
-        ``low`` and ``high`` of its paired 95 % bootstrap interval, ``only_one`` and ``only_other`` (samples that only
-        that one gets right), ``p`` of McNemar's exact test (by subject where subjects are named), ``sentence``.
+        One row per pair and seed: ``pair`` in words, ``one``, ``other``, ``n``, ``difference`` in accuracy (one less
+        the other) with ``low`` and ``high`` of its paired 95 % bootstrap interval, ``only_one`` and ``only_other``
+        (samples that only that one gets right), ``p`` of McNemar's exact test (by subject where subjects are named),
+        ``stands`` (whether both say that there is a difference) and ``sentence``.
 
     Raises:
         ValueError: The two were not tested on the same samples.
@@ -118,9 +152,10 @@ def comparison_table(records: Sequence[RunRecord], report: ReportParams) -> pd.D
     rows = []
     for comparison in report.comparisons:
         for one, other in _pairs(records, comparison):
-            rows.append(_compared(one, other, report))
-    names = ["one", "other", "n", "difference", "low", "high", "only_one", "only_other", "p", "sentence"]
-    return pd.DataFrame(rows, columns=names)
+            pair = f"{comparison.one} against {comparison.other}"
+            rows.append({"pair": pair, **_compared(one, other, report)})
+    names = ["pair", "one", "other", "n", "difference", "low", "high", "only_one", "only_other", "p", "stands"]
+    return pd.DataFrame(rows, columns=[*names, "sentence"])
 
 
 def _pairs(records: Sequence[RunRecord], comparison: Comparison) -> list[tuple[RunRecord, RunRecord]]:
@@ -128,7 +163,7 @@ def _pairs(records: Sequence[RunRecord], comparison: Comparison) -> list[tuple[R
     sides = []
     for name in (comparison.one, comparison.other):
         system, variant = name.split("/")
-        runs = [record for record in records if (record.system, record.base_variant) == (system, variant)]
+        runs = [record for record in _distinct(records) if (record.system, record.base_variant) == (system, variant)]
         sides.append({record.variant.removeprefix(variant): record for record in runs})
     return [(sides[0][seed], sides[1][seed]) for seed in sides[0] if seed in sides[1]]
 
@@ -163,5 +198,6 @@ def _compared(one: RunRecord, other: RunRecord, report: ReportParams) -> dict[st
         "only_one": result.only_b_right,
         "only_other": result.only_a_right,
         "p": result.p_value,
+        "stands": result.stands,
         "sentence": result.sentence(names[1], names[0]),
     }

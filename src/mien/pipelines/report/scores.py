@@ -1,0 +1,36 @@
+"""How each score is named and printed."""
+
+import math
+
+SCORE_NAMES = {
+    "accuracy": "Accuracy, %",
+    "mean_class_accuracy": "Mean class accuracy, %",
+    "macro_f1": "Macro F1, %",
+    "auroc": "AUROC",
+    "error_rate": "Error, %",
+    "mae_years": "MAE, years",
+}
+"""With the unit in which each is printed."""
+
+MISSING = "-"
+"""Stands where there is no number."""
+
+_IN_PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "error_rate")
+
+
+def printed_unit(score: str) -> tuple[float, int]:
+    """What a score is multiplied by to be printed, and the digits behind its point."""
+    if score in _IN_PERCENT:
+        return 100, 2  # as the papers print
+    return 1, 3 if score == "auroc" else 2
+
+
+def shown(value: float, score: str) -> str:
+    """A score as it is printed.
+
+    Example:
+        >>> shown(0.9117, "accuracy"), shown(0.9843, "auroc"), shown(float("nan"), "auroc")
+        ('91.17', '0.984', '-')
+    """
+    unit, digits = printed_unit(score)
+    return MISSING if math.isnan(value) else f"{unit * value:.{digits}f}"
