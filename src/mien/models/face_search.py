@@ -27,6 +27,10 @@ less.
 SURE_ROLL = 20.0
 """Degrees of roll from which O-Net's points are drawn towards upright, so that a face gets a closer look. Ours."""
 
+UPRIGHT_LOG_ODDS = 2.0
+"""Advantage of a face with less than 45 degrees of roll over one turned further, found in another look. Ours, because
+people hold cameras upright: without it one drawn upright face in thirty is taken for a turned one."""
+
 CLOSER_LOOKS = 2
 """O-Net's passes over the face turned upright; each straightens what the last one left. Ours: a third gains nothing."""
 
@@ -109,7 +113,8 @@ class _Found:
 
     @property
     def certainty(self) -> float:
-        return float(self.log_odds.max(initial=-math.inf))
+        upright = [abs(_roll_degrees(points)) < 45 for points in self.faces.points]
+        return float((self.log_odds + UPRIGHT_LOG_ODDS * np.array(upright, float)).max(initial=-math.inf))
 
     @property
     def searched(self) -> SearchedImage:
@@ -128,7 +133,7 @@ class FaceSearch:
     1. Every image is searched upright. A face of high score and little roll settles it.
     2. The others are searched at every quarter turn. O-Net looks a second time at each face found, turned upright by
        its five points; a face that does not pass is dropped, one that does has the second look's points and score. The
-       turn with the face that is likeliest by both looks together is kept.
+       turn with the face that is likeliest by both looks together, upright ones favoured, is kept.
     3. Images without a face are searched within a grey margin, where a face that fills the image fits P-Net's squares,
        as they are and mirrored, and halfway between the turns; then
     4. enlarged, at every turn.
