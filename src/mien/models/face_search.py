@@ -58,9 +58,8 @@ class SearchedImage:
 
     Attributes:
         faces: in pixels of the image as given. The box of a turned face is the upright hull of its turned box.
-        turned_degrees: 0, 90, 180 or 270, by which the image was turned counter-clockwise as seen on the screen when
-            the faces were found; a face with that roll is upright then. For a face found between two quarter turns the
-            one that leaves it less rolled. 0 where nothing was found.
+        turned_degrees: 0, 90, 180 or 270, the quarter turn, counter-clockwise as seen on the screen, that leaves the
+            likeliest face least rolled. 0 where nothing was found.
         enlarged: factor by which the image was enlarged then; 1 where it was not, or nothing was found.
     """
 
@@ -120,10 +119,9 @@ class _Found:
     def searched(self) -> SearchedImage:
         if not len(self.faces):
             return SearchedImage(self.faces, 0, 1.0)
-        # Halfway between two quarter turns the face's own roll decides, by how far each turn leaves it from upright.
+        # The face's own roll decides, not the look: an upright face may be found in a turned one, and straightened.
         roll = _roll_degrees(self.faces.points[int(self.log_odds.argmax())])
-        quarters = [turn % 360 for turn in {self.look.turn // 90 * 90, -(-self.look.turn // 90) * 90}]
-        turn = min(sorted(quarters), key=lambda quarter: abs((roll - quarter + 180) % 360 - 180))
+        turn = round(roll / 90) * 90 % 360
         return SearchedImage(self.faces, turn, self.look.enlarged)
 
 
