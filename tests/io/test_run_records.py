@@ -30,7 +30,7 @@ def finish(folder, run: RunRecord, accuracy: float = 0.5) -> None:
 
 
 def records(folder) -> list[RunRecord]:
-    return RunRecords(filepath=str(folder / "08_reporting"), predictions=str(folder / "07_model_output")).load()
+    return RunRecords(filepath=str(folder / "08_reporting"), predictions={"filepath": str(folder / "07_model_output")}).load()
 
 
 def test_a_record_comes_back_with_its_metrics(tmp_path):
@@ -92,4 +92,4 @@ def test_a_record_of_a_later_version_with_more_fields_is_read(tmp_path):
 
 def test_no_node_writes_all_records(tmp_path):
     with pytest.raises(DatasetError, match="write their own records"):
-        RunRecords(filepath=str(tmp_path), predictions=str(tmp_path)).save([])
+        RunRecords(filepath=str(tmp_path), predictions={"filepath": str(tmp_path)}).save([])

@@ -98,7 +98,7 @@ def test_a_dvc_experiment_changes_one_parameter_and_its_effect_is_shown(clone, m
     shown = run([*dvc, "exp", "show", "--csv"], clone)
     header, *rows = [line for line in csv.reader(shown.splitlines()) if len(line) > 3]
     by_name = {row[header.index("Experiment")]: row for row in rows}
-    column = next(number for number, name in enumerate(header) if name.endswith("sae.training.max_epochs"))
+    column = next(number for number, name in enumerate(header) if name == setting.partition("=")[0])
     assert by_name["longer"][column] == "2"
     assert "test/log_loss" in run([*dvc, "metrics", "diff"], clone)
     run([*dvc, "plots", "diff"], clone)

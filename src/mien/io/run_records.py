@@ -125,11 +125,12 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
 
     Args:
         filepath: Folder that holds ``<system>/<variant>/run.json`` beside ``metrics.json``.
-        predictions: Folder that holds ``<system>/<variant>/predictions.parquet``.
+        predictions: ``filepath`` of the folder that holds ``<system>/<variant>/predictions.parquet``, nested because
+            Kedro makes paths absolute by that key.
     """
 
-    def __init__(self, *, filepath: str, predictions: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath, self._predictions = Path(filepath), Path(predictions)
+    def __init__(self, *, filepath: str, predictions: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+        self._filepath, self._predictions = Path(filepath), Path(predictions["filepath"])
         self.metadata = metadata
 
     def load(self) -> list[RunRecord]:
