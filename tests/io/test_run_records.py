@@ -30,7 +30,9 @@ def finish(folder, run: RunRecord, accuracy: float = 0.5) -> None:
 
 
 def records(folder) -> list[RunRecord]:
-    return RunRecords(filepath=str(folder / "08_reporting"), predictions={"filepath": str(folder / "07_model_output")}).load()
+    return RunRecords(
+        filepath=str(folder / "08_reporting"), predictions={"filepath": str(folder / "07_model_output")}
+    ).load()
 
 
 def test_a_record_comes_back_with_its_metrics(tmp_path):

@@ -103,7 +103,9 @@ def finish_all(data: Path) -> list[RunRecord]:
 
 
 def records(data: Path) -> list[RunRecord]:
-    return RunRecords(filepath=str(data / "08_reporting"), predictions={"filepath": str(data / "07_model_output")}).load()
+    return RunRecords(
+        filepath=str(data / "08_reporting"), predictions={"filepath": str(data / "07_model_output")}
+    ).load()
 
 
 def cells(text: str) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Every guard on the pipelines finds the project without fault, and finds a fault that is planted."""
 
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pandas as pd
@@ -167,3 +168,19 @@ def test_no_selector_lets_a_test_row_pass_or_loses_another_with_a_face(selector,
     chosen = selector(table.assign(sample_id=[str(i) for i in range(len(table))]))
     wanted = table[(table["split"] != "test") & (table["row"] >= 0)]
     assert chosen["sample_id"].tolist() == [str(i) for i in wanted.index]
+
+
+def test_layers_of_the_lineage_follow_each_other_without_a_circle(pipelines):
+    """With a circle kedro-viz shows no layer at all."""
+    catalog = load_catalog(CONF, "demo")
+
+    def layer(entry: str) -> str:
+        known = entry in catalog and not entry.startswith("params:")
+        metadata = (catalog.get(entry).metadata if known else None) or {}
+        return metadata.get("kedro-viz", {}).get("layer", "")
+
+    later: dict[str, set[str]] = {}
+    for step in (step for pipeline in pipelines.values() for step in pipeline.nodes):
+        for one in {layer(entry) for entry in step.inputs} - {""}:
+            later.setdefault(one, set()).update({layer(entry) for entry in step.outputs} - {"", one})
+    assert set(TopologicalSorter(later).static_order()) >= {"raw", "primary", "feature", "models", "reporting"}
