@@ -1,18 +1,21 @@
 """Sweeps: which runs they consist of, and what is refused before the first one starts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.framework.session import KedroSession
 from pydantic import ValidationError
 from tests.pipelines.tiny_systems import TINY, TINY_DATA
 from tests.project.project_config import environments, load_config
 
-from mien.io.run_records import RunRecord
+from mien.io.run_records import METRICS, RunRecord
 from mien.mlflow_run import MlflowRun, connect
 from mien.pipeline_registry import is_system, register_pipelines
-from mien.sweep import Sweep, SweepRunner, merged, read_sweep, sweep_runs
+from mien.sweep import Sweep, SweepRun, SweepRunner, merged, read_sweep, sweep_runs
+from mien.tracking import command, run_parameters
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 TWO = {
@@ -87,7 +90,8 @@ def test_an_unknown_sweep_is_told_with_those_that_are_known():
 def tiny_project(project, monkeypatch) -> Path:
     """A project with a sweep over two systems that takes seconds."""
     sweeps = {"tiny": {"seeds": [0, 1, 2], "members": [{"system": name, "variant": "v"} for name in TINY]}}
-    sweeps["wrong"] = {"seeds": [0], "members": [{"system": "sea", "variant": "v"}]}
+    for name in ("sea", "data_raf_db"):
+        sweeps[f"wrong_{name}"] = {"seeds": [0], "members": [{"system": name, "variant": "v"}]}
     (project / "conf/demo/sweeps.yml").write_text(json.dumps(sweeps))
     monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)
     monkeypatch.setattr(MlflowRun, "watch_system", lambda run: None)
@@ -98,10 +102,28 @@ def runner(project: Path) -> SweepRunner:
     return SweepRunner(project, None, {**TINY, "raf_db": TINY_DATA["raf_db"]})
 
 
-def test_a_system_that_is_none_is_told_before_anything_runs(tiny_project):
-    with pytest.raises(ValueError, match=r"names sea, no system\. Systems are: .*sae"):
-        runner(tiny_project).run("wrong")
+@pytest.mark.parametrize("name", ["sea", "data_raf_db"])
+def test_a_system_that_is_none_is_told_before_anything_runs(tiny_project, name):
+    with pytest.raises(ValueError, match=rf"names {name}, no system\. Systems are: .*sae"):
+        runner(tiny_project).run(f"wrong_{name}")
     assert not (tiny_project / "data").exists()
+
+
+def test_a_finished_run_is_repeated_when_a_parameters_file_has_changed(tiny_project):
+    run = SweepRun("softmax_regression", "v-seed_0", {"variant": "v-seed_0"})
+    session = KedroSession.create(tiny_project, runtime_params=run.params)
+    context = session.load_context()
+    asked = {"pipeline_names": [run.system], "namespaces": [run.system], "runtime_params": run.params}
+    parameters = run_parameters(context.config_loader["parameters"], [run.system], ["raf_db"])
+    record = RunRecord(run.system, run.variant, "demo", "raf_db", command(asked), "", "", "", "", parameters)
+    folder = Path(context.catalog.get(f"{run.system}.metrics")._filepath).parent
+    sweep = SweepRunner(tiny_project, None, {})
+    assert not sweep._is_done(session, run, run.params), "nothing has run"
+    record.write(folder)
+    (folder / METRICS).write_text("{}")
+    assert sweep._is_done(session, run, run.params)
+    replace(record, parameters={**parameters, "training.batch_size": 1}).write(folder)
+    assert not sweep._is_done(session, run, run.params)
 
 
 @pytest.mark.slow

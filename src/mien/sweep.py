@@ -1,5 +1,6 @@
 """Several runs for one table: every member of a sweep with every seed, as children of one MLflow run."""
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -179,8 +180,8 @@ class SweepRunner:
 
         from mien.pipeline_registry import is_system
 
-        unknown = sorted({run.system for run in runs if run.system not in pipelines})
         systems = [name for name, pipeline in pipelines.items() if is_system(name, pipeline)]
+        unknown = sorted({run.system for run in runs} - set(systems))
         if unknown:
             raise ValueError(f"The sweep names {', '.join(unknown)}, no system. Systems are: {', '.join(systems)}.")
 
@@ -208,20 +209,27 @@ class SweepRunner:
         params = {**merged(self._params, run.params), "parent_run": parent}
         with self._session(params) as session:
             if self._is_done(session, run, params):
-                logger.info("%s %s is there already from the same command", run.system, run.variant)
+                logger.info("%s %s is there already, by the same command and parameters", run.system, run.variant)
             else:
                 session.run(pipeline_names=[run.system], namespaces=[run.system])
 
     def _is_done(self, session: Any, run: SweepRun, params: dict[str, Any]) -> bool:
-        """Whether a record of the same command lies beside the metrics."""
-        from mien.io.run_records import METRICS, read_record
-        from mien.tracking import command
+        """Whether metrics and a record of the same command with the same parameters are there.
 
-        folder = Path(session.load_context().catalog.get(f"{run.system}.metrics")._filepath).parent
-        options = {"pipeline_names": [run.system], "namespaces": [run.system], "env": self._env}
+        The command alone would not do: parameters also change in their files.
+        """
+        from mien.io.run_records import METRICS, read_record
+        from mien.tracking import command, run_parameters
+
+        context = session.load_context()
+        folder = Path(context.catalog.get(f"{run.system}.metrics")._filepath).parent
         record = read_record(folder)
-        asked = command({**options, "runtime_params": params})
-        return record is not None and record.command == asked and (folder / METRICS).is_file()
+        if record is None or not (folder / METRICS).is_file():
+            return False
+        options = {"pipeline_names": [run.system], "namespaces": [run.system], "env": self._env}
+        flat = run_parameters(context.config_loader["parameters"], [run.system], record.dataset.split(","))
+        asked = command({**options, "runtime_params": params}), json.loads(json.dumps(flat, default=str))
+        return (record.command, record.parameters) == asked
 
     def _report(self, parent: Any) -> None:
         with self._session(self._params) as session:

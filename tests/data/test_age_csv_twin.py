@@ -71,7 +71,9 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(drawn, tmp_path, mon
 def test_the_same_arguments_draw_nothing(drawn, tmp_path, monkeypatch):
     root = shutil.copytree(drawn, tmp_path / "age_csv")
     monkeypatch.setattr(age_csv_twin, "map_in_order", lambda *_, **__: pytest.fail("drawn again"))
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     draw_age_csv(root, **SMALL)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_another_seed_gives_other_persons():

@@ -127,7 +127,9 @@ def test_the_folders_are_drawn_only_if_wanted_and_change_no_other_file(tmp_path,
 def test_the_same_arguments_draw_nothing(drawn, tmp_path, monkeypatch):
     root = shutil.copytree(drawn, tmp_path / "ferplus")
     monkeypatch.setattr(ferplus_twin, "map_in_order", lambda *_, **__: pytest.fail("drawn again"))
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     draw_ferplus(root, **SMALL)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_another_seed_gives_other_labels_votes_and_faces():

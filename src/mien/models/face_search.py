@@ -112,11 +112,13 @@ class _Found:
 
     @property
     def certainty(self) -> float:
+        """Of the likeliest face, upright ones favoured; minus infinity where there is none."""
         upright = [abs(_roll_degrees(points)) < 45 for points in self.faces.points]
         return float((self.log_odds + UPRIGHT_LOG_ODDS * np.array(upright, float)).max(initial=-math.inf))
 
     @property
     def searched(self) -> SearchedImage:
+        """What the search tells of this image."""
         if not len(self.faces):
             return SearchedImage(self.faces, 0, 1.0)
         # The face's own roll decides, not the look: an upright face may be found in a turned one, and straightened.
