@@ -1,5 +1,6 @@
 """The project as people use it, in processes of its own: interrupted, shown, versioned. Minutes together, so slow."""
 
+import csv
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.project.cloned_project import KEDRO, PREDICTIONS, ROOT, run, sae
+
+from mien.mlflow_run import connect
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +85,26 @@ def test_dvc_repeats_nothing_that_is_up_to_date_and_reads_metrics_and_plots(clon
     html = (clone / "dvc_plots/index.html").read_text()
     assert "val/accuracy" in html
     assert "confusion_matrix.png" in html
+
+
+def test_a_dvc_experiment_changes_one_parameter_and_its_effect_is_shown(clone, monkeypatch):
+    dvc = [sys.executable, "-m", "dvc"]
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # stages call kedro
+    run([*dvc, "repro", "system@sae"], clone)
+    for command in ("add -A", "-c user.name=t -c user.email=t@t commit -qm repro"):
+        subprocess.run(["git", *command.split()], cwd=clone, check=True)
+    setting = "conf/demo/parameters_sae.yml:sae.model.embed_dim=32"
+    run([*dvc, "exp", "run", "--name", "wider", "-S", setting, "system@sae"], clone)
+    shown = run([*dvc, "exp", "show", "--csv"], clone)
+    header, *rows = [line for line in csv.reader(shown.splitlines()) if len(line) > 3]
+    by_name = {row[header.index("Experiment")]: row for row in rows}
+    column = next(number for number, name in enumerate(header) if name == setting.partition("=")[0])
+    assert by_name["wider"][column] == "32"
+    assert "test/log_loss" in run([*dvc, "metrics", "diff"], clone)
+    run([*dvc, "plots", "diff"], clone)
+    client = connect(clone)
+    tags = [each.data.tags for each in client.search_runs([e.experiment_id for e in client.search_experiments()])]
+    assert [each["dvc_experiment"] for each in tags if "dvc_experiment" in each] == ["wider"]
 
 
 def test_the_deprecated_spelling_of_the_option_runs_too(ran):
