@@ -14,6 +14,7 @@ class CrossAttention(nn.Module):
         dim: Width D of both sequences.
         num_heads: Number of heads; divides D.
         query_proj: Project the queries by W_Q. Without it they are used as they come.
+        qkv_bias: Whether the projections of queries, keys and values have a bias.
 
     Raises:
         ValueError: ``dim`` is not divisible by ``num_heads``.
@@ -21,23 +22,26 @@ class CrossAttention(nn.Module):
     Source: SAE, equations 11 to 14; POSTER (``hyp_crossvit.py``) is ``query_proj=False``.
     """
 
-    def __init__(self, dim: int, num_heads: int, query_proj: bool = True) -> None:
+    def __init__(self, dim: int, num_heads: int, query_proj: bool = True, qkv_bias: bool = True) -> None:
         super().__init__()
         if dim % num_heads:
             raise ValueError(f"dim {dim} is not divisible by num_heads {num_heads}. Choose a multiple of the heads.")
         self.num_heads = num_heads
         self.scale = (dim // num_heads) ** -0.5
-        self.q = nn.Linear(dim, dim) if query_proj else nn.Identity()
-        self.kv = nn.Linear(dim, 2 * dim)
+        self.q = nn.Linear(dim, dim, bias=qkv_bias) if query_proj else nn.Identity()
+        self.kv = nn.Linear(dim, 2 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, query: Tensor, context: Tensor, score_first: bool = False) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, query: Tensor, context: Tensor, score_first: bool = False, is_causal: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
         """Attend from ``query`` (B, Q, D) to ``context`` (B, N, D).
 
         Args:
             query: Tokens that ask.
             context: Tokens that are attended to.
-            score_first: Also return how the first query spreads its attention.
+            score_first: Also return how the first query spreads its attention; it knows nothing of ``is_causal``.
+            is_causal: Query i attends to tokens 0 to i alone.
 
         Returns:
             The attended tokens (B, Q, D), and the first query's attention to the N tokens averaged over heads, (B, N),
@@ -45,7 +49,7 @@ class CrossAttention(nn.Module):
         """
         q = self._split_heads(self.q(query))  # (B, heads, Q, D/heads)
         k, v = (self._split_heads(part) for part in self.kv(context).chunk(2, dim=-1))
-        out = nn.functional.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        out = nn.functional.scaled_dot_product_attention(q, k, v, scale=self.scale, is_causal=is_causal)
         out = self.proj(out.transpose(1, 2).flatten(2))
         if not score_first:
             return out, None

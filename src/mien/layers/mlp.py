@@ -4,9 +4,21 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-Activation = Literal["gelu", "relu"]
+Activation = Literal["gelu", "relu", "quick_gelu"]
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+class QuickGELU(nn.Module):
+    """x · sigmoid(1.702 x), elementwise.
+
+    Source: Hendrycks and Gimpel 2016, the sigmoid approximation of GELU, with which CLIP was trained.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to itself."""
+        return x * (1.702 * x).sigmoid()
+
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "quick_gelu": QuickGELU}
 
 
 class Mlp(nn.Module):

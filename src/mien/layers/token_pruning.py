@@ -82,6 +82,39 @@ def pruning_stages(
     return tuple(stages)
 
 
+def warmed_up_keep_rate(keep_rate: float, epoch: int, start_epoch: int, epochs: int) -> float:
+    """Keep rate of an epoch whose training begins with all tokens.
+
+    It is 1 for ``start_epoch`` epochs and falls to ``keep_rate`` by half a cosine over the next ``epochs``.
+
+    Args:
+        keep_rate: Where it ends, in (0, 1].
+        epoch: Counted from 0.
+        start_epoch: Epochs without pruning.
+        epochs: Epochs of the fall; with 0 the rate is ``keep_rate`` from ``start_epoch`` on.
+
+    Raises:
+        ValueError: A negative number of epochs.
+
+    Source: EViT's training from scratch, with 10 and 100 of 300 epochs. It sets the rate anew at every step; here an
+        epoch has one, so that shapes change, and compilers start again, once per epoch at most.
+
+    Example:
+        >>> [round(warmed_up_keep_rate(0.5, epoch, start_epoch=1, epochs=4), 3) for epoch in range(7)]
+        [1.0, 1.0, 0.927, 0.75, 0.573, 0.5, 0.5]
+    """
+    if start_epoch < 0 or epochs < 0:
+        raise ValueError(
+            f"the keep rate's warm-up got {start_epoch} epochs without pruning and {epochs} of falling. "
+            "Neither may be negative; 0 and 0 is none."
+        )
+    if epoch < start_epoch:
+        return 1.0
+    if epoch >= start_epoch + epochs:
+        return keep_rate
+    return keep_rate + (1 - keep_rate) * (1 + math.cos(math.pi * (epoch - start_epoch) / epochs)) / 2
+
+
 def top_k_ascending(scores: Tensor, k: int) -> Tensor:
     """Indices (B, K) of the ``k`` highest of ``scores`` (B, N), ascending; among equals the lower index wins.
 

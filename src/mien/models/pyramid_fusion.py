@@ -1,16 +1,15 @@
 """POSTER's two-stream pyramid of cross-attention blocks with SAE's token pruning inside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from mien.layers.cross_attention import CrossAttention
-from mien.layers.drop_path import DropPath, drop_path_rates
-from mien.layers.mlp import Activation, Mlp
+from mien.layers.drop_path import drop_path_rates
+from mien.layers.mlp import Activation
 from mien.layers.token_pruning import (
     KeepRateMode,
     PruningStage,
@@ -18,6 +17,7 @@ from mien.layers.token_pruning import (
     prune_tokens,
     pruning_stages,
 )
+from mien.layers.transformer_block import ResidualAttention, ResidualMlp
 
 Alignment = Literal["shared", "per_stream"]
 ScoreLevels = Literal["all", "large"]
@@ -88,57 +88,6 @@ class TokenPruning:
         return scores / scores.sum(dim=1, keepdim=True) if self.renormalize else scores
 
 
-class FusionAttention(nn.Module):
-    """Pre-normed residual attention in which the other stream asks and this stream answers.
-
-    Args:
-        dim: Width D.
-        num_heads: Attention heads.
-        drop_path_rate: Probability of dropping the attention in training.
-        query_proj: Project the other stream's queries.
-
-    Source: SAE, equations 11 to 16; POSTER's ``hyp_crossvit.py``, where one norm serves both streams of an attention.
-    """
-
-    def __init__(self, dim: int, num_heads: int, drop_path_rate: float, query_proj: bool) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = CrossAttention(dim, num_heads, query_proj)
-        self.drop_path = DropPath(drop_path_rate)
-
-    def forward(self, x: Tensor, other: Tensor, score_first: bool = False) -> tuple[Tensor, Tensor | None]:
-        """Add to the first Q rows of ``x`` (B, N, D) what the Q rows of ``other`` (B, Q, D) ask of all of ``x``.
-
-        Returns:
-            The rows (B, Q, D), and how the first row of ``other`` attends to ``x``, (B, N), where asked for.
-        """
-        out, row = self.attn(self.norm(other), self.norm(x), score_first)
-        return x[:, : other.shape[1]] + self.drop_path(out), row
-
-
-class ResidualMlp(nn.Module):
-    """Pre-normed residual MLP: (B, N, D) → (B, N, D).
-
-    Args:
-        dim: Width D.
-        ratio: Hidden width over D.
-        act: Activation.
-        drop_path_rate: Probability of dropping the MLP in training.
-
-    Source: SAE, equations 18 and 19.
-    """
-
-    def __init__(self, dim: int, ratio: float, act: Activation, drop_path_rate: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, ratio, act)
-        self.drop_path = DropPath(drop_path_rate)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Add to tokens (B, N, D) their MLP."""
-        return x + self.drop_path(self.mlp(self.norm(x)))
-
-
 class PyramidBlock(nn.Module):
     """Both streams at three levels: attend, prune, feed forward, then carry every level up into the next larger one.
 
@@ -169,13 +118,18 @@ class PyramidBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.image_attn, self.landmark_attn = (
-            nn.ModuleList(FusionAttention(dim, num_heads, drop_path_rate, query_proj) for dim in dims) for _ in range(2)
+            nn.ModuleList(ResidualAttention(dim, num_heads, drop_path_rate, query_proj) for dim in dims)
+            for _ in range(2)
         )
         self.image_mlp, self.landmark_mlp = (
             nn.ModuleList(ResidualMlp(dim, mlp_ratio, mlp_act, drop_path_rate) for dim in dims) for _ in range(2)
         )
         self.up = nn.ModuleList(nn.Linear(small, large) for large, small in pairwise(dims))
         self.pruning = pruning
+        self.prune_as(stage)
+
+    def prune_as(self, stage: PruningStage | None) -> None:
+        """Prune by another plan from now on; None for nothing."""
         self.stage = stage if stage is not None and stage.drops else None
 
     def forward(
@@ -242,8 +196,10 @@ class PyramidFusion(nn.Module):
     Attributes:
         dims: (D, D/2, D/4).
         num_tokens: As given; ``mlp_ratio``, ``query_proj`` and ``last_block_cls_only`` likewise.
+        pruning: As given.
         stages: Plan of each pruning block, by block number.
-        tokens_per_block: Rows per stream that enter each block and that leave it, (before, after).
+        training_stages: The plan by which it trains; another one after ``set_training_keep_rate``.
+        tokens_per_block: Rows per stream that enter each block and that leave it, (before, after), in evaluation.
 
     Raises:
         ValueError: ``embed_dim`` is not divisible by 4 · ``num_heads``, or a word, block or rate of pruning is off.
@@ -278,7 +234,8 @@ class PyramidFusion(nn.Module):
         dims = (embed_dim, embed_dim // 2, embed_dim // 4)
         self.dims, self.num_tokens, self.last_block_cls_only = dims, num_tokens, last_block_cls_only
         self.mlp_ratio, self.query_proj = mlp_ratio, query_proj
-        self.stages = pruning.stages(num_tokens, depth)
+        self.pruning = pruning
+        self.stages = self.training_stages = pruning.stages(num_tokens, depth)
         self.cls_tokens = nn.Parameter(0.02 * torch.randn(2, 1, embed_dim)) if cls == "learned" else None
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + num_tokens, embed_dim))
         self.down = nn.ModuleList(nn.Linear(embed_dim, dim) for dim in dims[1:])
@@ -292,6 +249,24 @@ class PyramidFusion(nn.Module):
         last = self.blocks[-1]
         for unread in (last.landmark_attn, last.landmark_mlp):
             unread.requires_grad_(False)
+
+    def set_training_keep_rate(self, keep_rate: float) -> None:
+        """Prune at another rate while training. Evaluation, which chooses the best epoch, keeps the model's own.
+
+        Raises:
+            ValueError: ``keep_rate`` outside (0, 1].
+        """
+        stages = replace(self.pruning, keep_rate=keep_rate).stages(self.num_tokens, len(self.blocks))
+        if stages != self.training_stages:
+            self.training_stages = stages
+            self.train(self.training)
+
+    def train(self, mode: bool = True) -> "PyramidFusion":
+        """Set training or evaluation mode, each with its own plan of pruning."""
+        super().train(mode)
+        for number, block in enumerate(self.blocks):
+            block.prune_as((self.training_stages if mode else self.stages).get(number))
+        return self
 
     @property
     def tokens_per_block(self) -> tuple[tuple[int, int], ...]:
@@ -315,6 +290,8 @@ class PyramidFusion(nn.Module):
 
     def kept_tokens(self, image: Tensor, landmark: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Which tokens are alive after each pruning block, as indices into the N tokens that came in.
+
+        Call it in evaluation mode.
 
         Returns:
             Per pruning block the indices (B, K) of the image and of the landmark stream, ascending in raster order; -1
