@@ -1,4 +1,4 @@
-"""Names of the classes that the datasets annotate, in one canonical order.
+"""Names of the classes that the datasets annotate, in one canonical order, and the numbers of the landmarks of a face.
 
 Every table, model output and figure of the project counts classes in this order. Readers map a dataset's own codes to
 it.
@@ -57,3 +57,38 @@ RAVDESS_EXPRESSIONS: tuple[str, ...] = EXPRESSIONS[:7]
 
 CREMA_D_EXPRESSIONS: tuple[str, ...] = EXPRESSIONS[1:7]
 """The classes of CREMA-D, class id = position: it has no surprise."""
+
+NUM_LANDMARKS = 68
+"""Points of iBUG's scheme, which counts each group from the left of the picture."""
+
+LANDMARK_GROUPS: dict[str, tuple[int, ...]] = {
+    "jaw": tuple(range(17)),
+    "brows": tuple(range(17, 27)),
+    "nose": tuple(range(27, 36)),
+    "eyes": tuple(range(36, 48)),
+    "mouth": tuple(range(48, 68)),
+}
+"""Which of the 68 landmarks lie on which part of the face, counted from 0.
+
+Source: Sagonas et al., "300 Faces in-the-Wild Challenge", ICCVW 2013, figure 1, which counts from 1.
+"""
+
+LANDMARK_MIRROR: tuple[int, ...] = (
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # ridge of the nose
+    *range(35, 30, -1),  # base of the nose
+    *(45, 44, 43, 42, 47, 46),  # left eye: corner, upper lid, corner, lower lid
+    *(39, 38, 37, 36, 41, 40),  # right eye
+    *range(54, 47, -1),  # outer upper lip
+    *range(59, 54, -1),  # outer lower lip
+    *range(64, 59, -1),  # inner upper lip
+    *range(67, 64, -1),  # inner lower lip
+)
+"""Landmark that each of the 68 is in the mirror image."""
+
+FIVE_POINT_LANDMARKS: tuple[tuple[int, ...], ...] = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
+"""Landmarks whose mean is each of MTCNN's five points: left eye, right eye, nose, left and right mouth corner."""
+
+FIVE_POINT_MIRROR: tuple[int, ...] = (1, 0, 2, 4, 3)
+"""Point that each of the five is in the mirror image."""

@@ -98,6 +98,23 @@ def roll_angle_degrees(five_points: np.ndarray) -> float:
     return 180.0 if angle == -180.0 else angle
 
 
+def template_transform(five_points: np.ndarray, size: int = TEMPLATE_SIZE) -> np.ndarray:
+    """Matrix that takes pixels of an image to those of the face that ``align_face`` cuts out of it.
+
+    Args:
+        five_points: (5, 2) points in the image.
+        size: pixels per side of the face.
+
+    Returns:
+        (2, 3) float64, for ``apply_transform``.
+
+    Raises:
+        ValueError: as ``similarity_transform``.
+    """
+    template = (FIVE_POINT_TEMPLATE + 0.5) * (size / TEMPLATE_SIZE) - 0.5
+    return similarity_transform(five_points, template)
+
+
 def align_face(image: np.ndarray, five_points: np.ndarray, size: int = TEMPLATE_SIZE) -> np.ndarray:
     """Turn, scale and move a face so that its five points lie nearest to the template's.
 
@@ -121,8 +138,7 @@ def align_face(image: np.ndarray, five_points: np.ndarray, size: int = TEMPLATE_
     Source: template and least-squares fit as ArcFace and face.evoLVe; the averaging is ours.
     """
     _check_image(image, size, "align_face")
-    template = (FIVE_POINT_TEMPLATE + 0.5) * (size / TEMPLATE_SIZE) - 0.5
-    matrix = similarity_transform(_five_points(five_points, "align_face"), template)
+    matrix = template_transform(_five_points(five_points, "align_face"), size)
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     if size > 4 * max(image.shape[:2]) * scale:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from mien.data.synthetic.action_units import ACTION_UNITS, ActionUnits, sample_action_units
 from mien.data.synthetic.identity import ETHNICITIES, GENDERS, HAIR_STYLES, Identity, sample_identity
-from mien.data.synthetic.render import DrawnFace, draw_face, draw_scene
+from mien.data.synthetic.render import DrawnFace, draw_face, draw_scene, five_points, scene_landmarks
 from mien.data.synthetic.scene import (
     Backdrop,
     Camera,
@@ -31,7 +31,9 @@ __all__ = [
     "Pose",
     "draw_face",
     "draw_scene",
+    "five_points",
     "sample_action_units",
     "sample_face",
     "sample_identity",
+    "scene_landmarks",
 ]

@@ -18,6 +18,7 @@ from mien.data.synthetic.relief import Relief, build_relief, project, rotation, 
 from mien.data.synthetic.scene import FaceParameters
 from mien.data.synthetic.shading import light_direction, shade
 from mien.data.synthetic.skin import ear_outlines, groove_map, paint_skin
+from mien.labels import FIVE_POINT_LANDMARKS
 
 FACE_HEIGHT = 2.85
 """Hairline to chin of the average adult, IOD."""
@@ -90,6 +91,34 @@ def draw_scene(
     Raises:
         ValueError: a side, ``face_scale`` or ``centre`` lies outside its range.
     """
+    iod, point = _scene_place(params, image_size, face_scale, centre)
+    return _draw(params, image_size, iod, point, (float(point[0]), float(point[1])), seed)
+
+
+def scene_landmarks(
+    params: FaceParameters,
+    image_size: tuple[int, int] = (180, 180),
+    face_scale: float | None = None,
+    centre: tuple[float, float] | None = None,
+) -> NDArray[np.float32]:
+    """Return the 68 landmarks (68, 2) of the picture that ``draw_scene`` draws, without drawing it.
+
+    Arguments and errors as in ``draw_scene``, of which this takes a thirtieth of the time.
+    """
+    iod, point = _scene_place(params, image_size, face_scale, centre)
+    curves = build_curves(params.identity, params.action_units)
+    relief, turn = build_relief(params.identity, curves), rotation(params.pose)
+    origin = _origin(params, iod, point, (float(point[0]), float(point[1])))
+    return _seen_landmarks(params, curves, relief, turn, iod, origin).astype(np.float32)
+
+
+def _scene_place(
+    params: FaceParameters,
+    image_size: tuple[int, int],
+    face_scale: float | None,
+    centre: tuple[float, float] | None,
+) -> tuple[float, Points]:
+    """Return the pixels between the eyes, and the face's centre (2,) in pixels, of a scene."""
     height, width = image_size
     _check_side(height, "image_size[0]", "draw_scene")
     _check_side(width, "image_size[1]", "draw_scene")
@@ -112,7 +141,7 @@ def draw_scene(
                 f"centre {centre} lies outside the picture, in draw_scene: give shares of width and height in [0, 1]"
             )
         point = np.array([centre[0] * width, centre[1] * height])
-    return _draw(params, (height, width), iod, point, (float(point[0]), float(point[1])), seed)
+    return iod, point
 
 
 def _check_side(side: int, name: str, caller: str) -> None:
@@ -144,10 +173,7 @@ def _draw(
     finer = _supersampling(shape, iod)
     rows, columns = int(shape[0] * finer), int(shape[1] * finer)
     picture = paint_surroundings((rows, columns), params.backdrop)
-    # Pixel edges are continuous coordinates: they scale and turn exactly; pixel centres lie half a pixel further.
-    angle = np.deg2rad(params.pose.roll)
-    spin = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    origin = ((centre - _MIDDLE * iod) - pivot) @ spin + pivot
+    origin = _origin(params, iod, centre, pivot)
     canvas = Canvas(picture, iod * finer, origin * finer - 0.5, params.pose.roll)
     rng = np.random.default_rng(params.identity.texture_seed)
     hair = build_hair(params.identity, curves, rng)
@@ -157,15 +183,32 @@ def _draw(
     camera = params.camera
     noise_seed = camera.noise_seed if seed is None else seed
     image = photograph(canvas.pixels, camera, shape, FACE_HEIGHT * iod, noise_seed)
-    flat = landmarks(curves)
-    points = Canvas(picture, iod, origin - 0.5, params.pose.roll).to_pixels(project(flat, relief.at(flat), turn))
+    points = _seen_landmarks(params, curves, relief, turn, iod, origin)
     return DrawnFace(image, points.astype(np.float32), five_points(points).astype(np.float32), params)
 
 
+def _origin(params: FaceParameters, iod: float, centre: Points, pivot: tuple[float, float]) -> Points:
+    """Return where the point between the eyes lies, (2,), after the roll.
+
+    Pixel edges are continuous coordinates: they scale and turn exactly; pixel centres lie half a pixel further.
+    """
+    angle = np.deg2rad(params.pose.roll)
+    spin = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return ((centre - _MIDDLE * iod) - pivot) @ spin + pivot
+
+
+def _seen_landmarks(
+    params: FaceParameters, curves: FaceCurves, relief: Relief, turn: Points, iod: float, origin: Points
+) -> Points:
+    """Return the 68 landmarks in pixels of the picture, (68, 2)."""
+    flat = landmarks(curves)
+    nothing = Canvas(np.zeros((3, 1, 1), np.float32), iod, origin - 0.5, params.pose.roll)
+    return nothing.to_pixels(project(flat, relief.at(flat), turn))
+
+
 def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return MTCNN's five points (5, 2) from 68 landmarks: means of each eye's six, nose tip, mouth corners."""
-    left, right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
-    return np.stack([left, right, landmarks[30], landmarks[48], landmarks[54]])
+    """Return MTCNN's five points (..., 5, 2) from 68 landmarks (..., 68, 2): eye centres, nose tip, mouth corners."""
+    return np.stack([landmarks[..., list(group), :].mean(axis=-2) for group in FIVE_POINT_LANDMARKS], axis=-2)
 
 
 def _paint_behind(canvas: Canvas, params: FaceParameters, curves: FaceCurves, hair: HairShape, turn: Points) -> None:
