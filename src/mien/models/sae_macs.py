@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mien.models.macs import ir50_macs
 from mien.models.pyramid_fusion import PyramidFusion
 from mien.models.sae import SAE
 
@@ -61,19 +62,6 @@ def sae_macs(model: SAE) -> SAEMacs:
         fusion=fusion_macs(fusion),
         head=2 * embed_dim**2 + embed_dim * model.head.out_features,
     )
-
-
-def ir50_macs(widths: Sequence[int], units: Sequence[int], image_size: int) -> int:
-    """MACs of ``IR50Stages`` on one image."""
-    size, channels = image_size, widths[0]
-    macs = size**2 * 27 * channels
-    for width, count in zip(widths, units, strict=True):
-        macs += size**2 * 9 * channels * width  # the stride comes with the second convolution
-        size //= 2
-        macs += size**2 * (9 * width**2 + (channels * width if channels != width else 0))
-        macs += size**2 * (count - 1) * 18 * width**2
-        channels = width
-    return macs
 
 
 def mobilefacenet_macs(widths: Sequence[int], units: Sequence[int], image_size: int) -> int:
