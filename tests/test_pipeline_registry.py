@@ -33,8 +33,10 @@ def names(pipeline) -> set[str]:
 
 def test_every_folder_is_a_pipeline_and_the_default_is_all_datasets_and_systems():
     registered = register_pipelines()
-    assert sorted(registered) == sorted([*FOLDERS, "__default__"])
-    by_default = [name for name in FOLDERS if is_dataset(name) or is_system(name, registered[name])]
+    made = set(registered) - {"__default__"}
+    assert set(FOLDERS) <= made
+    assert all(any(name == folder or name.startswith(f"{folder}_") for folder in FOLDERS) for name in made)
+    by_default = [name for name in made if is_dataset(name) or is_system(name, registered[name])]
     assert names(registered["__default__"]) == set().union(*(names(registered[name]) for name in by_default))
     assert {"sae", "data_raf_db"} <= set(by_default)
     assert not any(name.startswith("benchmark.") for name in names(registered["__default__"]))
@@ -65,6 +67,37 @@ def test_a_new_folder_is_found_without_being_registered_anywhere(new_folder):
     registered = register_pipelines()
     assert names(registered["planted_system"]) == {"count"} | names(registered["data_raf_db"])
     assert "count" in names(registered["__default__"])
+
+
+def test_a_folder_may_make_one_pipeline_per_dataset_and_they_are_joined_with_their_own(new_folder):
+    new_folder(
+        "planted_pair",
+        "from kedro.pipeline import Pipeline, node\n"
+        "def create_pipelines():\n"
+        "    sources = {'planted_pair': 'raf_db', 'planted_pair_ferplus': 'ferplus'}\n"
+        "    return {name: Pipeline([node(len, f'{data}_samples', f'{name}.metrics', name=name)])\n"
+        "            for name, data in sources.items()}\n",
+    )
+    registered = register_pipelines()
+    assert names(registered["planted_pair_ferplus"]) == {"planted_pair_ferplus"} | names(registered["data_ferplus"])
+    assert names(registered["planted_pair"]) == {"planted_pair"} | names(registered["data_raf_db"])
+
+
+def test_a_pipeline_is_joined_with_one_that_trains_what_it_starts_from_and_that_ones_dataset(new_folder):
+    new_folder(
+        "planted_heir",
+        "from kedro.pipeline import Pipeline, node\n"
+        "def create_pipeline():\n"
+        "    return Pipeline([node(len, 'sae.network', 'planted_heir.metrics', name='inherit')])\n",
+    )
+    registered = register_pipelines()
+    assert names(registered["planted_heir"]) == {"inherit"} | names(registered["sae"])
+
+
+def test_two_folders_that_make_the_same_pipeline_are_refused(new_folder):
+    new_folder("planted_twice", "def create_pipelines():\n    return {'sae': None}\n")
+    with pytest.raises(ValueError, match="sae, which another folder makes too"):
+        register_pipelines()
 
 
 def test_a_folder_without_create_pipeline_is_refused_by_name(new_folder):

@@ -1,4 +1,4 @@
-"""Finds the project's pipelines by their existing: every folder of ``mien.pipelines`` with a ``create_pipeline``."""
+"""Finds the project's pipelines by their existing: every folder of ``mien.pipelines`` makes one or several."""
 
 import importlib
 import pkgutil
@@ -11,20 +11,29 @@ from mien import pipelines
 def register_pipelines() -> dict[str, Pipeline]:
     """Build every pipeline of the project.
 
-    A folder ``data_<dataset>`` prepares a dataset from its published files. A system's pipeline is joined with the
-    dataset pipelines that produce what it reads, so that ``kedro run --pipelines=sae`` goes the whole way from the raw
-    files and its lineage is complete in kedro-viz. Any other folder, such as ``benchmark``, runs when it is named.
+    A folder ``data_<dataset>`` prepares a dataset from its published files. Every other pipeline is joined with those
+    that make what it reads, so that ``kedro run --pipelines=sae`` goes the whole way from the raw files and its lineage
+    is complete in kedro-viz. One that is neither dataset nor system, such as ``benchmark``, runs when it is named.
 
     Returns:
         Pipelines by name; ``__default__`` is all datasets and systems together.
 
     Raises:
-        ValueError: A folder has no ``create_pipeline``.
+        ValueError: A folder has neither ``create_pipeline`` nor ``create_pipelines``, or two make the same pipeline.
     """
-    found = {module.name: _create(module.name) for module in pkgutil.iter_modules(pipelines.__path__) if module.ispkg}
-    data = {name: pipeline for name, pipeline in found.items() if is_dataset(name)}
-    registered = {name: pipeline if name in data else _with_data(pipeline, data) for name, pipeline in found.items()}
-    by_default = [pipeline for name, pipeline in registered.items() if name in data or is_system(name, pipeline)]
+    found: dict[str, Pipeline] = {}
+    for module in pkgutil.iter_modules(pipelines.__path__):
+        if not module.ispkg:
+            continue
+        created = _create(module.name)
+        if twice := sorted(found.keys() & created.keys()):
+            raise ValueError(
+                f"src/mien/pipelines/{module.name} makes {', '.join(twice)}, which another folder makes too. "
+                "Give each pipeline one folder."
+            )
+        found |= created
+    registered = {name: _with_sources(pipeline, found) for name, pipeline in found.items()}
+    by_default = [pipeline for name, pipeline in registered.items() if is_dataset(name) or is_system(name, pipeline)]
     registered["__default__"] = sum(by_default, Pipeline([]))
     return registered
 
@@ -39,19 +48,22 @@ def is_system(name: str, pipeline: Pipeline) -> bool:
     return f"{name}.metrics" in pipeline.all_outputs()
 
 
-def _create(name: str) -> Pipeline:
+def _create(name: str) -> dict[str, Pipeline]:
     module = importlib.import_module(f"{pipelines.__name__}.{name}")
+    if hasattr(module, "create_pipelines"):
+        return module.create_pipelines()
     if not hasattr(module, "create_pipeline"):
         raise ValueError(
             f"No function create_pipeline in src/mien/pipelines/{name}/__init__.py. "
-            "Every folder of pipelines is one pipeline: export create_pipeline() there, or move the folder elsewhere."
+            "Every folder of pipelines is one pipeline: export create_pipeline() there, or create_pipelines() for one "
+            "method on several datasets, or move the folder elsewhere."
         )
-    return module.create_pipeline()
+    return {name: module.create_pipeline()}
 
 
-def _with_data(system: Pipeline, data: dict[str, Pipeline]) -> Pipeline:
-    wanted = {entry for entry in system.inputs() if not entry.startswith("params:")}
-    for pipeline in data.values():
-        if wanted & pipeline.all_outputs():
-            system = pipeline + system
-    return system
+def _with_sources(pipeline: Pipeline, found: dict[str, Pipeline]) -> Pipeline:
+    """Join a pipeline with those that make what it reads, and these with theirs."""
+    wanted = {entry for entry in pipeline.inputs() if not entry.startswith("params:")}
+    sources = [other for other in found.values() if wanted & other.all_outputs()]
+    joined = sum(sources, pipeline)
+    return _with_sources(joined, found) if sources else joined

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
 
     from mien.io.run_records import RunRecord
     from mien.mlflow_run import MlflowRun
@@ -57,7 +58,10 @@ class TrackingHooks:
 
         self._close("KILLED")  # a run that was interrupted in this process, as in a notebook
         self._catalog = catalog
-        systems, datasets = _namespaces(pipeline, ".network"), _namespaces(pipeline, "_samples")
+        datasets = _namespaces(pipeline, "_samples")
+        trained = sorted({*_namespaces(pipeline, ".network"), *_namespaces(pipeline, ".checkpoints")})
+        systems = [name for name in trained if name in (run_params["pipeline_names"] or ())] or trained
+        self._sources = set(trained) - set(systems)
         variant = str((run_params["runtime_params"] or {}).get("variant", self._variant))
         names = systems or list(run_params["pipeline_names"] or ["__default__"])
         options = run_params["runtime_params"] or {}
@@ -84,9 +88,18 @@ class TrackingHooks:
         atexit.register(self._close, "KILLED")  # an interrupt reaches no hook of Kedro's
 
     @hook_impl
+    def before_node_run(self, node: "Node") -> None:
+        """Listen to the epochs of the named system alone, not to those of one that is trained on the way."""
+        if self._run is not None:
+            self._listener.setLevel(logging.CRITICAL if node.namespace in self._sources else logging.INFO)
+
+    @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log a saved catalog entry by the kind that its metadata names."""
-        if self._run is None:
+        """Log a saved catalog entry by the kind that its metadata names.
+
+        Those of another system, trained on the way because this one starts from its network, would share their names.
+        """
+        if self._run is None or dataset_name.partition(".")[0] in self._sources:
             return
         entry = self._catalog.get(dataset_name)
         kind = (getattr(entry, "metadata", None) or {}).get("tracking")

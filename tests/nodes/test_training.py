@@ -12,6 +12,7 @@ from tests.project.project_config import load_config
 
 from mien.engine import fit as engine
 from mien.engine.checkpoint import Checkpoints
+from mien.nodes.initial import initial_network
 from mien.nodes.params import TrainingParams
 from mien.nodes.training import _validation_metrics, train_classifier
 
@@ -46,11 +47,13 @@ def train(folder: Path, **changes: Any) -> tuple[Any, pd.DataFrame]:
         "faces": FACES,
         "checkpoints": folder,
         "training": training(),
-        "architecture": "sae",
-        "config": TINY_SAE,
-        "load_weights": lambda model: None,
     }
-    return train_classifier(**{**arguments, **changes})
+    arguments |= {name: value for name, value in changes.items() if name in arguments}
+    options = {"architecture": "sae", "config": changes.get("config", TINY_SAE)}
+    start = initial_network(arguments["samples"], arguments["training"], **options)
+    if "alter" in changes:
+        changes["alter"](start.model)
+    return train_classifier(**arguments, initial_network=start)
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +117,12 @@ def test_more_accuracy_and_less_loss_is_better(tmp_path, monkeypatch, monitor, m
     assert (calls[0]["task"].monitor, calls[0]["task"].mode) == (monitor, mode)
 
 
-def test_weights_are_loaded_into_the_seeded_model_before_training(tmp_path, monkeypatch):
-    calls = spy_on_fit(monkeypatch)
-    given = []
-    train(tmp_path, load_weights=given.append)
-    assert given == [calls[0]["model"]]
+def test_training_starts_from_the_initial_network_and_leaves_it_as_it_was(tmp_path):
+    start = initial_network(samples(), training(), architecture="sae", config=TINY_SAE)
+    before = {name: value.clone() for name, value in start.model.state_dict().items()}
+    network, _ = train_classifier(samples(), FACES, tmp_path, start, training())
+    assert all(torch.equal(start.model.state_dict()[name], value) for name, value in before.items())
+    assert not torch.equal(network.model.state_dict()["head.weight"], before["head.weight"])
 
 
 def fingerprint(folder: Path, monkeypatch, **changes: Any) -> str:
@@ -138,6 +142,7 @@ def test_a_run_resumes_only_with_the_same_data_architecture_and_recipe(tmp_path,
         {"training": training(seed=7)},
         {"training": training(augmentation={**PUBLISHED["augmentation"], "flip": 0.25})},
         {"config": {**TINY_SAE, "keep_rate": 1.0}},
+        {"alter": lambda model: model.head.bias.data.add_(1e-6)},
         {"samples": samples().assign(label=[1] * 2 + samples()["label"][2:].tolist(), expression=_renamed)},
         {"samples": samples().assign(row=samples()["row"].to_numpy()[::-1])},
         {"faces": other_faces},

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kedro.io import MemoryDataset
 from tests.pipelines.temporary_project import copy_project, open_catalog, run_session
 from tests.pipelines.tiny_systems import TINY, TINY_DATA
 from tests.project.pipeline_guards import training_nodes
@@ -42,7 +43,7 @@ class TinyRun:
 
     def params(self, variant: str | None) -> dict[str, Any]:
         named = {"variant": variant} if variant else {}
-        return {self.system: TINY.get(self.system, {}), **TINY_DATA, **named}
+        return {**TINY, **TINY_DATA, **named}
 
     def run(self, variant: str | None = None, **options: Any) -> None:
         run_session(self.project, self.system, params=self.params(variant), **options)
@@ -74,6 +75,8 @@ def test_every_entry_is_written_and_can_be_read_back_as_its_schema_says(tiny):
     entries = data_entries(tiny.pipeline)
     assert len(entries) > 5
     for entry in entries:
+        if isinstance(catalog.get(entry), MemoryDataset):
+            continue
         assert catalog.exists(entry), entry
         if not isinstance(catalog.get(entry), PaperFigure):  # a picture is written for people alone
             catalog.load(entry)
@@ -134,7 +137,7 @@ def test_the_same_run_as_another_variant_has_files_of_its_own_with_the_same_byte
 
 def test_no_test_face_changes_what_is_trained(tiny):
     """Noise in the place of every test face: the same network. In the place of the train faces: another."""
-    (train,) = training_nodes(tiny.pipeline)
+    (train,) = (step for step in training_nodes(tiny.pipeline) if step.namespace == tiny.system)
     (faces_name,) = (entry for entry in train.inputs if "_faces_" in entry)
     catalog = tiny.catalog()
     samples, faces = catalog.load(faces_name.partition("_faces_")[0] + "_samples"), catalog.load(faces_name).copy()

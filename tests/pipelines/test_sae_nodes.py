@@ -1,4 +1,4 @@
-"""SAE's train node: the user's own backbones are loaded, and a landmark network with weights stays as it is."""
+"""What SAE's training starts from: the user's backbones, of which a landmark network with weights stays as it is."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,8 @@ from tests.project.project_config import load_config
 from mien.engine.fit import fit
 from mien.models import create_model
 from mien.nodes.params import TrainingParams
-from mien.pipelines.sae.nodes import train
+from mien.nodes.training import train_classifier
+from mien.pipelines.sae.nodes import initialise
 from mien.pipelines.sae.params import SAEModelParams
 
 PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]["sae"]
@@ -47,7 +48,7 @@ def trained(folder: Path, model: SAEModelParams) -> torch.nn.Module:
         }
     )
     faces = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
-    return train(samples, faces, folder, model, TRAINING)[0].model
+    return train_classifier(samples, faces, folder, initialise(samples, model, TRAINING), TRAINING)[0].model
 
 
 def test_without_weights_both_backbones_start_at_random_and_learn(tmp_path, caplog):

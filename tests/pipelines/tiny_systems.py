@@ -17,13 +17,16 @@ TINY_SAE: dict[str, Any] = {
 
 CPU = {"accelerator": "cpu", "devices": 1, "precision": "32-true", "num_workers": 0, "threads": 1}
 
+TINY_SAE_RUN: dict[str, Any] = {
+    "model": TINY_SAE,
+    "training": {"max_epochs": 1, "batch_size": 8, "device": CPU},
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
 TINY: dict[str, dict[str, Any]] = {
-    "sae": {
-        "model": TINY_SAE,
-        "training": {"max_epochs": 1, "batch_size": 8, "device": CPU},
-        "prediction": {"device": CPU},
-        "evaluation": {"resamples": 100},
-    },
+    "sae": TINY_SAE_RUN,
+    "sae_ferplus": TINY_SAE_RUN,
     "softmax_regression": {
         "model": {"image_size": 8},
         "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},

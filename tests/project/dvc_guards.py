@@ -92,9 +92,10 @@ class _Run:
 
 
 def _files_faults(stage: Stage, pipeline: Pipeline, catalog: DataCatalog, data_folder: str) -> list[str]:
-    files = {entry: str(file_path(catalog, entry)) for entry in data_entries(pipeline)}
+    paths = {entry: file_path(catalog, entry) for entry in data_entries(pipeline)}
+    files = {entry: path for entry, path in paths.items() if path is not None}
     folders = {entry for entry in files if isinstance(catalog.get(entry), RawFolder | CheckpointFolder)}
-    outputs = {files[entry]: entry for entry in pipeline.all_outputs() if entry not in folders}
+    outputs = {files[entry]: entry for entry in pipeline.all_outputs() & files.keys() if entry not in folders}
     inputs = {files[entry]: entry for entry in pipeline.inputs() if entry in files and entry not in folders}
     checkpoints = {files[entry] for entry in files if isinstance(catalog.get(entry), CheckpointFolder)}
     faults = [

@@ -77,7 +77,7 @@ def variant_faults(systems: Mapping[str, Pipeline], one: DataCatalog, other: Dat
         "Put ${runtime_params:variant,${globals:variant}} into its path in conf/base/catalog_systems.yml."
         for name, pipeline in sorted(systems.items())
         for entry in sorted(data_entries(pipeline))
-        if entry.startswith(f"{name}.") and file_path(one, entry) == file_path(other, entry)
+        if entry.startswith(f"{name}.") and file_path(one, entry) == file_path(other, entry) is not None
     ]
 
 
@@ -147,6 +147,16 @@ def training_nodes(system: Pipeline) -> list[Any]:
     ]
 
 
+def _without_test_rows(entry: str, makers: Mapping[str, Any]) -> bool:
+    """Whether an entry holds no row of a dataset, is made of such entries alone, or has left its test rows behind."""
+    if entry.startswith("params:") or entry.endswith(".checkpoints") or "_faces_" in entry:
+        return True
+    maker = makers.get(entry)
+    if maker is None:
+        return False
+    return maker.func in SELECTORS or all(_without_test_rows(each, makers) for each in maker.inputs)
+
+
 def training_input_faults(systems: Mapping[str, Pipeline]) -> list[str]:
     """Tables that reach a train node by another way than through a function that drops the test rows.
 
@@ -160,11 +170,8 @@ def training_input_faults(systems: Mapping[str, Pipeline]) -> list[str]:
             faults.append(f"System {name} has no node that trains, so nothing shows what training sees. Name it train.")
         for step in trained:
             for entry in step.inputs:
-                maker = makers.get(entry)
-                if entry.startswith("params:") or entry.endswith(".checkpoints") or "_faces_" in entry:
-                    continue
-                if maker is None or maker.func not in SELECTORS:
-                    source = f"node {maker.name}" if maker else "outside the pipeline"
+                if not _without_test_rows(entry, makers):
+                    source = f"node {makers[entry].name}" if entry in makers else "outside the pipeline"
                     faults.append(
                         f"Node {step.name} reads {entry} from {source}: test rows could reach training. "
                         f"Read a table made by {' or '.join(function.__name__ for function in SELECTORS)}."

@@ -2,10 +2,14 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CHUNK_BYTES = 1 << 24
 
@@ -26,6 +30,12 @@ def array_digest(array: np.ndarray) -> str:
     for start in range(0, len(array), rows):
         digest.update(np.ascontiguousarray(array[start : start + rows]))
     return digest.hexdigest()
+
+
+def weights_digest(weights: "Mapping[str, Tensor]") -> str:
+    """Digest of a state dict's names, shapes and values."""
+    arrays = {name: array_digest(tensor.cpu().numpy().reshape(-1)) for name, tensor in weights.items()}
+    return settings_digest({name: [arrays[name], list(tensor.shape)] for name, tensor in weights.items()})
 
 
 def settings_digest(*parts: Any) -> str:

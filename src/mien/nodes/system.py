@@ -1,4 +1,4 @@
-"""The line that every system is: train → predict → evaluate → plot."""
+"""The line that every system is: initialise → train → predict → evaluate → plot."""
 
 from collections.abc import Callable
 
@@ -9,37 +9,45 @@ from mien.nodes.evaluation import evaluate_classes
 from mien.nodes.plots import DRAWN, plot_classes, print_classes, show_mistakes
 from mien.nodes.prediction import predict_classes
 from mien.nodes.samples import select_train_and_val
+from mien.nodes.training import train_classifier
 
 
 def system_pipeline(
     system: str,
     *,
-    train: Callable,
+    initialise: Callable,
     dataset: str,
     faces: str = "faces_112",
+    networks: tuple[str, ...] = (),
+    train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
 ) -> Pipeline:
-    """Chain select → train → predict → evaluate → plot under the namespace of one system.
+    """Chain select → initialise → train → predict → evaluate → plot under the namespace of one system.
 
     Args:
         system: Name of the system and of the namespace, as in ``sae``.
-        train: Node function (train_and_val, faces, checkpoints, ``params:model``, ``params:training``) → network,
-            history.
+        initialise: Node function (train_and_val, ``params:model``, ``params:training``, *networks) → the network that
+            training starts from.
         dataset: Whose samples and faces are read, as in ``raf_db``.
         faces: Which of its packed faces.
+        networks: Entries with trained networks of other pipelines that ``initialise`` takes weights from; at most two.
+        train: Node function (train_and_val, faces, checkpoints, initial_network, ``params:training``) → network,
+            history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
 
     Example:
-        >>> from mien.nodes.training import train_classifier
-        >>> sorted(system_pipeline("sae", train=train_classifier, dataset="raf_db").inputs())[-3:]
+        >>> from mien.nodes.initial import initial_network
+        >>> sorted(system_pipeline("sae", initialise=initial_network, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
     drawn_from = ["predictions", "metrics", "history"]
-    training = ["train_and_val", "faces", "checkpoints", "params:model", "params:training"]
+    start = ["train_and_val", "params:model", "params:training", *networks]
+    training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
     steps = [
         node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
+        node(initialise, start, "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
         node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
@@ -56,5 +64,5 @@ def system_pipeline(
     return Pipeline(
         steps,
         namespace=system,
-        inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}"},
+        inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **{name: name for name in networks}},
     )

@@ -1,7 +1,6 @@
 """Training of a classifier of single faces: the train step that expression systems share."""
 
-import logging
-from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,36 +9,23 @@ import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.digest import array_digest, settings_digest, table_digest
+from mien.nodes.digest import array_digest, settings_digest, table_digest, weights_digest
 from mien.nodes.params import TrainingParams
-from mien.nodes.samples import class_names
 
 if TYPE_CHECKING:
     from torch import nn
 
-logger = logging.getLogger(__name__)
-
-
 def train_classifier(
-    samples: pd.DataFrame,
-    faces: np.ndarray,
-    checkpoints: Path,
-    training: TrainingParams,
-    *,
-    architecture: str,
-    config: dict[str, Any],
-    load_weights: "Callable[[nn.Module], None]",
+    samples: pd.DataFrame, faces: np.ndarray, checkpoints: Path, initial_network: Network, training: TrainingParams
 ) -> tuple[Network, pd.DataFrame]:
-    """Train one architecture on the rows of split train and choose the best epoch on those of split val.
+    """Train a network on the rows of split train and choose the best epoch on those of split val.
 
     Args:
-        samples: Rows of split train and val, with ``row``, ``label`` and ``expression``.
+        samples: Rows of split train and val, with ``row`` and ``label``.
         faces: Packed faces (n, H, W, 3) uint8.
         checkpoints: Folder to resume from and to save to.
+        initial_network: What training starts from. It is copied, not changed.
         training: The recipe.
-        architecture: Name in ``mien.models.list_models()``.
-        config: The architecture's keyword arguments, without ``num_classes``.
-        load_weights: Fills a new model with the user's own weights, and says in the log what starts at random.
 
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
@@ -47,20 +33,11 @@ def train_classifier(
     from mien.engine.checkpoint import Checkpoints
     from mien.engine.device import make_fabric
     from mien.engine.fit import fit
-    from mien.engine.seed import seed_everything
-    from mien.models import create_model
 
-    names = class_names(samples)
-    config = {**config, "num_classes": len(names)}
-    recipe = training.model_dump(exclude={"device": True})
-    fingerprint = settings_digest(architecture, config, recipe, table_digest(samples), array_digest(faces))
-
-    seed_everything(training.seed, 0)
-    model = create_model(architecture, **config)
-    load_weights(model)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    logger.info("%s: %.2f M parameters, %d classes", architecture, parameters / 1e6, len(names))
-
+    network = deepcopy(initial_network)
+    model, recipe = network.model, training.model_dump(exclude={"device": True})
+    start = network.architecture, network.config, weights_digest(model.state_dict())
+    fingerprint = settings_digest(*start, recipe, table_digest(samples), array_digest(faces))
     device = training.device
     history = fit(
         make_fabric(device.accelerator, device.devices, device.precision),
@@ -70,7 +47,7 @@ def train_classifier(
         _recipe(training),
         Checkpoints(checkpoints, fingerprint),
     )
-    return Network(architecture, config, names, model), pd.DataFrame(history)
+    return network, pd.DataFrame(history)
 
 
 def _face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: TrainingParams) -> list[Any]:

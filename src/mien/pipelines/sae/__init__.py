@@ -1,5 +1,5 @@
 """SAE: the token-pruned pyramid cross-fusion transformer."""
 
-from mien.pipelines.sae.pipeline import create_pipeline
+from mien.pipelines.sae.pipeline import create_pipelines
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_pipelines"]

@@ -1,15 +1,13 @@
 """Node functions of ``sae``."""
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
+from mien.nodes.initial import initial_network
 from mien.nodes.params import TrainingParams
-from mien.nodes.training import train_classifier
 from mien.pipelines.sae.params import SAEModelParams
 
 if TYPE_CHECKING:
@@ -18,25 +16,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def train(
-    samples: pd.DataFrame, faces: np.ndarray, checkpoints: Path, model: SAEModelParams, training: TrainingParams
-) -> tuple[Network, pd.DataFrame]:
-    """Train SAE on the train rows and choose the best epoch on the val rows.
+def initialise(samples: pd.DataFrame, model: SAEModelParams, training: TrainingParams) -> Network:
+    """Build SAE for the dataset's classes and load the weights of its backbones.
 
     Args:
         samples: Rows of split train and val.
-        faces: Packed faces (n, 112, 112, 3) uint8.
-        checkpoints: Folder to resume from.
         model: The architecture, and weights for its backbones.
         training: The recipe.
-
-    Returns:
-        The trained network and the history, one row per epoch.
     """
-    return train_classifier(
+    return initial_network(
         samples,
-        faces,
-        checkpoints,
         training,
         architecture="sae",
         config=model.config(),
