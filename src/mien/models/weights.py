@@ -62,7 +62,7 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
     """
     path = Path(path)
     target = module.state_dict()
-    source = _renumber_units(_read(path))
+    source = _renumber_units(read_tensors(path))
     prefix = _best_prefix(source, target)
     inside = {name.removeprefix(prefix): tensor for name, tensor in source.items() if name.startswith(prefix)}
     shared = [name for name in target if name in inside]
@@ -84,7 +84,12 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
     )
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Named tensors of a checkpoint file, as ``load_weights`` takes it.
+
+    Raises:
+        ValueError: No such file, or not a checkpoint of plain tensors.
+    """
     if not path.is_file():
         raise ValueError(f"no weights file at {path}. Give the path of a checkpoint, or none to start at random.")
     try:
