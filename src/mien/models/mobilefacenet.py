@@ -77,22 +77,27 @@ class _LandmarkHead(nn.Module):
 class MobileFaceNet(nn.Module):
     """MobileFaceNet on a square face crop: (B, 3, H, H) → map (B, widths[-1], H/16, H/16), or landmarks.
 
-    Modules carry the names of the published 68-landmark checkpoint, which loads by name.
+    Modules carry the names of the published 68-landmark checkpoint, which loads by name. With ``stride`` 8 the map is
+    the one before the last halving, (B, widths[1], H/8, H/8).
 
     Args:
         widths: Channels of the stem and first stage, the second stage, the third stage, and the last 1x1 convolution.
         units: Residual units of the three stages.
         image_size: Side H of the input in pixels.
         num_outputs: Outputs of the landmark head, twice the number of points (136 for 68); None builds no head.
+        stride: Pixels per place of the map: 16, or 8 to end after ``conv_4`` and to build nothing behind it.
 
     Attributes:
         widths: As given.
         units: As given.
+        stride: As given.
         feature_channels: Channels of the map that ``features`` returns.
         feature_size: Side of that map.
+        frozen: Whether ``freeze`` was called.
 
     Raises:
-        ValueError: Not four widths and three stages, or ``image_size`` is not a multiple of 16.
+        ValueError: Not four widths and three stages, ``image_size`` is not a multiple of 16, another stride, or a head
+            behind stride 8.
 
     Source: Chen et al. 2018, "MobileFaceNets"; landmark variant as in cunjian/pytorch_face_landmark and POSTER.
     """
@@ -103,6 +108,7 @@ class MobileFaceNet(nn.Module):
         units: Sequence[int] = (4, 6, 2),
         image_size: int = 112,
         num_outputs: int | None = 136,
+        stride: int = 16,
     ) -> None:
         super().__init__()
         if len(widths) != 4 or len(units) != 3:
@@ -115,6 +121,11 @@ class MobileFaceNet(nn.Module):
                 f"image_size {image_size} is not a multiple of 16, by which MobileFaceNet shrinks its input. "
                 "Use 112, or 64 for small runs."
             )
+        if stride not in (8, 16) or (stride == 8 and num_outputs is not None):
+            raise ValueError(
+                f"MobileFaceNet got stride {stride} with num_outputs {num_outputs}, but has maps of stride 8 and 16, "
+                "and its head reads the latter. Use 16, or 8 with num_outputs None."
+            )
         stem, middle, late, last = widths
         self.conv1 = _conv_bn(3, stem, kernel=3, stride=2, padding=1)
         self.conv2_dw = _conv_bn(stem, stem, kernel=3, padding=1, groups=stem)
@@ -122,19 +133,37 @@ class MobileFaceNet(nn.Module):
         self.conv_3 = _ResidualStage(stem, units[0])
         self.conv_34 = DepthWiseUnit(stem, middle, 4 * stem, stride=2)
         self.conv_4 = _ResidualStage(middle, units[1])
+        self.widths, self.units, self.stride = tuple(widths), tuple(units), stride
+        self.feature_size = image_size // stride
+        self.frozen = False
+        if stride == 8:
+            self.feature_channels, self.output_layer = middle, None
+            return
         self.conv_45 = DepthWiseUnit(middle, late, 4 * middle, stride=2)
         self.conv_5 = _ResidualStage(late, units[2])
         self.conv_6_sep = _conv_bn(late, last)
-        self.widths, self.units = tuple(widths), tuple(units)
         self.feature_channels = last
-        self.feature_size = image_size // 16
         self.output_layer = None if num_outputs is None else _LandmarkHead(last, self.feature_size, num_outputs)
 
+    def freeze(self) -> "MobileFaceNet":
+        """Leave it as it is from now on: no gradients, and evaluation mode, so statistics too, whatever ``train`` says.
+
+        Source: POSTER switches gradients off alone, and its training drags the running statistics along.
+        """
+        self.frozen = True
+        return self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "MobileFaceNet":
+        """Set training or evaluation mode; frozen, it stays in evaluation mode."""
+        return super().train(mode and not self.frozen)
+
     def features(self, x: Tensor) -> Tensor:
-        """Map images (B, 3, H, H) to what ``conv_6_sep`` puts out, (B, feature_channels, H/16, H/16)."""
+        """Map images (B, 3, H, H) to (B, feature_channels, H/stride, H/stride), of ``conv_6_sep`` or ``conv_4``."""
         x = self.conv2_dw(self.conv1(x))
         x = self.conv_3(self.conv_23(x))
         x = self.conv_4(self.conv_34(x))
+        if self.stride == 8:
+            return x
         x = self.conv_5(self.conv_45(x))
         return self.conv_6_sep(x)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -222,13 +222,7 @@ class PyramidFusion(nn.Module):
         last_block_cls_only: bool = False,
     ) -> None:
         super().__init__()
-        if embed_dim % (4 * num_heads):
-            raise ValueError(
-                f"embed_dim {embed_dim} is not divisible by 4 * num_heads, though the smallest pyramid level splits a "
-                f"quarter of it among {num_heads} heads. Use a multiple of {4 * num_heads}."
-            )
-        if depth < 1:
-            raise ValueError(f"depth {depth} leaves the pyramid without a block. Use 1 or more; SAE has 8.")
+        check_pyramid(embed_dim, depth, num_heads)
         if cls not in ("mean", "learned"):
             raise ValueError(f"unknown cls token {cls!r}. Use 'mean' or 'learned'.")
         dims = (embed_dim, embed_dim // 2, embed_dim // 4)
@@ -265,7 +259,7 @@ class PyramidFusion(nn.Module):
         """Set training or evaluation mode, each with its own plan of pruning."""
         super().train(mode)
         for number, block in enumerate(self.blocks):
-            block.prune_as((self.training_stages if mode else self.stages).get(number))
+            cast(PyramidBlock, block).prune_as((self.training_stages if mode else self.stages).get(number))
         return self
 
     @property
@@ -317,3 +311,18 @@ class PyramidFusion(nn.Module):
         image = torch.cat([heads[0], image], dim=1) + self.pos_embed  # (B, 1 + N, D)
         landmark = torch.cat([heads[1], landmark], dim=1)
         return [image, *(down(image) for down in self.down)], [landmark, *(down(landmark) for down in self.down)]
+
+
+def check_pyramid(embed_dim: int, depth: int, num_heads: int) -> None:
+    """Check that three levels of halving width can be split among the heads.
+
+    Raises:
+        ValueError: ``embed_dim`` is not divisible by 4 · ``num_heads``, or ``depth`` is below 1.
+    """
+    if embed_dim % (4 * num_heads):
+        raise ValueError(
+            f"embed_dim {embed_dim} is not divisible by 4 * num_heads, though the smallest pyramid level splits a "
+            f"quarter of it among {num_heads} heads. Use a multiple of {4 * num_heads}."
+        )
+    if depth < 1:
+        raise ValueError(f"depth {depth} leaves the pyramid without a block. Use 1 or more; POSTER and SAE have 8.")

@@ -7,47 +7,24 @@ import torch
 from torch import Tensor, nn
 
 from mien.layers.mlp import Activation
-from mien.layers.space_to_depth import SpaceToDepth
+from mien.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelsBGR, check_statistics
+from mien.layers.space_to_depth import ChannelRuns, SpaceToDepth
 from mien.layers.squeeze_excitation import SqueezeExcitation
-from mien.layers.token_pruning import KeepRateMode
+from mien.layers.token_pruning import KeepRateMode, warmed_up_keep_rate
 from mien.models.ir50 import IR50Stages
 from mien.models.mobilefacenet import MobileFaceNet
 from mien.models.pyramid_fusion import Alignment, ClsToken, PyramidFusion, ScoreLevels, TokenPruning
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-class PixelsBGR(nn.Module):
-    """Undo the normalisation of RGB images and turn them to BGR in [0, 1]: (B, 3, H, W) → (B, 3, H, W).
-
-    Args:
-        mean: Channel means that were subtracted, RGB.
-        std: Channel deviations that were divided by, RGB.
-
-    Source: cunjian/pytorch_face_landmark's own inference, which feeds OpenCV pixels over 255; POSTER feeds the
-        normalised image to the same weights.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Turn normalised RGB (B, 3, H, W) to BGR in [0, 1]."""
-        return (x * self.std + self.mean).flip(1)
+Tokenizer = Literal["spatial", "poster_view"]
 
 
 class SAE(nn.Module):
     """Expression logits from an aligned face: (B, 3, H, H) → (B, M), RGB normalised by ``mean`` and ``std``.
 
-    IR-50 and MobileFaceNet turn the face into an image and a landmark stream of (H/16)² tokens. Cross-attention blocks
-    at three widths let either stream ask the other; some blocks drop the tokens that CLS attends to least, in both
-    streams and at all widths, and fuse them into one. CLS of the large image level is gated and classified.
+    IR-50 and MobileFaceNet turn the face into an image and a landmark stream of (H/P)² tokens, P being the patch size.
+    Cross-attention blocks at three widths let either stream ask the other; some blocks drop the tokens that CLS attends
+    to least, in both streams and at all widths, and fuse them into one. CLS of the large image level is gated and
+    classified.
 
     The landmark network is frozen where its weights are given and trained where it starts at random (ours, because
     frozen random features would be noise that half of the model reads): set ``freeze_landmarks`` exactly when you load
@@ -55,7 +32,12 @@ class SAE(nn.Module):
 
     Args:
         num_classes: M.
-        image_size: H in pixels, a multiple of 16; 112 gives 7x7 tokens.
+        image_size: H in pixels, a multiple of 16.
+        patch_size: P, side in pixels of the patch behind a token. 16: 2x2 places of IR-50's map and one of
+            MobileFaceNet's last, 7x7 tokens at 112 px. 8: one place of IR-50's map and one of MobileFaceNet's
+            ``conv_4``, each through its own projection, 14x14 tokens at 112 px (ours, not in the paper).
+        tokenizer: ``spatial``: image tokens are patches. ``poster_view``: runs of channels as in POSTER, for weights
+            that were trained on them; with patches of 16 px only.
         embed_dim: Token width D of the large level; the others have D/2 and D/4. A multiple of 4 · ``num_heads``.
         depth: Number of pyramid blocks.
         num_heads: Heads at every level.
@@ -71,6 +53,8 @@ class SAE(nn.Module):
         fused_competes: Let an earlier fused token compete for a place (EViT).
         query_proj: Project the queries (SAE); False is POSTER.
         cls: ``mean`` of a stream's tokens, or ``learned``.
+        shrink_start_epoch: Epochs trained without pruning before the keep rate falls; see ``begin_epoch``.
+        shrink_epochs: Epochs over which it falls to ``keep_rate``. With 0 and 0 the rate is constant.
         last_block_cls_only: Skip what the classifier does not read of the last block; the logits stay the same.
         backbone_widths: Channels of IR-50's three stages.
         backbone_units: Residual units of IR-50's three stages.
@@ -84,6 +68,7 @@ class SAE(nn.Module):
 
     Attributes:
         image_size: H.
+        grid_size: Tokens a side, H/P.
         mean: As given.
         std: As given.
 
@@ -105,6 +90,8 @@ class SAE(nn.Module):
         self,
         num_classes: int,
         image_size: int = 112,
+        patch_size: int = 16,
+        tokenizer: Tokenizer = "spatial",
         embed_dim: int = 512,
         depth: int = 8,
         num_heads: int = 8,
@@ -120,6 +107,8 @@ class SAE(nn.Module):
         fused_competes: bool = False,
         query_proj: bool = True,
         cls: ClsToken = "mean",
+        shrink_start_epoch: int = 0,
+        shrink_epochs: int = 0,
         last_block_cls_only: bool = False,
         backbone_widths: Sequence[int] = (64, 128, 256),
         backbone_units: Sequence[int] = (3, 4, 14),
@@ -131,42 +120,39 @@ class SAE(nn.Module):
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         super().__init__()
-        _check_input(image_size, len(backbone_units), landmark_input, mean, std)
+        _check_input(image_size, patch_size, tokenizer, len(backbone_units), landmark_input)
+        check_statistics(mean, std)
+        warmed_up_keep_rate(keep_rate, 0, shrink_start_epoch, shrink_epochs)
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
-        self.freeze_landmarks = freeze_landmarks
+        self.grid_size = image_size // patch_size
+        self.keep_rate, self.shrink = keep_rate, (shrink_start_epoch, shrink_epochs)
         self.image_backbone = IR50Stages(backbone_widths, backbone_units, image_size)
-        self.image_tokens = SpaceToDepth(2)
-        self.image_proj = nn.Linear(4 * self.image_backbone.feature_channels, embed_dim)
+        block = self.image_backbone.feature_size // self.grid_size
+        self.image_tokens = SpaceToDepth(block) if tokenizer == "spatial" else ChannelRuns(block)
+        self.image_proj = nn.Linear(block**2 * self.image_backbone.feature_channels, embed_dim)
         self.landmark_pixels = PixelsBGR(mean, std) if landmark_input == "bgr01" else nn.Identity()
-        self.landmark_backbone = MobileFaceNet(landmark_widths, landmark_units, image_size, num_outputs=None)
-        self.landmark_backbone.requires_grad_(not freeze_landmarks).train(not freeze_landmarks)
+        self.landmark_backbone = MobileFaceNet(landmark_widths, landmark_units, image_size, None, patch_size)
+        if freeze_landmarks:
+            self.landmark_backbone.freeze()
         width = self.landmark_backbone.feature_channels
         # POSTER feeds the 512 channels as they are; a projection is needed only where the widths differ
         self.landmark_proj = nn.Identity() if width == embed_dim else nn.Linear(width, embed_dim)
         rates = keep_rate, tuple(prune_blocks), keep_rate_mode
         pruning = TokenPruning(*rates, alignment, score_levels, renormalize, fused_competes)
+        blocks = depth, num_heads, mlp_ratio, mlp_act, drop_path_rate
         self.fusion = PyramidFusion(
-            self.landmark_backbone.feature_size**2,
-            embed_dim,
-            depth,
-            num_heads,
-            mlp_ratio,
-            mlp_act,
-            drop_path_rate,
-            pruning,
-            query_proj,
-            cls,
-            last_block_cls_only,
+            self.grid_size**2, embed_dim, *blocks, pruning, query_proj, cls, last_block_cls_only
         )
         self.gate = SqueezeExcitation(embed_dim)
         self.head = nn.Linear(embed_dim, num_classes)
 
-    def train(self, mode: bool = True) -> "SAE":
-        """Set training or evaluation mode; a frozen landmark network stays in evaluation mode."""
-        super().train(mode)
-        if self.freeze_landmarks:
-            self.landmark_backbone.eval()
-        return self
+    def begin_epoch(self, epoch: int) -> None:
+        """Set the keep rate of an epoch's training steps; evaluation keeps ``keep_rate``.
+
+        Args:
+            epoch: Counted from 0.
+        """
+        self.fusion.set_training_keep_rate(warmed_up_keep_rate(self.keep_rate, epoch, *self.shrink))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised images (B, 3, H, H) to logits (B, M).
@@ -184,7 +170,7 @@ class SAE(nn.Module):
     def kept_tokens(self, x: Tensor, stream: Literal["image", "landmark"] = "image") -> list[Tensor]:
         """Which patches of normalised images (B, 3, H, H) are alive after each pruning block.
 
-        Token i lies in row i // (H/16) and column i % (H/16) of the grid. Call it in evaluation mode.
+        Token i lies in row i // ``grid_size`` and column i % ``grid_size``. Call it in evaluation mode.
 
         Args:
             x: Images.
@@ -196,7 +182,7 @@ class SAE(nn.Module):
         return [kept[stream == "landmark"] for kept in self.fusion.kept_tokens(*self.tokenize(x))]
 
     def tokenize(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map normalised images (B, 3, H, H) to image and landmark tokens, (B, (H/16)², D) each, in raster order."""
+        """Map normalised images (B, 3, H, H) to image and landmark tokens, (B, (H/P)², D) each, in raster order."""
         size = (3, self.image_size, self.image_size)
         if x.ndim != 4 or x.shape[1:] != size:
             raise ValueError(
@@ -204,18 +190,27 @@ class SAE(nn.Module):
                 f"Resize the faces to {self.image_size} px, or build the model with another image_size."
             )
         image = self.image_proj(self.image_tokens(self.image_backbone(x)))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_landmarks):
-            landmark = self.landmark_backbone(self.landmark_pixels(x))
+        landmark = self.landmark_backbone(self.landmark_pixels(x))
         return image, self.landmark_proj(landmark.flatten(2).transpose(1, 2))
 
 
-def _check_input(
-    image_size: int, num_stages: int, landmark_input: str, mean: Sequence[float], std: Sequence[float]
-) -> None:
+def _check_input(image_size: int, patch_size: int, tokenizer: str, num_stages: int, landmark_input: str) -> None:
     if image_size < 16 or image_size % 16:
         raise ValueError(
-            f"image_size {image_size} is not a multiple of 16, the side in pixels of SAE's tokens. "
+            f"image_size {image_size} is not a multiple of 16, by which SAE's backbones shrink a face. "
             "Use 112, or 64 for small runs."
+        )
+    if patch_size not in (8, 16):
+        raise ValueError(
+            f"patch_size {patch_size} fits no map that both of SAE's backbones have. Use 16, or 8 for four times as "
+            "many tokens."
+        )
+    if tokenizer not in ("spatial", "poster_view"):
+        raise ValueError(f"unknown tokenizer {tokenizer!r} of SAE. Use 'spatial' or 'poster_view'.")
+    if tokenizer == "poster_view" and patch_size != 16:
+        raise ValueError(
+            f"tokenizer 'poster_view' cuts IR-50's map into as many runs as there are patches of 16 px, but patch_size "
+            f"is {patch_size}. Use patch_size 16, or tokenizer 'spatial'."
         )
     if num_stages != 3:
         raise ValueError(
@@ -224,5 +219,3 @@ def _check_input(
         )
     if landmark_input not in ("bgr01", "poster"):
         raise ValueError(f"unknown landmark_input {landmark_input!r}. Use 'bgr01' or 'poster'.")
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ValueError(f"mean {tuple(mean)} and std {tuple(std)} must hold one value per RGB channel, std above 0.")

@@ -1,4 +1,4 @@
-"""Multiply-accumulate operations of SAE, from its sizes alone.
+"""Multiply-accumulate operations of SAE and of POSTER, from their sizes alone.
 
 Counted are convolutions, linear layers and the two matrix products of attention; not the additions, norms, activations,
 the score row and the weighted sum of a pruning block, which together stay under 0.1 %. Sources differ in the unit: a
@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mien.models.macs import ir50_macs
+from mien.models.poster import Poster
+from mien.models.poster_fusion import PosterFusion
 from mien.models.pyramid_fusion import PyramidFusion
 from mien.models.sae import SAE
 
 
 @dataclass(frozen=True)
 class SAEMacs:
-    """MACs of one image through each part of SAE.
+    """MACs of one image through each part of SAE or POSTER.
 
     Attributes:
         image_backbone: IR-50's stages.
-        landmark_backbone: MobileFaceNet up to its last 1x1 convolution.
+        landmark_backbone: MobileFaceNet up to the map that is read.
         projection: From features to tokens.
         fusion: The pyramid of cross-attention blocks with its down- and up-samplers.
         head: Gate and classifier.
@@ -52,24 +54,49 @@ def sae_macs(model: SAE) -> SAEMacs:
     """
     image, landmark, fusion = model.image_backbone, model.landmark_backbone, model.fusion
     embed_dim, num_tokens = fusion.dims[0], fusion.num_tokens
-    projection = num_tokens * 4 * image.feature_channels * embed_dim
+    projection = num_tokens * model.image_proj.in_features * embed_dim
     if landmark.feature_channels != embed_dim:
         projection += num_tokens * landmark.feature_channels * embed_dim
     return SAEMacs(
         image_backbone=ir50_macs(image.widths, image.units, model.image_size),
-        landmark_backbone=mobilefacenet_macs(landmark.widths, landmark.units, model.image_size),
+        landmark_backbone=mobilefacenet_macs(landmark.widths, landmark.units, model.image_size, landmark.stride),
         projection=projection,
         fusion=fusion_macs(fusion),
         head=2 * embed_dim**2 + embed_dim * model.head.out_features,
     )
 
 
-def mobilefacenet_macs(widths: Sequence[int], units: Sequence[int], image_size: int) -> int:
+def poster_macs(model: Poster) -> SAEMacs:
+    """Count the MACs of one image through ``model``, which may live on the meta device.
+
+    Source: as ``sae_macs``. POSTER's published "GFLOPs", 15.7 for the large model, are twice these.
+
+    Example:
+        >>> import torch
+        >>> with torch.device("meta"):
+        ...     model = Poster(num_classes=7)
+        >>> round(poster_macs(model).total / 1e9, 3)
+        7.857
+    """
+    image, landmark = model.image_backbone, model.landmark_backbone
+    embed_dim, num_tokens = model.fusion.dims[0], model.fusion.num_tokens
+    return SAEMacs(
+        image_backbone=ir50_macs(image.widths, image.units, model.image_size),
+        landmark_backbone=mobilefacenet_macs(landmark.widths, landmark.units, model.image_size),
+        projection=num_tokens * model.image_proj.in_features * embed_dim,
+        fusion=poster_fusion_macs(model.fusion),
+        head=2 * embed_dim**2 + embed_dim * model.head.out_features,
+    )
+
+
+def mobilefacenet_macs(widths: Sequence[int], units: Sequence[int], image_size: int, stride: int = 16) -> int:
     """MACs of ``MobileFaceNet.features`` on one image."""
     *stages, last = widths
     size, channels = image_size // 2, widths[0]
     macs = size**2 * (27 + 9) * channels
     for expansion, width, count in zip((2, 4, 4), stages, units, strict=True):
+        if image_size // size == stride:
+            return macs
         expanded = expansion * channels
         macs += size**2 * channels * expanded
         size //= 2
@@ -97,3 +124,14 @@ def _stream_macs(fusion: PyramidFusion, keys: int, queries: int, rows_out: int) 
         macs += (2 * keys + (1 + fusion.query_proj) * queries) * dim**2 + 2 * queries * keys * dim
         macs += rows_out * 2 * dim * int(dim * fusion.mlp_ratio)
     return macs
+
+
+def poster_fusion_macs(fusion: PosterFusion) -> int:
+    """MACs of POSTER's pyramid on one image: SAE's without query projections, and convolutions over all tokens."""
+    rows = 1 + fusion.num_tokens
+    samplers = (2 * rows) ** 2 * sum(fusion.dims[1:])  # of one kernel element; a map of width d has d places
+    block = (2 * rows) ** 2 * sum(fusion.dims) + 2 * samplers
+    for dim in fusion.dims:
+        block += 2 * (3 * rows * dim**2 + 2 * rows**2 * dim + 2 * rows * dim * int(dim * fusion.mlp_ratio))
+    down = (2 * rows) ** 2 * 2 * fusion.dims[0]  # every element of the input meets one kernel element per output row
+    return down + len(fusion.blocks) * block

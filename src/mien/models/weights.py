@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,27 +60,74 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
     Raises:
         ValueError: No such file, not a checkpoint, or no tensor of it fits.
     """
-    path = Path(path)
-    target = module.state_dict()
-    source = _renumber_units(read_tensors(path))
+    source, target = _renumber_units(read_tensors(Path(path))), module.state_dict()
+    weights, report = _match(source, target)
+    if not weights:
+        raise _nothing_fits(path, source, module, report)
+    module.load_state_dict(weights, strict=False)
+    return report
+
+
+def load_classifier(
+    model: nn.Module, path: str | Path, *, load_head: bool = True, rename: Callable[[str], str] = str
+) -> WeightsReport:
+    """Load a checkpoint of a whole classifier, whose last layer is ``model.head``, by name and shape.
+
+    Args:
+        model: Where the weights go, on any device.
+        path: The file, as for ``load_weights``.
+        load_head: False leaves the head as it is, to start from a network that told other classes apart.
+        rename: From a name in the file to the model's.
+
+    Returns:
+        What matched and what did not; with ``load_head`` False the head is missing here and unexpected there.
+
+    Raises:
+        ValueError: No such file, not a checkpoint, no tensor of it fits, or its head has another number of classes.
+            Then nothing is loaded.
+    """
+    source = {rename(name): tensor for name, tensor in _renumber_units(read_tensors(Path(path))).items()}
+    target = model.state_dict()
+    weights, report = _match(source, target, without=() if load_head else ("head.weight", "head.bias"))
+    if not weights:
+        raise _nothing_fits(path, source, model, report)
+    if load_head and "head.weight" in report.mismatched:
+        theirs = next(tensor for name, tensor in source.items() if re.search(r"(^|\.)head\.weight$", name))
+        if len(theirs) != len(target["head.weight"]):
+            raise ValueError(
+                f"the checkpoint {path} tells {len(theirs)} classes apart, the model {len(target['head.weight'])}. "
+                "Give a checkpoint that was trained on the same classes, or set load_head to false to keep all of it "
+                "but the last layer."
+            )
+    model.load_state_dict(weights, strict=False)
+    return report
+
+
+def _match(
+    source: Mapping[str, Tensor], target: Mapping[str, Tensor], without: Collection[str] = ()
+) -> tuple[dict[str, Tensor], WeightsReport]:
+    """Tensors of ``source`` that fit ``target`` by name and shape, by target's names, and what does not."""
     prefix = _best_prefix(source, target)
     inside = {name.removeprefix(prefix): tensor for name, tensor in source.items() if name.startswith(prefix)}
-    shared = [name for name in target if name in inside]
+    shared = [name for name in target if name in inside and name not in without]
     matched = tuple(name for name in shared if inside[name].shape == target[name].shape)
-    mismatched = tuple(name for name in shared if inside[name].shape != target[name].shape)
-    if not matched:
-        raise ValueError(
-            f"none of the {len(source)} tensors in {path} fits {type(module).__name__}: the file has "
-            f"{next(iter(source))} …, the module wants {next(iter(target))} …, {len(mismatched)} agree in name only. "
-            "Give a checkpoint of this architecture, or set the model's sizes to the checkpoint's."
-        )
-    module.load_state_dict({name: inside[name] for name in matched}, strict=False)
     outside = (name for name in source if not name.startswith(prefix))
-    return WeightsReport(
+    report = WeightsReport(
         matched=matched,
-        missing=tuple(name for name in target if name not in inside),
-        unexpected=(*(name for name in inside if name not in target), *outside),
-        mismatched=mismatched,
+        missing=tuple(name for name in target if name not in inside or name in without),
+        unexpected=(*(name for name in inside if name not in target or name in without), *outside),
+        mismatched=tuple(name for name in shared if inside[name].shape != target[name].shape),
+    )
+    return {name: inside[name] for name in matched}, report
+
+
+def _nothing_fits(
+    path: str | Path, source: Mapping[str, Tensor], module: nn.Module, report: WeightsReport
+) -> ValueError:
+    return ValueError(
+        f"none of the {len(source)} tensors in {path} fits {type(module).__name__}: the file has "
+        f"{next(iter(source))} …, the module wants {next(iter(module.state_dict()))} …, {len(report.mismatched)} agree "
+        "in name only. Give a checkpoint of this architecture, or set the model's sizes to the checkpoint's."
     )
 
 
