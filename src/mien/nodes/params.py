@@ -51,13 +51,18 @@ class AlignmentParams(Params):
 
 
 class OptimizerParams(Params):
-    """The optimiser; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius."""
+    """The optimiser; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius.
+
+    Attributes:
+        bn_both_passes: Whether SAM's second pass updates running statistics of batch normalisation too, as in POSTER.
+    """
 
     name: Literal["adam", "adamw", "sgd"]
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     momentum: float = Field(ge=0, lt=1)
     sam_rho: float = Field(ge=0)
+    bn_both_passes: bool = False
 
 
 class SchedulerParams(Params):
@@ -110,27 +115,32 @@ class DeviceParams(Params):
     threads: int = Field(ge=0)
 
 
-class TrainingParams(Params):
-    """The recipe of a system's training."""
+class RecipeParams(Params):
+    """How any network is trained."""
 
     max_epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
     seed: int = Field(ge=0)
-    monitor: Literal["val/accuracy", "val/mean_class_accuracy", "val/loss"]
     optimizer: OptimizerParams
     scheduler: SchedulerParams
-    loss: LossParams
-    augmentation: AugmentationParams
     device: DeviceParams
 
     @model_validator(mode="after")
-    def _sam_needs_no_gradient_scaler(self) -> "TrainingParams":
+    def _sam_needs_no_gradient_scaler(self) -> "RecipeParams":
         if self.optimizer.sam_rho and self.device.precision == "16-mixed":
             raise ValueError(
                 "SAM compares gradient norms, which 16-mixed scales. Set training.device.precision to bf16-mixed or "
                 "32-true, or training.optimizer.sam_rho to 0."
             )
         return self
+
+
+class TrainingParams(RecipeParams):
+    """The recipe of a system's training."""
+
+    monitor: Literal["val/accuracy", "val/mean_class_accuracy", "val/loss"]
+    loss: LossParams
+    augmentation: AugmentationParams
 
 
 class PredictionParams(Params):

@@ -1,6 +1,7 @@
 """Scores of a trained classifier for every sample that it has not been trained on."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,14 +66,9 @@ def apply_network(
     Returns:
         (n, D) float32, in the order of the rows.
     """
-    import torch
-    from torch.utils.data import DataLoader
-
     from mien.data.face_images import FaceImages
-    from mien.engine.device import limited_threads, make_fabric
-    from mien.engine.predict import predict
 
-    model, device = network.model, prediction.device
+    model = network.model
     images = FaceImages(
         faces,
         samples["row"].to_numpy(),
@@ -81,6 +77,28 @@ def apply_network(
         mean=model.mean,
         std=model.std,
     )
+    return apply_to_images(images, model, prediction, function)
+
+
+def apply_to_images(images: Any, model: Any, prediction: PredictionParams, function: Callable) -> np.ndarray:
+    """Apply a function of a model, itself or a method, to every image of a dataset, in evaluation mode.
+
+    Args:
+        images: A map-style dataset of (inputs, target).
+        model: The ``torch.nn.Module``.
+        prediction: Batch size and device.
+        function: The model, or a method of it.
+
+    Returns:
+        (n, D) float32, in the order of the images.
+    """
+    import torch
+    from torch.utils.data import DataLoader
+
+    from mien.engine.device import limited_threads, make_fabric
+    from mien.engine.predict import predict
+
+    device = prediction.device
     fabric = make_fabric(device.accelerator, 1, device.precision)
     loader = DataLoader(images, batch_size=prediction.batch_size, num_workers=device.num_workers)
     layout = torch.channels_last if device.channels_last else torch.contiguous_format

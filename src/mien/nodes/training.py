@@ -1,5 +1,6 @@
 """Training of a classifier of single faces: the train step that expression systems share."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ import pandas as pd
 
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, settings_digest, table_digest, weights_digest
-from mien.nodes.params import TrainingParams
+from mien.nodes.params import RecipeParams, TrainingParams
 
 if TYPE_CHECKING:
     from torch import nn
+
 
 def train_classifier(
     samples: pd.DataFrame, faces: np.ndarray, checkpoints: Path, initial_network: Network, training: TrainingParams
@@ -30,6 +32,32 @@ def train_classifier(
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
     """
+    images = _face_images(samples, faces, initial_network.model, training)
+    seen = table_digest(samples), array_digest(faces)
+    return train_network(initial_network, images, _task(training), checkpoints, training, seen)
+
+
+def train_network(
+    initial_network: Network,
+    images: Sequence[Any],
+    task: Any,
+    checkpoints: Path,
+    training: RecipeParams,
+    seen: Sequence[str],
+) -> tuple[Network, pd.DataFrame]:
+    """Train a network, or go on where the same training was cut off.
+
+    Args:
+        initial_network: What training starts from. It is copied, not changed.
+        images: The train and the val set, as ``mien.engine.fit.fit`` takes them.
+        task: Loss and metrics, a ``mien.engine.fit.Task``.
+        checkpoints: Folder to resume from and to save to.
+        training: The recipe.
+        seen: Digests of the data: checkpoints of a training on other data are not resumed from.
+
+    Returns:
+        The network with the best epoch's weights, and the history: one row per epoch.
+    """
     from mien.engine.checkpoint import Checkpoints
     from mien.engine.device import make_fabric
     from mien.engine.fit import fit
@@ -37,13 +65,13 @@ def train_classifier(
     network = deepcopy(initial_network)
     model, recipe = network.model, training.model_dump(exclude={"device": True})
     start = network.architecture, network.config, weights_digest(model.state_dict())
-    fingerprint = settings_digest(*start, recipe, table_digest(samples), array_digest(faces))
+    fingerprint = settings_digest(*start, recipe, *seen)
     device = training.device
     history = fit(
         make_fabric(device.accelerator, device.devices, device.precision),
         model,
-        *_face_images(samples, faces, model, training),
-        _task(training),
+        *images,
+        task,
         _recipe(training),
         Checkpoints(checkpoints, fingerprint),
     )
@@ -98,7 +126,7 @@ def _validation_metrics(logits: np.ndarray, target: np.ndarray) -> dict[str, flo
     }
 
 
-def _recipe(training: TrainingParams) -> Any:
+def _recipe(training: RecipeParams) -> Any:
     from mien.engine.fit import Recipe
 
     return Recipe(
@@ -113,13 +141,13 @@ def _recipe(training: TrainingParams) -> Any:
     )
 
 
-def _build_optimizer(training: TrainingParams, model: "nn.Module") -> Any:
+def _build_optimizer(training: RecipeParams, model: "nn.Module") -> Any:
     from mien.optim import build_optimizer
 
     return build_optimizer(parameters=model.parameters(), **training.optimizer.model_dump())
 
 
-def _build_scheduler(training: TrainingParams, optimizer: Any) -> Any:
+def _build_scheduler(training: RecipeParams, optimizer: Any) -> Any:
     from mien.optim import build_scheduler
 
     return build_scheduler(optimizer=optimizer, max_epochs=training.max_epochs, **training.scheduler.model_dump())
