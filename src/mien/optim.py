@@ -25,6 +25,8 @@ class SAM(Optimizer):
     Args:
         base: The optimiser that steps.
         rho: Radius, above 0.
+        bn_both_passes: Whether the second forward pass updates running statistics of batch normalisation too, as in
+            POSTER; whoever runs it reads this.
 
     Raises:
         ValueError: ``rho`` is not positive, or ``perturbed`` is entered before any gradient was computed.
@@ -42,11 +44,12 @@ class SAM(Optimizer):
         tensor([0.7000])
     """
 
-    def __init__(self, base: Optimizer, rho: float = 0.05) -> None:
+    def __init__(self, base: Optimizer, rho: float = 0.05, bn_both_passes: bool = False) -> None:
         if not rho > 0:
             raise ValueError(f"SAM's rho {rho} must be above 0, such as 0.05. Use the base optimiser alone for no SAM.")
         super().__init__(base.param_groups, base.defaults)
         self.rho = rho
+        self.bn_both_passes = bn_both_passes
         self.base = base
         self._share()
 
@@ -107,6 +110,7 @@ def build_optimizer(
     weight_decay: float = 0.0,
     momentum: float = 0.0,
     sam_rho: float = 0.0,
+    bn_both_passes: bool = False,
 ) -> Optimizer:
     """Build an optimiser by name.
 
@@ -117,9 +121,11 @@ def build_optimizer(
         weight_decay: L2 penalty; decoupled with ``adamw``.
         momentum: For ``sgd`` only.
         sam_rho: Radius of ``SAM`` around the optimiser; 0 for none.
+        bn_both_passes: Of ``SAM``: whether its second pass updates running statistics of batch normalisation too.
 
     Raises:
-        ValueError: Unknown name, a negative number, or momentum for an optimiser that has none.
+        ValueError: Unknown name, a negative number, momentum for an optimiser that has none, or ``bn_both_passes``
+            without SAM.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"unknown optimizer {name!r}. Use one of {', '.join(OPTIMIZERS)}.")
@@ -130,9 +136,14 @@ def build_optimizer(
         )
     if momentum and name != "sgd":
         raise ValueError(f"optimizer {name} has no momentum, but got {momentum}. Set momentum 0 or optimizer sgd.")
+    if bn_both_passes and not sam_rho:
+        raise ValueError(
+            f"optimizer {name} got bn_both_passes, but sam_rho 0 leaves it one pass. Set sam_rho above 0, such as "
+            "0.05, or bn_both_passes to false."
+        )
     options = {"momentum": momentum} if name == "sgd" else {}
     base = OPTIMIZERS[name](parameters, lr=lr, weight_decay=weight_decay, **options)  # type: ignore[call-arg, arg-type]
-    return SAM(base, sam_rho) if sam_rho else base
+    return SAM(base, sam_rho, bn_both_passes) if sam_rho else base
 
 
 def build_scheduler(

@@ -3,9 +3,10 @@
 import logging
 import math
 from collections.abc import Callable, Sized
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +33,17 @@ class SizedDataset(Sized, Protocol):
     """A map-style dataset: ``[key]`` → (inputs, target), inputs being a tuple of the model's arguments."""
 
     def __getitem__(self, key: int) -> tuple[tuple[Tensor, ...], Tensor]: ...
+
+
+@runtime_checkable
+class ChangesByEpoch(Protocol):
+    """A model that trains differently from epoch to epoch, such as one that drops more and more tokens.
+
+    What it does may depend on the epoch alone, so that a resumed run does the same.
+    """
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Prepare for the training steps of an epoch, counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,8 @@ def fit(
 
     Args:
         fabric: Where to compute. With several devices, one process each is spawned here and ends here.
-        model: The network; on return it holds the weights of the best epoch and is on the CPU, in eval mode.
+        model: The network; on return it holds the weights of the best epoch and is on the CPU, in eval mode. One that
+            ``ChangesByEpoch`` is told when an epoch begins.
         train_set: Samples by key ``epoch * n + i`` (see ``engine.sampling``).
         val_set: Samples by index. The best epoch is chosen on these, never on test data.
         task: Loss and metrics.
@@ -163,6 +176,8 @@ def _fit(
     for epoch in range(len(history) + 1, recipe.max_epochs + 1):
         batches.epoch = epoch - 1
         seed_everything(recipe.seed, epoch, fabric.global_rank)
+        if isinstance(model, ChangesByEpoch):
+            model.begin_epoch(epoch - 1)
         lr = optimizer.param_groups[0]["lr"]
         clock.start()
         training = _train_epoch(fabric, network, optimizer, stepper, loader, task, epoch)
@@ -194,7 +209,8 @@ def _train_epoch(
         losses.append(loss)
         norms.append(norm)
         if isinstance(optimizer, SAM):
-            with optimizer.perturbed(), frozen_batch_norm_statistics(network):
+            statistics = nullcontext() if optimizer.bn_both_passes else frozen_batch_norm_statistics(network)
+            with optimizer.perturbed(), statistics:
                 _backward(fabric, network, inputs, target, task, f"epoch {epoch}, batch {number}, SAM's second pass")
         stepper.step()
     return {"train/loss": float(np.mean(losses)), "train/grad_norm": float(np.mean(norms))}
