@@ -20,21 +20,22 @@ class Small:
     tolerance: float = field(default=1e-5)
 
 
+TWO_STREAMS = {
+    "num_classes": 7,
+    "image_size": 32,
+    "embed_dim": 32,
+    "depth": 2,
+    "num_heads": 2,
+    "backbone_widths": (4, 4, 8),
+    "backbone_units": (1, 1, 1),
+    "landmark_widths": (4, 4, 4, 32),
+    "landmark_units": (1, 1, 1),
+}
+
 SMALL = {
+    "poster": Small(TWO_STREAMS, inputs=((3, 32, 32),), output=(7,)),
     "sae": Small(
-        {
-            "num_classes": 7,
-            "image_size": 32,
-            "embed_dim": 32,
-            "depth": 2,
-            "num_heads": 2,
-            "prune_blocks": (0, 1),
-            "keep_rate": 0.5,
-            "backbone_widths": (4, 4, 8),
-            "backbone_units": (1, 1, 1),
-            "landmark_widths": (4, 4, 4, 32),
-            "landmark_units": (1, 1, 1),
-        },
+        {**TWO_STREAMS, "prune_blocks": (0, 1), "keep_rate": 0.5},
         inputs=((3, 32, 32),),
         output=(7,),
     ),

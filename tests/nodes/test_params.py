@@ -156,7 +156,7 @@ def test_a_landmark_network_is_frozen_exactly_when_it_has_weights(tmp_path):
 
 
 def test_weights_that_are_not_there_are_refused_before_anything_runs():
-    with pytest.raises(ValidationError, match="does not point to a file"):
+    with pytest.raises(ValidationError, match=r"there is no weights file at /nowhere\.pth\. Give the path .* or null"):
         SAEModelParams(**changed("sae.model", "backbone_weights", "/nowhere.pth"))
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ARCHITECTURES = {
+    "fer_former": "mien.models.fer_former:FERFormer",
+    "poster": "mien.models.poster:Poster",
     "sae": "mien.models.sae:SAE",
     "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",
 }

@@ -155,6 +155,10 @@ class Poster(nn.Module):
         landmark = self.landmark_backbone.features(x)
         return self.gate(self.fusion(image, landmark.flatten(2).transpose(1, 2)))
 
+    def kept_tokens(self, x: Tensor, stream: Literal["image", "landmark"] = "image") -> list[Tensor]:
+        """Which patches are alive after each pruning block, as in ``SAE``: there is no such block."""
+        return []
+
 
 def load_poster(model: Poster, path: str | Path, *, load_head: bool = True) -> WeightsReport:
     """Load a checkpoint that POSTER's ``train.py`` wrote, or one of ``Poster`` itself.

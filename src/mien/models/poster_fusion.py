@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mien.layers.drop_path import drop_path_rates
 from mien.layers.mlp import Activation
+from mien.layers.token_pruning import PruningStage
 from mien.layers.transformer_block import ResidualAttention, ResidualMlp
 from mien.models.pyramid_fusion import check_pyramid
 
@@ -77,6 +78,7 @@ class PosterFusion(nn.Module):
     Attributes:
         dims: (D, D/2, D/4).
         num_tokens: As given; ``mlp_ratio`` likewise.
+        stages: Plan of each pruning block, as in ``PyramidFusion``: there is none.
 
     Raises:
         ValueError: ``embed_dim`` is not divisible by 4 · ``num_heads``, or ``depth`` is below 1.
@@ -100,6 +102,7 @@ class PosterFusion(nn.Module):
         check_pyramid(embed_dim, depth, num_heads)
         self.dims = (embed_dim, embed_dim // 2, embed_dim // 4)
         self.num_tokens, self.mlp_ratio = num_tokens, mlp_ratio
+        self.stages: dict[int, PruningStage] = {}
         num_rows = 1 + num_tokens
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dim), requires_grad=False) if unread else None
         self.pos_embed = nn.Parameter(torch.zeros(1, num_rows, embed_dim))

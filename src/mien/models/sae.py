@@ -170,7 +170,8 @@ class SAE(nn.Module):
     def kept_tokens(self, x: Tensor, stream: Literal["image", "landmark"] = "image") -> list[Tensor]:
         """Which patches of normalised images (B, 3, H, H) are alive after each pruning block.
 
-        Token i lies in row i // ``grid_size`` and column i % ``grid_size``. Call it in evaluation mode.
+        Token i lies in row i // ``grid_size`` and column i % ``grid_size``; with tokenizer ``poster_view`` that is true
+        of landmark tokens alone. Call it in evaluation mode.
 
         Args:
             x: Images.

@@ -1,10 +1,24 @@
 """Typed parameters that several pipelines share: each section of a parameters file becomes one frozen model."""
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Field(ge=0, le=1)
+
+
+def _existing_weights(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(
+            f"there is no weights file at {path.absolute()}. Give the path of your copy of the checkpoint, or null to "
+            "start at random."
+        )
+    return path
+
+
+WeightsFile = Annotated[Path, AfterValidator(_existing_weights)]
+"""A checkpoint of the user's own, checked before anything runs."""
 
 
 class Params(BaseModel):

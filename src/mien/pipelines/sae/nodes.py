@@ -1,6 +1,7 @@
 """Node functions of ``sae``."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,28 +18,43 @@ logger = logging.getLogger(__name__)
 
 
 def initialise(samples: pd.DataFrame, model: SAEModelParams, training: TrainingParams) -> Network:
-    """Build SAE for the dataset's classes and load the weights of its backbones.
+    """Build SAE, or POSTER, for the dataset's classes and load the user's own weights.
 
     Args:
         samples: Rows of split train and val.
-        model: The architecture, and weights for its backbones.
+        model: The architecture, and weights for all of it or for its backbones.
         training: The recipe.
     """
     return initial_network(
         samples,
         training,
-        architecture="sae",
+        architecture=model.architecture,
         config=model.config(),
-        load_weights=lambda network: _load_backbones(network, model),
+        load_weights=lambda network: _load_weights(network, model),
     )
 
 
-def _load_backbones(network: "nn.Module", model: SAEModelParams) -> None:
+def _load_weights(network: "nn.Module", model: SAEModelParams) -> None:
     from mien.models.weights import load_weights
 
+    if model.weights is not None:
+        _load_whole(network, model.weights, model.load_head)
+        return
     parts = {"image_backbone": model.backbone_weights, "landmark_backbone": model.landmark_weights}
     for part, path in parts.items():
         if path is None:
             logger.info("%s starts at random: no weights file is given", part)
         else:
             logger.info("%s: %s", part, load_weights(getattr(network, part), path).summary())
+
+
+def _load_whole(network: "nn.Module", path: Path, load_head: bool) -> None:
+    from mien.models.poster import Poster, load_poster
+    from mien.models.weights import load_classifier
+
+    if isinstance(network, Poster):
+        report = load_poster(network, path, load_head=load_head)
+    else:
+        report = load_classifier(network, path, load_head=load_head)
+    at_random = [name for name in (*report.missing, *report.mismatched) if load_head or not name.startswith("head.")]
+    logger.log(logging.WARNING if at_random else logging.INFO, "weights of the network: %s", report.summary())

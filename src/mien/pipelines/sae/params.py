@@ -2,20 +2,53 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, FilePath
+from pydantic import Field, model_validator
 
-from mien.nodes.params import Params
+from mien.nodes.params import Params, WeightsFile
+
+OF_SAE_ALONE = frozenset(
+    {
+        "patch_size",
+        "tokenizer",
+        "prune_blocks",
+        "keep_rate_mode",
+        "alignment",
+        "score_levels",
+        "renormalize",
+        "fused_competes",
+        "query_proj",
+        "cls",
+        "shrink_start_epoch",
+        "shrink_epochs",
+        "last_block_cls_only",
+        "landmark_input",
+    }
+)
+"""What ``mien.models.poster.Poster`` does not know: it has no pruning, and POSTER's own way for the rest."""
+
+OF_POSTER_ALONE = frozenset({"channel_order"})
+"""What ``mien.models.sae.SAE`` does not know."""
+
+NOT_OF_THE_ARCHITECTURE = frozenset({"architecture", "weights", "load_head", "backbone_weights", "landmark_weights"})
 
 
 class SAEModelParams(Params):
-    """Arguments of ``mien.models.sae.SAE`` and the user's own weights for its two backbones.
+    """Arguments of ``mien.models.sae.SAE`` or of ``mien.models.poster.Poster``, and the user's own weights for it.
 
     Attributes:
+        architecture: ``sae``, or ``poster``, which is SAE before it was made prunable; then ``keep_rate`` must be 1,
+            and what is in ``OF_SAE_ALONE`` is not read.
+        channel_order: What ``poster`` sees; its released weights know ``bgr`` alone.
+        weights: Checkpoint of the whole network, such as POSTER's released one; None for none.
+        load_head: False starts the classifier of ``weights`` anew, for other classes.
         backbone_weights: Checkpoint of IR-50; None starts at random.
         landmark_weights: Checkpoint of the landmark MobileFaceNet, which is then frozen; None trains it from random.
     """
 
+    architecture: Literal["sae", "poster"]
     image_size: int = Field(ge=16, multiple_of=16)
+    patch_size: Literal[8, 16]
+    tokenizer: Literal["spatial", "poster_view"]
     embed_dim: int = Field(ge=4)
     depth: int = Field(ge=1)
     num_heads: int = Field(ge=1)
@@ -31,18 +64,44 @@ class SAEModelParams(Params):
     fused_competes: bool
     query_proj: bool
     cls: Literal["mean", "learned"]
+    shrink_start_epoch: int = Field(ge=0)
+    shrink_epochs: int = Field(ge=0)
     last_block_cls_only: bool
     backbone_widths: tuple[int, int, int]
     backbone_units: tuple[int, int, int]
     landmark_widths: tuple[int, int, int, int]
     landmark_units: tuple[int, int, int]
     landmark_input: Literal["bgr01", "poster"]
+    channel_order: Literal["rgb", "bgr"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    backbone_weights: FilePath | None
-    landmark_weights: FilePath | None
+    weights: WeightsFile | None
+    load_head: bool
+    backbone_weights: WeightsFile | None
+    landmark_weights: WeightsFile | None
+
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> "SAEModelParams":
+        if self.architecture == "poster" and self.keep_rate != 1:
+            raise ValueError(
+                f"keep_rate {self.keep_rate} with architecture poster, whose convolutions mix a fixed number of "
+                "tokens: none can be dropped. Set keep_rate to 1, or architecture to sae."
+            )
+        if self.architecture == "sae" and self.channel_order != "rgb":
+            raise ValueError(
+                "channel_order bgr with architecture sae, which sees RGB as its backbone was trained on it. Set "
+                "channel_order to rgb, or architecture to poster."
+            )
+        if self.weights is not None and (self.backbone_weights or self.landmark_weights) is not None:
+            raise ValueError(
+                "weights fill the whole network, and backbone_weights or landmark_weights would replace a part of "
+                "them. Give either the one or the others; null takes a path away."
+            )
+        return self
 
     def config(self) -> dict[str, Any]:
         """The architecture's keyword arguments; a landmark network with weights is frozen."""
-        own = self.model_dump(mode="json", exclude={"backbone_weights", "landmark_weights"})
-        return {**own, "freeze_landmarks": self.landmark_weights is not None}
+        not_its_own = OF_POSTER_ALONE if self.architecture == "sae" else OF_SAE_ALONE
+        own = self.model_dump(mode="json", exclude={*NOT_OF_THE_ARCHITECTURE, *not_its_own})
+        from_poster = self.architecture == "poster" and self.weights is not None
+        return {**own, "freeze_landmarks": self.landmark_weights is not None or from_poster}
