@@ -14,6 +14,7 @@ from mien.layers.token_pruning import (
     prune_tokens,
     pruning_stages,
     top_k_ascending,
+    warmed_up_keep_rate,
 )
 
 
@@ -74,6 +75,35 @@ def test_a_rate_outside_its_range_is_refused(rate):
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="'final' or 'per_stage'"):
         pruning_stages(49, 0.5, 3, mode="each")
+
+
+def test_a_warmed_up_rate_stays_at_one_then_falls_by_half_a_cosine():
+    rates = [warmed_up_keep_rate(0.5, epoch, start_epoch=10, epochs=100) for epoch in range(120)]
+    assert rates[:11] == [1.0] * 11
+    assert rates[35] == pytest.approx(0.5 + 0.25 * (1 + math.sqrt(0.5)))
+    assert rates[60] == pytest.approx(0.75)
+    assert rates[110:] == [0.5] * 10
+    assert all(later <= earlier for earlier, later in pairwise(rates))
+
+
+@given(st.floats(1e-3, 1.0), st.integers(0, 400), st.integers(0, 20), st.integers(0, 200))
+def test_a_warmed_up_rate_lies_between_its_ends(rate, epoch, start, epochs):
+    assert rate <= warmed_up_keep_rate(rate, epoch, start, epochs) <= 1.0
+
+
+@pytest.mark.parametrize("epoch", [0, 7])
+def test_no_warm_up_is_the_rate_itself(epoch):
+    assert warmed_up_keep_rate(0.3, epoch, 0, 0) == 0.3
+
+
+def test_a_start_without_a_fall_switches_at_once():
+    assert [warmed_up_keep_rate(0.3, epoch, 2, 0) for epoch in range(4)] == [1.0, 1.0, 0.3, 0.3]
+
+
+@pytest.mark.parametrize(("start", "epochs"), [(-1, 5), (0, -1)])
+def test_a_negative_warm_up_is_refused(start, epochs):
+    with pytest.raises(ValueError, match="Neither may be negative; 0 and 0 is none"):
+        warmed_up_keep_rate(0.5, 0, start, epochs)
 
 
 @settings(max_examples=50)

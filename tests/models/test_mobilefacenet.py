@@ -47,9 +47,45 @@ def test_widths_units_and_size_scale_down():
     assert (model.feature_channels, model.feature_size) == (20, 4)
 
 
+def test_stride_8_ends_at_conv_4_and_builds_nothing_behind_it():
+    with torch.device("meta"):
+        model, whole = MobileFaceNet(num_outputs=None, stride=8), MobileFaceNet()
+        assert model(torch.empty(2, 3, 112, 112)).shape == (2, 128, 14, 14)
+    assert (model.feature_channels, model.feature_size) == (128, 14)
+    behind = {
+        name for name in whole.state_dict() if name.split(".")[0] in ("conv_45", "conv_5", "conv_6_sep", "output_layer")
+    }
+    assert set(model.state_dict()) == set(whole.state_dict()) - behind
+
+
+def test_stride_8_is_what_conv_4_puts_out():
+    torch.manual_seed(0)
+    whole = MobileFaceNet((8, 12, 16, 20), (1, 2, 1), image_size=64, num_outputs=None).eval()
+    model = MobileFaceNet((8, 12, 16, 20), (1, 2, 1), image_size=64, num_outputs=None, stride=8).eval()
+    model.load_state_dict({name: tensor for name, tensor in whole.state_dict().items() if name in model.state_dict()})
+    seen = []
+    whole.conv_4.register_forward_hook(lambda _, __, out: seen.append(out))
+    x = torch.randn(2, 3, 64, 64)
+    whole(x)
+    assert torch.equal(model(x), seen[0])
+
+
+def test_frozen_it_neither_learns_nor_follows_a_training_mode():
+    model = MobileFaceNet((8, 8, 8, 8), (1, 1, 1), image_size=32, num_outputs=None).freeze()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    parent = torch.nn.Sequential(model, torch.nn.Conv2d(8, 2, 2)).train()
+    parent(torch.randn(4, 3, 32, 32)).sum().backward()
+    assert not any(module.training for module in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert parent[1].weight.grad is not None
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
+        ({"stride": 4, "num_outputs": None}, "stride 4 .* Use 16, or 8"),
+        ({"stride": 8}, "stride 8 with num_outputs 136, .*Use 16, or 8 with num_outputs None"),
         ({"widths": (8, 16, 16)}, "Give four widths"),
         ({"units": (1, 2)}, "three numbers of units"),
         ({"image_size": 100}, "image_size 100 is not a multiple of 16"),
