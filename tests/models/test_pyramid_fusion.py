@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -7,11 +9,11 @@ from mien.models.pyramid_fusion import PyramidBlock, PyramidFusion, TokenPruning
 
 
 def fusion(pruning: TokenPruning | None = None, **config) -> PyramidFusion:
-    config = {"num_tokens": 16, "embed_dim": 32, "depth": 3, "num_heads": 2, "mlp_ratio": 2.0} | config
+    sizes = {"num_tokens": 16, "embed_dim": 32, "depth": 3, "num_heads": 2, "mlp_ratio": 2.0, "drop_path_rate": 0.1}
     torch.manual_seed(0)
     if pruning is None:
         pruning = TokenPruning(keep_rate=0.4, blocks=(0, 1))
-    return PyramidFusion(mlp_act="gelu", drop_path_rate=0.1, pruning=pruning, **config).eval()
+    return PyramidFusion(mlp_act="gelu", pruning=pruning, **(sizes | config)).eval()
 
 
 def streams(batch: int = 2, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,36 +34,129 @@ def written_out_block(block: PyramidBlock, image, landmark, keep: int, competito
         a = torch.softmax(split[0] @ split[1].mT / width**0.5, dim=2)
         return x + attn.proj((a @ split[2]).transpose(0, 1).flatten(1)), a.mean(0)[0, 1:]
 
-    own = [attend(m, x, y) for m, x, y in zip(block.image_attn, image, landmark, strict=True)]
-    other = [attend(m, y, x) for m, x, y in zip(block.landmark_attn, image, landmark, strict=True)]
-    scores = (sum(a for _, a in own) / 3 + sum(a for _, a in other) / 3) / 2
-    kept = sorted(sorted(range(competitors), key=lambda i: -scores[i].item())[:keep])
-    dropped = [i for i in range(len(scores)) if i not in kept]
-    out = []
-    for levels, mlps in (([x for x, _ in own], block.image_mlp), ([y for y, _ in other], block.landmark_mlp)):
-        pruned = [torch.cat([x[:1], x[1:][kept], sum(scores[i] * x[1 + i] for i in dropped)[None]]) for x in levels]
+    pruning = block.pruning
+    streams, scores = [], []
+    for attentions, own, other in ((block.image_attn, image, landmark), (block.landmark_attn, landmark, image)):
+        attended = [attend(m, x, y) for m, x, y in zip(attentions, own, other, strict=True)]
+        rows = [a for _, a in attended][: 3 if pruning.score_levels == "all" else 1]
+        score = sum(rows) / len(rows)
+        scores.append(score / score.sum() if pruning.renormalize else score)
+        streams.append([x for x, _ in attended])
+    if pruning.alignment == "shared":
+        scores = [(scores[0] + scores[1]) / 2] * 2
+    out, chosen = [], []
+    for levels, score, mlps in zip(streams, scores, (block.image_mlp, block.landmark_mlp), strict=True):
+        kept = sorted(sorted(range(competitors), key=lambda i, score=score: -score[i].item())[:keep])
+        dropped = [i for i in range(len(score)) if i not in kept]
+        pruned = [torch.cat([x[:1], x[1:][kept], sum(score[i] * x[1 + i] for i in dropped)[None]]) for x in levels]
         large, medium, small = (x + m.mlp(norm(m.norm, x)) for m, x in zip(mlps, pruned, strict=True))
         medium = medium + block.up[1](small)
         out.append([large + block.up[0](medium), medium, small])
-    return out, kept
+        chosen.append(kept)
+    return out, chosen
 
 
-def test_pruning_blocks_equal_the_papers_equations_written_out():
-    model = fusion()
+@pytest.mark.parametrize(
+    ("changes", "kept", "competitors"),
+    [
+        ({}, (11, 7), (16, 11)),  # row 11 of the second block is the fused token: it never competes
+        ({"fused_competes": True}, (11, 7), (16, 12)),
+        ({"mode": "per_stage"}, (7, 3), (16, 7)),
+        ({"mode": "per_stage", "fused_competes": True}, (7, 4), (16, 8)),
+        ({"alignment": "per_stream"}, (11, 7), (16, 11)),
+        ({"alignment": "per_stream", "fused_competes": True}, (11, 7), (16, 12)),
+        ({"score_levels": "large"}, (11, 7), (16, 11)),
+        ({"renormalize": True}, (11, 7), (16, 11)),
+        ({"renormalize": True, "score_levels": "large", "alignment": "per_stream"}, (11, 7), (16, 11)),
+    ],
+)
+@pytest.mark.parametrize("query_proj", [True, False])
+def test_pruning_blocks_equal_the_papers_equations_written_out(changes, kept, competitors, query_proj):
+    model = fusion(TokenPruning(keep_rate=0.4, blocks=(0, 1), **changes), query_proj=query_proj)
     nn.init.normal_(model.pos_embed, std=0.5)
     image, landmark = model._embed(*streams())
-    new_image, new_landmark, kept = model.blocks[0](image, landmark)
-    last_image, last_landmark, last_kept = model.blocks[1](new_image, new_landmark)
-    for b in range(2):
-        first, rows = written_out_block(model.blocks[0], [x[b] for x in image], [x[b] for x in landmark], 11, 16)
-        assert kept[0][b].tolist() == kept[1][b].tolist() == rows
-        second, rows = written_out_block(model.blocks[1], *first, 7, 11)  # row 11 is the fused token: it never competes
-        assert last_kept[0][b].tolist() == rows
-        for level in range(3):
-            torch.testing.assert_close(new_image[level][b], first[0][level])
-            torch.testing.assert_close(new_landmark[level][b], first[1][level])
-            torch.testing.assert_close(last_image[level][b], second[0][level])
-            torch.testing.assert_close(last_landmark[level][b], second[1][level])
+    for number in range(2):
+        block = model.blocks[number]
+        new_image, new_landmark, chosen = block(image, landmark)
+        for b in range(2):
+            of_sample = [x[b] for x in image], [x[b] for x in landmark]
+            expected, rows = written_out_block(block, *of_sample, kept[number], competitors[number])
+            assert [stream[b].tolist() for stream in chosen] == rows
+            for level in range(3):
+                torch.testing.assert_close(new_image[level][b], expected[0][level])
+                torch.testing.assert_close(new_landmark[level][b], expected[1][level])
+        image, landmark = new_image, new_landmark
+
+
+@pytest.mark.parametrize(
+    ("keep_rate", "rows"),
+    [
+        (1.0, (50,) * 9),
+        (0.9, (50, 50, 50, 48, 48, 47, 47, 47, 47)),
+        (0.6, (50, 44, 44, 37, 37, 32, 32, 32, 32)),
+        (0.3, (50, 35, 35, 24, 24, 17, 17, 17, 17)),
+        (0.1, (50, 25, 25, 13, 13, 7, 7, 7, 7)),
+    ],
+)
+def test_rows_per_block_are_those_of_the_design_table_in_plan_and_in_fact(keep_rate, rows):
+    model, seen = fusion(TokenPruning(keep_rate), num_tokens=49, depth=8), []
+    assert model.tokens_per_block == tuple(pairwise(rows))
+    for block in model.blocks:
+        block.register_forward_hook(lambda _, __, out: seen.append({x.shape[1] for x in (*out[0], *out[1])}))
+    model(torch.randn(1, 49, 32), torch.randn(1, 49, 32))
+    assert seen == [{count} for count in rows[1:]]
+
+
+def test_clss_attention_to_itself_and_to_all_others_sums_to_one(monkeypatch):
+    model, seen = fusion(), []
+    importance = TokenPruning.importance
+
+    def spy(self, rows):
+        seen.append((rows, importance(self, rows)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(TokenPruning, "importance", spy)
+    model(*streams())
+    assert len(seen) == 4  # two blocks, two streams
+    for rows, scores in seen:
+        to_itself = torch.stack(list(rows)).mean(0)[:, 0]
+        assert (to_itself > 0).all()
+        torch.testing.assert_close(to_itself + scores.sum(1), torch.ones(2))
+
+
+def test_attention_goes_through_the_fused_kernel_and_scores_are_one_row(monkeypatch):
+    model, calls, scored = fusion(), [], []
+    kernel, softmax = functional.scaled_dot_product_attention, torch.softmax
+    monkeypatch.setattr(
+        functional, "scaled_dot_product_attention", lambda *a, **k: calls.append(a[0].shape) or kernel(*a, **k)
+    )
+    monkeypatch.setattr(torch, "softmax", lambda x, dim: scored.append(x.shape) or softmax(x, dim))
+    model(*streams())
+    assert len(calls) == 3 * 3 * 2  # blocks, levels, streams
+    assert len(scored) == 2 * 3 * 2  # blocks that prune, levels, streams
+    assert {shape[:3] for shape in scored} == {(2, 2, 1)}  # samples, heads, CLS alone
+
+
+def test_a_training_keep_rate_holds_in_training_and_leaves_evaluation(monkeypatch):
+    model, counts = fusion(drop_path_rate=0.0), []
+    expected = model(*streams())
+    model.set_training_keep_rate(1.0)
+    for block in model.blocks:
+        block.register_forward_hook(lambda _, __, out: counts.append(out[0][0].shape[1]))
+    trained = model.train()(*streams())
+    assert torch.equal(trained, fusion(TokenPruning(1.0, (0, 1)), drop_path_rate=0.0).train()(*streams()))
+    assert torch.equal(model.eval()(*streams()), expected)
+    model.set_training_keep_rate(0.1)
+    model.train()(*streams())
+    model.set_training_keep_rate(0.4)
+    model(*streams())
+    assert counts == [17, 17, 17, 13, 9, 9, 8, 4, 4, 13, 9, 9]
+    assert model.tokens_per_block[-1] == (9, 9)
+
+
+def test_a_training_keep_rate_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match=r"keep_rate 0\.0 is outside \(0, 1\]"):
+        fusion().set_training_keep_rate(0.0)
 
 
 def test_keep_rate_one_is_bit_for_bit_the_model_without_pruning():
