@@ -67,6 +67,10 @@ def test_features_are_what_the_head_classifies():
         {"landmark_input": "poster"},
         {"freeze_landmarks": True},
         {"embed_dim": 64},
+        {"patch_size": 8},
+        {"patch_size": 8, "embed_dim": 8, "num_heads": 2},
+        {"tokenizer": "poster_view"},
+        {"shrink_start_epoch": 1, "shrink_epochs": 2},
         {"image_size": 32},
         {"depth": 1, "prune_blocks": (0,)},
     ],
@@ -86,8 +90,83 @@ def test_switches_of_the_scores_change_the_logits_of_the_same_weights(config):
     assert not torch.allclose(small(**config)(images()), small()(images()), atol=1e-6)
 
 
-def test_skipping_what_the_last_block_is_not_read_for_leaves_the_logits():
-    torch.testing.assert_close(small(last_block_cls_only=True)(images()), small()(images()), rtol=0, atol=1e-6)
+@pytest.mark.parametrize("keep_rate", [1.0, 0.4, 0.1])
+@pytest.mark.parametrize("prune_blocks", [(0, 1), (0, 2)])
+def test_skipping_what_the_last_block_is_not_read_for_leaves_the_logits(keep_rate, prune_blocks):
+    config = {"keep_rate": keep_rate, "prune_blocks": prune_blocks}
+    torch.testing.assert_close(
+        small(**config, last_block_cls_only=True)(images()), small(**config)(images()), rtol=0, atol=1e-6
+    )
+
+
+def test_keep_rate_one_is_bit_for_bit_the_model_that_names_no_pruning_block():
+    full, plain = small(keep_rate=1.0), small(keep_rate=1.0, prune_blocks=())
+    assert torch.equal(full(images()), plain(images()))
+    losses = []
+    for model in (full.train(), plain.train()):
+        torch.manual_seed(5)  # of stochastic depth
+        losses.append(ExpressionLoss()(model(images()), torch.tensor([0, 3])))
+        losses[-1].backward()
+    assert torch.equal(*losses)
+    for one, other in zip(full.parameters(), plain.parameters(), strict=True):
+        assert one.grad is None if other.grad is None else torch.equal(one.grad, other.grad)
+
+
+def test_finer_patches_at_the_published_size():
+    with torch.device("meta"):
+        fine, coarse = SAE(num_classes=7, patch_size=8), SAE(num_classes=7)
+        image, landmark = fine.tokenize(torch.empty(1, 3, 112, 112))
+    assert image.shape == landmark.shape == (1, 196, 512)
+    assert (fine.grid_size, coarse.grid_size) == (14, 7)
+    assert fine.image_proj.weight.shape == (512, 256)
+    assert fine.landmark_proj.weight.shape == (512, 128)
+    assert [fine.fusion.stages[block].num_kept for block in (0, 2, 4)] == [166, 140, 118]
+
+
+@pytest.mark.parametrize(("patch_size", "places"), [(16, 2), (8, 1)])
+def test_token_i_of_both_streams_is_the_same_place_in_raster_order(patch_size, places):
+    model, seen = small(patch_size=patch_size), []
+    model.image_backbone.register_forward_hook(lambda _, __, out: seen.append(out))
+    model.landmark_backbone.register_forward_hook(lambda _, __, out: seen.append(out))
+    image, landmark = model.tokenize(images())
+    grid = model.grid_size
+    assert grid == 64 // patch_size
+    for row, column in ((0, 0), (1, grid - 1), (grid - 1, 2)):
+        top, left = places * row, places * column
+        patch = seen[0][:, :, top : top + places, left : left + places].flatten(1)
+        torch.testing.assert_close(image[:, row * grid + column], model.image_proj(patch))
+        torch.testing.assert_close(landmark[:, row * grid + column], model.landmark_proj(seen[1][:, :, row, column]))
+
+
+def test_posters_view_gives_the_projection_runs_of_channels():
+    model, seen = small(tokenizer="poster_view"), []
+    model.image_proj.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model.image_backbone.register_forward_hook(lambda _, __, out: seen.append(out))
+    model(images())
+    assert seen[1].shape == (2, 16, 64)
+    assert torch.equal(seen[1].flatten(1), seen[0].flatten(1))
+
+
+def test_the_keep_rate_falls_in_training_and_evaluation_keeps_its_own():
+    model = small(keep_rate=0.25, shrink_start_epoch=1, shrink_epochs=4, drop_path_rate=0.0)
+    expected = model(images())
+    kept = []
+    for epoch in range(7):
+        model.train().begin_epoch(epoch)
+        kept.append([stage.num_kept for stage in model.fusion.training_stages.values()])
+        assert torch.equal(model.eval()(images()), expected)
+    # rates 1, 1, .890, .625, .360, .25, .25 of 16 tokens in two stages
+    assert kept == [[16, 16], [16, 16], [16, 15], [13, 10], [10, 6], [8, 4], [8, 4]]
+
+
+def test_an_epoch_before_the_fall_trains_as_without_pruning():
+    warming, full = small(shrink_start_epoch=3), small(keep_rate=1.0)
+    warming.begin_epoch(2)
+    outputs = []
+    for model in (warming, full):
+        torch.manual_seed(5)
+        outputs.append(model.train()(images()))
+    assert torch.equal(*outputs)
 
 
 def test_a_checkpoint_serves_every_keep_rate_and_either_last_block():
@@ -192,6 +271,10 @@ def test_images_of_another_shape_are_refused_with_the_right_one(shape):
         ({"keep_rate": 1.5}, "keep_rate 1.5 is outside"),
         ({"prune_blocks": (0, 7)}, "outside 0..2 of depth 3"),
         ({"prune_blocks": ()}, "needs prune_blocks"),
+        ({"patch_size": 4}, "patch_size 4 fits no map .*Use 16, or 8"),
+        ({"tokenizer": "linear"}, "unknown tokenizer 'linear' of SAE. Use 'spatial' or 'poster_view'"),
+        ({"tokenizer": "poster_view", "patch_size": 8}, "patch_size is 8. Use patch_size 16, or tokenizer 'spatial'"),
+        ({"shrink_epochs": -1}, "-1 of falling. Neither may be negative"),
         ({"landmark_input": "rgb"}, "unknown landmark_input 'rgb'"),
         ({"backbone_units": (1, 1), "backbone_widths": (8, 8)}, "2 backbone stages"),
         ({"std": (0.0, 1.0, 1.0)}, "std above 0"),
