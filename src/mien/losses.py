@@ -43,3 +43,40 @@ class ExpressionLoss(nn.Module):
         nll = nn.functional.nll_loss(log_p, target)
         smoothed = (1 - self.smoothing) * nll - self.smoothing * log_p.mean()
         return self.ce_weight * nll + self.smoothing_weight * smoothed
+
+
+class JointLoss(nn.Module):
+    """Cross-entropies of FER-former's heads, added: outputs (B, H, M), targets (B,) → scalar.
+
+    Args:
+        class_weight: Weight of the first head's, the paper's L_image.
+        steering_weight: Weight of the second head's, L_text; unused where a model has no second head.
+
+    Raises:
+        ValueError: A negative weight, or both zero; outputs that are not of one or two heads.
+
+    Source: FER-former, equations 3 and 4 and their sum.
+
+    Example:
+        >>> round(JointLoss()(torch.zeros(1, 2, 7), torch.tensor([3])).item(), 4)  # 2 log 7
+        3.8918
+    """
+
+    def __init__(self, class_weight: float = 1.0, steering_weight: float = 1.0) -> None:
+        super().__init__()
+        if min(class_weight, steering_weight) < 0 or class_weight + steering_weight == 0:
+            raise ValueError(
+                f"loss weights class_weight {class_weight} and steering_weight {steering_weight} must not be negative, "
+                "nor both 0. Use 1 and 1 for the paper's joint loss."
+            )
+        self.weights = class_weight, steering_weight
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean loss of ``logits`` (B, H, M) against class ids ``target`` (B,), int64."""
+        if logits.ndim != 3 or not 1 <= logits.shape[1] <= 2:
+            raise ValueError(
+                f"the joint loss got outputs of shape {tuple(logits.shape)}, but takes (B, H, M) of one or two heads. "
+                "Train FER-former with it, and models of one output with ExpressionLoss."
+            )
+        heads = zip(self.weights, logits.unbind(dim=1), strict=False)
+        return torch.stack([weight * nn.functional.cross_entropy(head, target) for weight, head in heads]).sum()
