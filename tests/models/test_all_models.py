@@ -33,6 +33,27 @@ TWO_STREAMS = {
 }
 
 SMALL = {
+    "fer_former": Small(
+        {
+            "num_classes": 7,
+            "prompts": [f"a face image of {number}" for number in range(7)],
+            "image_size": 24,
+            "embed_dim": 16,
+            "depth": 2,
+            "num_heads": 2,
+            "backbone_widths": (4, 8),
+            "backbone_units": (1, 1),
+            "text_vocab_size": 16,
+            "text_context_length": 8,
+            "text_width": 16,
+            "text_depth": 1,
+            "text_heads": 2,
+            "text_embed_dim": 8,
+        },
+        inputs=((3, 24, 24),),
+        output=(2, 7),
+        tolerance=1e-4,  # of 100 times a cosine
+    ),
     "poster": Small(TWO_STREAMS, inputs=((3, 32, 32),), output=(7,)),
     "sae": Small(
         {**TWO_STREAMS, "prune_blocks": (0, 1), "keep_rate": 0.5},
