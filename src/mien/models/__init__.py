@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ARCHITECTURES = {
     "fer_former": "mien.models.fer_former:FERFormer",
+    "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
     "poster": "mien.models.poster:Poster",
     "sae": "mien.models.sae:SAE",
     "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",

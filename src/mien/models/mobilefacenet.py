@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 
@@ -63,7 +64,9 @@ class _ResidualStage(nn.Module):
         return self.model(x)
 
 
-class _LandmarkHead(nn.Module):
+class LandmarkHead(nn.Module):
+    """Coordinates from a map: (B, C, h, h) → (B, num_outputs), by a depth-wise convolution over the whole map."""
+
     def __init__(self, channels: int, grid: int, num_outputs: int) -> None:
         super().__init__()
         self.conv_6_dw = _conv_bn(channels, channels, kernel=grid, groups=channels, prelu=False)
@@ -71,7 +74,17 @@ class _LandmarkHead(nn.Module):
         self.bn = nn.BatchNorm1d(num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map features (B, C, h, h) to outputs (B, num_outputs)."""
         return self.bn(self.linear(self.conv_6_dw(x).flatten(1)))
+
+    def start_from(self, mean: Tensor, std: Tensor) -> None:
+        """Let the outputs have this mean and standard deviation, (num_outputs,), over a training batch.
+
+        Source: ours; training then begins at the mean shape and its usual spread, and not a crop away from both.
+        """
+        with torch.no_grad():
+            self.bn.bias.copy_(mean)
+            self.bn.weight.copy_(std)
 
 
 class MobileFaceNet(nn.Module):
@@ -91,6 +104,7 @@ class MobileFaceNet(nn.Module):
         widths: As given.
         units: As given.
         stride: As given.
+        image_size: As given.
         feature_channels: Channels of the map that ``features`` returns.
         feature_size: Side of that map.
         frozen: Whether ``freeze`` was called.
@@ -134,7 +148,7 @@ class MobileFaceNet(nn.Module):
         self.conv_34 = DepthWiseUnit(stem, middle, 4 * stem, stride=2)
         self.conv_4 = _ResidualStage(middle, units[1])
         self.widths, self.units, self.stride = tuple(widths), tuple(units), stride
-        self.feature_size = image_size // stride
+        self.image_size, self.feature_size = image_size, image_size // stride
         self.frozen = False
         if stride == 8:
             self.feature_channels, self.output_layer = middle, None
@@ -143,7 +157,7 @@ class MobileFaceNet(nn.Module):
         self.conv_5 = _ResidualStage(late, units[2])
         self.conv_6_sep = _conv_bn(late, last)
         self.feature_channels = last
-        self.output_layer = None if num_outputs is None else _LandmarkHead(last, self.feature_size, num_outputs)
+        self.output_layer = None if num_outputs is None else LandmarkHead(last, self.feature_size, num_outputs)
 
     def freeze(self) -> "MobileFaceNet":
         """Leave it as it is from now on: no gradients, and evaluation mode, so statistics too, whatever ``train`` says.

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mien.models.network import Network
+
 CONTAINERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep a state dict within a checkpoint."""
 
@@ -65,6 +67,41 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
     if not weights:
         raise _nothing_fits(path, source, module, report)
     module.load_state_dict(weights, strict=False)
+    return report
+
+
+def load_network(module: nn.Module, network: Network) -> WeightsReport:
+    """Fill all of ``module`` with the weights of a trained network that contains it, by name and shape.
+
+    Args:
+        module: Where the weights go: the same architecture, or a part of it such as one without the head.
+        network: Where they come from; it is not changed.
+
+    Returns:
+        What matched; what the network has beyond the module is unexpected.
+
+    Raises:
+        ValueError: A tensor of the module is not in the network, or has another shape there. Then nothing is loaded.
+
+    Example:
+        >>> from mien.models.mobilefacenet import MobileFaceNet
+        >>> sizes = {"widths": (4, 4, 4, 8), "units": (1, 1, 1), "image_size": 32}
+        >>> network = Network("mobilefacenet", {}, (), MobileFaceNet(**sizes))
+        >>> load_network(MobileFaceNet(**sizes, num_outputs=None), network).missing
+        ()
+    """
+    source, target = network.model.state_dict(), module.state_dict()
+    weights, report = _match(source, target)
+    if report.missing or report.mismatched:
+        differing = (*report.mismatched, *report.missing)
+        there = tuple(source[differing[0]].shape) if report.mismatched else "nothing"
+        raise ValueError(
+            f"the trained {network.architecture} does not fill {type(module).__name__}: {len(differing)} of "
+            f"{len(target)} tensors differ, the first is {differing[0]}, of shape {tuple(target[differing[0]].shape)} "
+            f"here and {there} there. Set widths, units and image size of both to the same values, and train the "
+            "network that is read again."
+        )
+    module.load_state_dict(weights)
     return report
 
 

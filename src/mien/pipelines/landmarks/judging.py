@@ -1,0 +1,193 @@
+"""Node functions of ``landmarks`` that judge what was predicted: errors, figures, sheets of faces."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mien.labels import LANDMARK_GROUPS
+from mien.nodes import figures
+from mien.nodes.alignment import POINT_COLUMNS
+from mien.pipelines.landmarks.params import LandmarkEvaluationParams
+from mien.pipelines.landmarks.tables import LANDMARK_COLUMNS, PREDICTED_COLUMNS, points_of
+
+POINT_NAMES = tuple(column.removesuffix("_x") for column in POINT_COLUMNS[::2])
+
+FIGURES = ("cumulative_error", "training_curves")
+"""Figures that are drawn, in the order in which ``plot_errors`` and ``print_errors`` return them."""
+
+
+def evaluate(
+    predictions: pd.DataFrame,
+    dataset_predictions: pd.DataFrame,
+    samples: pd.DataFrame,
+    evaluation: LandmarkEvaluationParams,
+) -> dict[str, float | None]:
+    """Errors of the predicted landmarks on drawn faces, and their distances from MTCNN's points on the dataset's.
+
+    Args:
+        predictions: The table of ``predict``.
+        dataset_predictions: The table of ``predict_dataset``.
+        samples: Rows of split train and val: the train rows' mean shape is what a network must beat.
+        evaluation: Resamples and seed of the intervals; what counts as missed.
+
+    Returns:
+        ``<split>/nme_interocular`` and ``nme_box``: mean over the faces of the landmarks' mean distance, over that of
+        the outer eye corners and over the landmarks' box; the former also by part of the face, as median, as
+        ``failure_rate_<threshold>`` and ``auc_<threshold>``, and of the mean shape. ``<split>/mtcnn/distance``: the
+        same of the five points that follow from the landmarks against MTCNN's, over MTCNN's eye distance; under
+        ``mtcnn_moved`` on faces that were moved; None where the dataset has no such points. ``drawn_share`` is 1, and
+        ``mtcnn_drawn_share`` says how much of the dataset is drawn.
+    """
+    from mien.metrics.landmarks import mean_shape
+
+    shape = mean_shape(_known_landmarks(samples))
+    metrics: dict[str, float | None] = {}
+    for split in ("test", "val"):
+        rows = predictions[predictions["split"] == split]
+        metrics |= {f"{split}/{name}": value for name, value in _drawn_errors(rows, split, shape, evaluation).items()}
+        for name, moved in (("mtcnn", False), ("mtcnn_moved", True)):
+            seen = (dataset_predictions["split"] == split) & (dataset_predictions["moved"] == moved)
+            distances = _distances(dataset_predictions[seen], shape, evaluation)
+            metrics |= {f"{split}/{name}/{key}": value for key, value in distances.items()}
+    metrics["drawn_share"] = float(predictions["drawn"].mean())
+    metrics["mtcnn_drawn_share"] = float(dataset_predictions["drawn"].mean()) if len(dataset_predictions) else None
+    return metrics
+
+
+def _known_landmarks(samples: pd.DataFrame) -> np.ndarray:
+    """Landmarks (n, 68, 2) of the train rows that have them."""
+    return points_of(samples[(samples["split"] == "train") & samples[LANDMARK_COLUMNS[0]].notna()], LANDMARK_COLUMNS)
+
+
+def _drawn_errors(
+    rows: pd.DataFrame, split: str, shape: np.ndarray, evaluation: LandmarkEvaluationParams
+) -> dict[str, float | None]:
+    from mien.metrics.landmarks import box_sides, error_metrics, interocular_distances, normalised_errors
+
+    if rows.empty:
+        raise ValueError(
+            f"No drawn face of split {split} was predicted: nothing to measure. "
+            "Set landmarks.drawing.num_faces or the split's fraction higher."
+        )
+    true, predicted = points_of(rows, LANDMARK_COLUMNS), points_of(rows, PREDICTED_COLUMNS)
+    lengths, groups = interocular_distances(true), rows["subject"].to_numpy(str)
+    options = {"resamples": evaluation.resamples, "seed": evaluation.seed, "groups": groups}
+    errors = normalised_errors(true, predicted, lengths)
+    summary = error_metrics(errors, threshold=evaluation.threshold, **options)
+    by_box = error_metrics(normalised_errors(true, predicted, box_sides(true)), **options)
+    nothing_seen = normalised_errors(true, np.broadcast_to(shape, true.shape), lengths)
+    metrics: dict[str, float | None] = {"n": len(rows)}
+    ends = ("", "_low", "_high")
+    metrics |= {f"nme_interocular{end}": summary[f"mean{end}"] for end in ends}
+    metrics["nme_interocular_median"] = summary["median"]
+    for name in ("failure_rate", "auc"):
+        metrics |= {f"{name}_{evaluation.threshold:g}{end}": summary[f"{name}{end}"] for end in ends}
+    metrics |= {f"nme_box{end}": by_box[f"mean{end}"] for end in ends}
+    for part, numbers in LANDMARK_GROUPS.items():
+        some = list(numbers)
+        metrics[f"nme_interocular/{part}"] = float(normalised_errors(true[:, some], predicted[:, some], lengths).mean())
+    return metrics | {"nme_interocular_of_mean_shape": float(nothing_seen.mean())}
+
+
+def _distances(rows: pd.DataFrame, shape: np.ndarray, evaluation: LandmarkEvaluationParams) -> dict[str, float | None]:
+    from mien.data.synthetic import five_points
+    from mien.metrics.landmarks import error_metrics, eye_distances, normalised_errors
+
+    ends = ("", "_low", "_high")
+    if rows.empty:
+        names = [*(f"distance{end}" for end in ends), "distance_median", *(f"distance/{name}" for name in POINT_NAMES)]
+        return {"n": 0, **dict.fromkeys([*names, "distance_of_mean_shape"])}
+    detected, derived = points_of(rows, POINT_COLUMNS), five_points(points_of(rows, PREDICTED_COLUMNS))
+    lengths = eye_distances(detected)
+    summary = error_metrics(
+        normalised_errors(detected, derived, lengths), resamples=evaluation.resamples, seed=evaluation.seed
+    )
+    constant = np.broadcast_to(five_points(shape), detected.shape)
+    each = np.linalg.norm(derived - detected, axis=-1) / lengths[:, None]
+    return {
+        "n": len(rows),
+        **{f"distance{end}": summary[f"mean{end}"] for end in ends},
+        "distance_median": summary["median"],
+        **{f"distance/{name}": float(each[:, place].mean()) for place, name in enumerate(POINT_NAMES)},
+        "distance_of_mean_shape": float(normalised_errors(detected, constant, lengths).mean()),
+    }
+
+
+def plot_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, ...]:
+    """Interactive figures: cumulative errors of the drawn test faces, and training curves.
+
+    Args:
+        predictions: The table of ``predict``.
+        samples: Rows of split train and val, for the mean shape.
+        history: One row per epoch.
+
+    Returns:
+        Plotly figures, in the order of ``FIGURES``.
+    """
+    return _draw(predictions, samples, history, "figure")
+
+
+def print_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, ...]:
+    """The same figures at a paper's column width; arguments as in ``plot_errors``."""
+    return _draw(predictions, samples, history, "plot")
+
+
+def _draw(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame, kind: str) -> tuple[Any, ...]:
+    from mien.metrics.landmarks import interocular_distances, mean_shape, normalised_errors
+
+    test = predictions[predictions["split"] == "test"]
+    true, predicted = points_of(test, LANDMARK_COLUMNS), points_of(test, PREDICTED_COLUMNS)
+    shape = mean_shape(_known_landmarks(samples))
+    lengths = interocular_distances(true)
+    errors = {
+        "MobileFaceNet": normalised_errors(true, predicted, lengths),
+        "mean shape": normalised_errors(true, np.broadcast_to(shape, true.shape), lengths),
+    }
+    curves = getattr(figures, f"cumulative_error_{kind}")
+    training = getattr(figures, f"training_curves_{kind}")
+    return (
+        curves(errors, "Landmark errors, test", synthetic=True),
+        training(history, "Training of the landmark network", synthetic=True),
+    )
+
+
+def show_points(predictions: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
+    """Sheet of drawn test faces with true and predicted landmarks, from the least error to the largest.
+
+    Args:
+        predictions: The table of ``predict``.
+        faces: Packed faces (n, H, H, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    from mien.metrics.landmarks import interocular_distances, normalised_errors
+
+    test = predictions[predictions["split"] == "test"]
+    true, predicted = points_of(test, LANDMARK_COLUMNS), points_of(test, PREDICTED_COLUMNS)
+    errors = normalised_errors(true, predicted, interocular_distances(true))
+    return figures.landmarks_sheet(faces, test["row"].to_numpy(), true, predicted, errors, "Drawn test faces")
+
+
+def show_dataset_points(dataset_predictions: pd.DataFrame, dataset_faces: np.ndarray) -> np.ndarray:
+    """Sheet of the dataset's test faces with MTCNN's five points and the predicted landmarks.
+
+    Args:
+        dataset_predictions: The table of ``predict_dataset``.
+        dataset_faces: Packed faces of the dataset (n, H, H, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8 RGB; a sheet that says so where the dataset has no such points.
+    """
+    from mien.data.synthetic import five_points
+    from mien.io.sheets import message_tile
+    from mien.metrics.landmarks import eye_distances, normalised_errors
+
+    test = dataset_predictions[(dataset_predictions["split"] == "test") & ~dataset_predictions["moved"].astype(bool)]
+    if test.empty:
+        return message_tile("no points of MTCNN", figures.LANDMARK_TILE, figures.LANDMARK_TILE)
+    detected, predicted = points_of(test, POINT_COLUMNS), points_of(test, PREDICTED_COLUMNS)
+    distances = normalised_errors(detected, five_points(predicted), eye_distances(detected))
+    title = "Drawn faces of the dataset" if test["drawn"].all() else "Faces of the dataset"
+    return figures.landmarks_sheet(dataset_faces, test["row"].to_numpy(), detected, predicted, distances, title)
