@@ -68,12 +68,21 @@ def bands() -> pd.DataFrame:
     )
 
 
-OF_CLASSES = ("confusion", "roc", "roc with intervals", "precision and recall", "reliability", "bars", "embedding")
+OF_CLASSES = (
+    "confusion",
+    "roc",
+    "roc with intervals",
+    "precision and recall",
+    "reliability",
+    "bars",
+    "embedding",
+    "kept tokens",
+)
 OTHERS = ("age", "age bands", "training")
 _HARD = {
-    "absent and never predicted": ("confusion", "roc with intervals", "precision and recall", "bars"),
-    "long names": ("confusion", "roc with intervals", "bars", "embedding"),
-    "one row": ("confusion", "roc", "reliability", "bars", "embedding", "age", "training"),
+    "absent and never predicted": ("confusion", "roc with intervals", "precision and recall", "bars", "kept tokens"),
+    "long names": ("confusion", "roc with intervals", "bars", "embedding", "kept tokens"),
+    "one row": ("confusion", "roc", "reliability", "bars", "embedding", "kept tokens", "age", "training"),
 }
 DRAWINGS = [("usual", name) for name in (*OF_CLASSES, *OTHERS)]
 DRAWINGS += [(case, name) for case, names in _HARD.items() for name in names]
@@ -90,6 +99,8 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
     known = {name: (0.85, 0.97) for name, size in zip(names, rows, strict=True) if size > 1}
     bounds = [[known.get(name, (None, None))[end] for name in names] for end in (0, 1)]
     age = rng.gamma(4, 8, n).round()
+    shares = np.where(np.array(rows)[:, None] > 0, rng.beta(0.5, 2, (len(rows), 49)), np.nan)
+    mean_face = rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)
     drawings: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
         "confusion": ("confusion_matrix", (counts, names, "SAE on RAF-DB"), {}),
         "roc": ("roc", (target, scores, names, "SAE on RAF-DB"), {}),
@@ -98,6 +109,7 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "reliability": ("reliability", (reliability_bins(target, scores), 0.04, "SAE"), {"interval": (0.03, 0.05)}),
         "bars": ("class_bars", (names, recall, *bounds, rows, "SAE on RAF-DB"), {}),
         "embedding": ("embedding", (rng.normal(size=(n, 2)), target, names, "SAE"), {"left_out": 9}),
+        "kept tokens": ("kept_frequency", (shares, rows, names, mean_face, "SAE, 5 of 49 patches kept"), {}),
         "age": ("age", (age, age + rng.normal(size=n), "CNN"), {"intervals": {"mae": (4.9, 5.3)}}),
         "age bands": ("age_bands", (bands(), "CNN"), {}),
         "training": ("training_curves", (history(1 if n == 1 else 40), "SAE on RAF-DB"), {}),

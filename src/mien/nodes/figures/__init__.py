@@ -16,14 +16,22 @@ from mien.nodes.figures.curves import (
     roc_plot,
 )
 from mien.nodes.figures.embedding import embedding_figure, embedding_plot, tsne_points
+from mien.nodes.figures.landmarks import (
+    LANDMARK_TILE,
+    cumulative_error_figure,
+    cumulative_error_plot,
+    landmarks_sheet,
+)
 from mien.nodes.figures.mistakes import mistakes_grid, mistakes_sheet
 from mien.nodes.figures.regression import age_bands_figure, age_bands_plot, age_figure, age_plot
 from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, layout
+from mien.nodes.figures.tokens import kept_frequency_figure, kept_frequency_plot, tokens_sheet
 from mien.nodes.figures.training import training_curves_figure, training_curves_plot
 
 __all__ = [
     "COLORS",
     "COLUMN_WIDTH",
+    "LANDMARK_TILE",
     "MACRO_AVERAGE",
     "age_bands_figure",
     "age_bands_plot",
@@ -33,8 +41,13 @@ __all__ = [
     "class_bars_plot",
     "confusion_matrix_figure",
     "confusion_matrix_plot",
+    "cumulative_error_figure",
+    "cumulative_error_plot",
     "embedding_figure",
     "embedding_plot",
+    "kept_frequency_figure",
+    "kept_frequency_plot",
+    "landmarks_sheet",
     "layout",
     "mistakes_grid",
     "mistakes_sheet",
@@ -44,6 +57,7 @@ __all__ = [
     "reliability_plot",
     "roc_figure",
     "roc_plot",
+    "tokens_sheet",
     "training_curves_figure",
     "training_curves_plot",
     "tsne_points",

@@ -134,7 +134,7 @@ def layout(title: str, synthetic: bool) -> dict[str, Any]:
 
 
 def canvas(
-    width: float, height: float, title: str, *, synthetic: bool, ratios: Sequence[float] = (1,)
+    width: float, height: float, title: str, *, synthetic: bool, ratios: Sequence[float] = (1,), columns: int = 1
 ) -> tuple[MatplotlibFigure, list[Axes]]:
     """A figure with stacked panels that share their x axis.
 
@@ -145,10 +145,11 @@ def canvas(
         height: in inches, with a title of one line; what further lines take is added.
         title: of the figure; its lines are wrapped.
         synthetic: say under the title that the faces are drawn.
-        ratios: relative height of each panel.
+        ratios: relative height of each row of panels.
+        columns: panels side by side.
 
     Returns:
-        The figure, laid out when it is drawn, and its panels from top to bottom.
+        The figure, laid out when it is drawn, and its panels from top to bottom, each row from the left.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -163,7 +164,7 @@ def canvas(
     if synthetic:
         top = 0.98 - len(lines) * _TITLE_HEIGHT / height
         figure.text(0.5, top, SYNTHETIC, ha="center", va="top", fontsize=TEXT_POINTS, color=GREY)
-    panels = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0].tolist()
+    panels = figure.subplots(len(ratios), columns, sharex=True, squeeze=False, height_ratios=ratios).ravel().tolist()
     for axes in panels:
         axes.tick_params(labelsize=TEXT_POINTS, width=0.6, length=2.5)
         axes.spines[["top", "right"]].set_visible(False)
