@@ -163,6 +163,7 @@ def test_optimizers_are_built_by_name_with_their_settings(name, kind):
         ({"name": "adam", "lr": 0.1, "momentum": 0.9}, "has no momentum"),
         ({"name": "adam", "lr": -0.1}, "may be negative"),
         ({"name": "adam", "lr": 0.1, "sam_rho": -1.0}, "may be negative"),
+        ({"name": "adam", "lr": 0.1, "bn_both_passes": True}, "sam_rho 0 leaves it one pass. Set sam_rho above 0"),
     ],
 )
 def test_optimizer_settings_that_make_no_sense_are_refused(config, message):

@@ -54,19 +54,35 @@ def accuracy(outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 TASK = Task(loss=nn.functional.cross_entropy, metrics=accuracy, monitor="val/accuracy")
 
 
-def recipe(max_epochs: int = 4, lr: float = 0.01, **changes) -> Recipe:
+def recipe(max_epochs: int = 4, lr: float = 0.01, bn_both_passes: bool = False, **changes) -> Recipe:
+    sam = {"sam_rho": 0.05, "bn_both_passes": bn_both_passes}
     return Recipe(
         max_epochs=max_epochs,
         batch_size=8,
         seed=0,
-        optimizer=lambda model: build_optimizer("adam", model.parameters(), lr, sam_rho=0.05),
+        optimizer=lambda model: build_optimizer("adam", model.parameters(), lr, **sam),
         scheduler=partial(build_scheduler, "exponential", max_epochs=max_epochs, gamma=0.9),
         **changes,
     )
 
 
-def run(folder, train_set=None, fingerprint="same", **changes):
-    model = tiny_model()
+class Warming(nn.Module):
+    """Drops out less from epoch to epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.begun = tiny_model(), []
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.begun.append(epoch)
+        self.layers[3].p = 0.5 / (1 + epoch)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+
+def run(folder, train_set=None, fingerprint="same", make=tiny_model, **changes):
+    model = make()
     samples = train_set or Blobs(50)
     fabric = make_fabric("cpu")
     history = fit(
@@ -99,6 +115,24 @@ def test_a_run_interrupted_in_any_epoch_ends_with_the_weights_of_an_uninterrupte
     resumed, history = run(tmp_path / "cut")
     assert same_weights(whole, resumed)
     assert [record["train/loss"] for record in history] == [record["train/loss"] for record in whole_history]
+
+
+@pytest.mark.parametrize("interrupted_in", [1, 3])
+def test_a_model_that_changes_by_epoch_is_told_each_and_resumes_exactly(tmp_path, interrupted_in):
+    whole, _ = run(tmp_path / "whole", make=Warming)
+    assert whole.begun == [0, 1, 2, 3]
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", BrokenBlobs(50, fails_at=(interrupted_in - 1) * 50 + 10), make=Warming)
+    resumed, _ = run(tmp_path / "cut", make=Warming)
+    assert resumed.begun == list(range(interrupted_in - 1, 4))
+    assert same_weights(whole, resumed)
+    assert not same_weights(whole.layers, run(tmp_path / "constant")[0])
+
+
+@pytest.mark.parametrize(("bn_both_passes", "updates"), [(False, 6), (True, 12)])
+def test_sams_second_pass_updates_running_statistics_only_on_request(tmp_path, bn_both_passes, updates):
+    model, _ = run(tmp_path, max_epochs=1, bn_both_passes=bn_both_passes)
+    assert model[1].num_batches_tracked == updates  # of 6 whole batches
 
 
 def test_workers_change_nothing(tmp_path):

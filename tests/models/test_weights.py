@@ -4,7 +4,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mien.models.ir50 import IR50Stages
-from mien.models.weights import load_weights
+from mien.models.weights import load_classifier, load_weights
 
 WIDTHS, UNITS = (4, 8, 8), (2, 1, 3)
 
@@ -129,3 +129,62 @@ def test_a_checkpoint_of_which_nothing_fits_is_refused(tmp_path, tensors):
     torch.save(tensors, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"none of the 1 tensors in .* fits IR50Stages.*Give a checkpoint"):
         load_weights(backbone(), tmp_path / "other.pth")
+
+
+class Classifier(nn.Module):
+    def __init__(self, num_classes: int, width: int = 3) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(2, width), nn.Linear(width, num_classes)
+
+
+def test_a_classifier_loads_whole_whatever_the_prefix(tmp_path):
+    trained, model = Classifier(7), Classifier(7)
+    torch.save({"state_dict": {f"module.{n}": t for n, t in trained.state_dict().items()}}, tmp_path / "all.pth")
+    assert load_classifier(model, tmp_path / "all.pth").summary().startswith("loaded 4 of 4 tensors; missing 0")
+    assert_loaded(model, trained.state_dict())
+
+
+def test_a_classifier_of_other_classes_is_refused_before_anything_is_loaded(tmp_path):
+    trained, model = Classifier(8), Classifier(7)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    torch.save(trained.state_dict(), tmp_path / "ferplus.pth")
+    with pytest.raises(
+        ValueError, match=r"ferplus\.pth tells 8 classes apart, the model 7\. Give .* load_head to false"
+    ):
+        load_classifier(model, tmp_path / "ferplus.pth")
+    assert_loaded(model, before)
+
+
+def test_without_its_head_a_classifier_of_other_classes_is_a_start(tmp_path):
+    trained, model = Classifier(8), Classifier(7)
+    before = model.head.weight.clone()
+    torch.save(trained.state_dict(), tmp_path / "ferplus.pth")
+    report = load_classifier(model, tmp_path / "ferplus.pth", load_head=False)
+    assert torch.equal(model.body.weight, trained.body.weight)
+    assert torch.equal(model.head.weight, before)
+    assert report.missing == report.unexpected == ("head.weight", "head.bias")
+
+
+def test_another_width_is_a_mismatch_and_not_another_number_of_classes(tmp_path):
+    torch.save({**Classifier(7, width=5).state_dict(), "head.bias": torch.ones(7)}, tmp_path / "wide.pth")
+    model = Classifier(7)
+    report = load_classifier(model, tmp_path / "wide.pth")
+    assert report.matched == ("head.bias",)
+    assert set(report.mismatched) == {"body.weight", "body.bias", "head.weight"}
+
+
+def test_names_of_a_foreign_classifier_are_translated(tmp_path):
+    trained, model = Classifier(7), Classifier(7)
+    foreign = {n.replace("body", "stem.fc").replace("head", "out"): t for n, t in trained.state_dict().items()}
+    torch.save(foreign, tmp_path / "foreign.pth")
+    report = load_classifier(
+        model, tmp_path / "foreign.pth", rename=lambda n: n.replace("stem.fc", "body").replace("out", "head")
+    )
+    assert len(report.matched) == 4
+    assert_loaded(model, trained.state_dict())
+
+
+def test_nothing_of_a_classifier_that_fits_is_refused(tmp_path):
+    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=r"none of the 1 tensors in .* fits Classifier.*Give a checkpoint"):
+        load_classifier(Classifier(7), tmp_path / "other.pth")
