@@ -235,10 +235,12 @@ class MlflowRun:
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        size, classes = network.model.image_size, len(network.class_names)
+        size = network.model.image_size
         example = np.zeros((2, 3, size, size), np.float32)  # a batch of one would be exported as a constant
+        with torch.no_grad():
+            outputs = network.model.eval()(torch.from_numpy(example))
         image = TensorSpec(np.dtype(np.float32), (-1, 3, size, size))
-        logits = TensorSpec(np.dtype(np.float32), (-1, classes))
+        logits = TensorSpec(np.dtype(np.float32), (-1, *outputs.shape[1:]))  # of each head, where a model has several
         logger.info("Exporting the model for MLflow")
         # Made here and handed over, because Model.log would put it into the default experiment
         logged = self._client.create_logged_model(self._experiment, name="model", source_run_id=self.run_id)
@@ -249,7 +251,7 @@ class MlflowRun:
                 flavor=mlflow.pytorch,
                 run_id=self.run_id,
                 model_id=logged.model_id,
-                pytorch_model=network.model.eval(),
+                pytorch_model=network.model,
                 signature=ModelSignature(Schema([image]), Schema([logits])),
                 input_example=example,
                 pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", f"numpy=={np.__version__}"],

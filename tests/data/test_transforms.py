@@ -96,3 +96,18 @@ def test_the_affine_change_stays_within_its_bounds_and_shows_no_black_corners():
         assert max(abs(x - 31.5), abs(y - 31.5)) <= 0.1 * 64 + 2
     turned = np.stack(augmented(40, dot, shift=0.2))
     assert len({np.argwhere(image[..., 0] > 150)[0].tobytes() for image in turned}) > 10
+
+
+def test_grey_images_keep_their_shape_and_come_as_often_as_asked():
+    images = augmented(200, grayscale=0.3)
+    grey = [(image == image[..., :1]).all() for image in images]
+    assert np.mean(grey) == pytest.approx(0.3, abs=0.11)  # 3.4 standard errors
+    weighted = (FACE @ np.array([0.299, 0.587, 0.114])).astype(int)  # ITU-R BT.601, as PIL's grey images
+    assert abs(images[grey.index(True)][..., 0].astype(int) - weighted).max() <= 1
+
+
+def test_without_grey_images_the_chain_draws_the_same_numbers_as_before():
+    for one, other in zip(
+        augmented(5, erase=1.0, flip=0.5), augmented(5, erase=1.0, flip=0.5, grayscale=0.0), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)

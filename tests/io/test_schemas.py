@@ -172,3 +172,10 @@ def test_samples_of_pairs_and_of_attributes_are_what_is_listed_and_located():
 def test_predictions_need_scores():
     with pytest.raises(SchemaError):
         Predictions.validate(predictions()[["sample_id", "split", "drawn", "target"]])
+
+
+def test_only_unlabelled_predictions_may_lack_a_target():
+    without = predictions().assign(target=-1)
+    with pytest.raises(SchemaError, match="no split 'unlabelled'"):
+        Predictions.validate(without)
+    Predictions.validate(without.assign(split="unlabelled"))

@@ -54,6 +54,15 @@ def test_unseen_samples_with_a_face_are_predicted_in_the_tables_order(samples, n
     Predictions.validate(table)
 
 
+def test_unlabelled_samples_are_predicted_without_a_target(samples, network):
+    unlabelled = samples.assign(split=samples["split"].replace("val", "unlabelled"))
+    unlabelled.loc[unlabelled["split"] == "unlabelled", "label"] = -1
+    table = predict_classes(unlabelled, FACES, network, prediction())
+    assert table["split"].tolist() == ["test", "unlabelled", "unlabelled", "test"]
+    assert table["target"].tolist() == [0, -1, -1, 1]
+    Predictions.validate(table)
+
+
 def test_scores_are_the_softmax_of_the_network_on_the_face_of_the_samples_row(samples, network):
     table = predict_classes(samples, FACES, network, prediction())
     mean, std = np.reshape(network.model.mean, (3, 1, 1)), np.reshape(network.model.std, (3, 1, 1))

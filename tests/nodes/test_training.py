@@ -14,7 +14,7 @@ from mien.engine import fit as engine
 from mien.engine.checkpoint import Checkpoints
 from mien.nodes.initial import initial_network
 from mien.nodes.params import TrainingParams
-from mien.nodes.training import _validation_metrics, train_classifier
+from mien.nodes.training import train_classifier, validation_metrics
 
 NAMES = ("happy", "sad", "neutral")
 NUM_TRAIN, NUM_VAL = 12, 6
@@ -159,7 +159,7 @@ def test_a_run_resumes_on_another_device(tmp_path, monkeypatch):
     assert fingerprint(tmp_path, monkeypatch, training=elsewhere) == fingerprint(tmp_path, monkeypatch)
 
 
-def test_validation_metrics_average_over_the_classes_that_are_there():
+def testvalidation_metrics_average_over_the_classes_that_are_there():
     logits = np.eye(4)[[0, 0, 1, 1, 3]]
-    metrics = _validation_metrics(logits, np.array([0, 0, 0, 1, 1]))
+    metrics = validation_metrics(logits, np.array([0, 0, 0, 1, 1]))
     assert metrics == {"accuracy": 3 / 5, "mean_class_accuracy": pytest.approx((2 / 3 + 1 / 2) / 2)}

@@ -19,7 +19,7 @@ class Augment(Protocol):
 
 
 class ExpressionAugmentation:
-    """Augmentation of POSTER, with an affine change beside it that is off there: (H, W, 3) uint8 → the same.
+    """Augmentation of POSTER and of FER-former, with an affine change beside it: (H, W, 3) uint8 → the same.
 
     Args:
         flip: Probability of a horizontal flip.
@@ -32,9 +32,10 @@ class ExpressionAugmentation:
         rotate_degrees: Largest rotation, either way.
         scale: Largest change of size, as a fraction.
         shift: Largest shift, as a fraction of the image's side.
+        grayscale: Probability of taking the colours away, first of all.
 
     Source: POSTER's released ``train.py`` and ``data_preprocessing/dataset_raf.py``; the affine change is ours, because
-        1,400 drawn faces are few.
+        1,400 drawn faces are few. Of FER-former's ``dataset/data_loader.py``: grey, flip and erasing, in that order.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class ExpressionAugmentation:
         rotate_degrees: float = 0.0,
         scale: float = 0.0,
         shift: float = 0.0,
+        grayscale: float = 0.0,
     ) -> None:
         sigma = noise_variance**0.5 / 255
-        steps: list[Any] = [
+        steps: list[Any] = [A.ToGray(num_output_channels=3, p=grayscale)] if grayscale else []
+        steps += [
             A.OneOf([A.HorizontalFlip(p=1), A.GaussNoise(std_range=(sigma, sigma), p=1)], p=flip_or_noise),
             A.HorizontalFlip(p=flip),
         ]

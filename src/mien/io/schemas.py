@@ -167,15 +167,22 @@ def _scores_add_up(predictions: pd.DataFrame) -> pd.Series:
     return (predictions.filter(regex="^score/").sum(axis=1) - 1).abs() < 1e-6
 
 
+def _target_where_judged(predictions: pd.DataFrame) -> pd.Series:
+    return (predictions["target"] >= 0) | (predictions["split"] == "unlabelled")
+
+
 Predictions = pa.DataFrameSchema(
     {
         "sample_id": pa.Column(str, unique=True),
-        "split": pa.Column(str, pa.Check.isin(SPLITS[1:])),
+        "split": pa.Column(str, pa.Check.isin([*SPLITS[1:], "unlabelled"])),
         "drawn": pa.Column(bool),
-        "target": pa.Column(int, pa.Check.ge(0)),
+        "target": pa.Column(int, pa.Check.ge(-1)),
         "^score/": pa.Column(float, pa.Check.in_range(0, 1), regex=True),
     },
-    checks=pa.Check(_scores_add_up, error="the scores of a row do not add up to 1"),
+    checks=[
+        pa.Check(_scores_add_up, error="the scores of a row do not add up to 1"),
+        pa.Check(_target_where_judged, error="a sample without target is in no split 'unlabelled'"),
+    ],
     name="predictions",
 )
-"""One row per sample that the network has not been trained on, with one score per class."""
+"""One row per sample that the network has not been trained on, with one score per class; target -1 where unlabelled."""

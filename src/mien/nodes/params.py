@@ -107,6 +107,7 @@ class AugmentationParams(Params):
     rotate_degrees: float = Field(ge=0, le=180)
     scale: float = Field(ge=0, lt=1)
     shift: float = Field(ge=0, lt=1)
+    grayscale: float = Field(ge=0, le=1, default=0.0)
 
 
 class DeviceParams(Params):

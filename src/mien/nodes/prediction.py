@@ -15,10 +15,14 @@ CARRIED = ("subject", "leaks", "gender", "age", "ethnicity", "illumination", "gl
 """Columns of a samples table that go along with the scores where they exist: scores are grouped by them."""
 
 
+PREDICTED = ("val", "test", "unlabelled")
+"""Splits that are predicted; of the last, which has no labels, nothing is scored."""
+
+
 def predict_classes(
     samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
 ) -> pd.DataFrame:
-    """Class scores of the val and test samples: the one table that every metric and figure is computed from.
+    """Class scores of the val, test and unlabelled samples: the one table that metrics and figures are computed from.
 
     Args:
         samples: The samples table; rows of other splits and rows without a face are passed over.
@@ -27,19 +31,31 @@ def predict_classes(
         prediction: Batch size and device.
 
     Returns:
-        One row per sample, in the table's order: ``sample_id``, ``split``, ``drawn``, ``target``, what the dataset
-        knows of subject, subgroup and leaks, and one column ``score/<class>`` per class, the softmax of the outputs,
-        which add up to 1.
+        One row per sample, in the table's order: ``sample_id``, ``split``, ``drawn``, ``target`` (-1 if unlabelled),
+        what the dataset knows of subject, subgroup and leaks, and one column ``score/<class>`` per class, the softmax
+        of the outputs, which add up to 1.
     """
+    unseen = unseen_samples(samples, PREDICTED)
+    outputs = apply_network(unseen, faces, network, prediction, network.model)
+    return pd.concat([described(unseen), score_columns(softmax(outputs), network.class_names)], axis=1)
+
+
+def described(unseen: pd.DataFrame) -> pd.DataFrame:
+    """What a predictions table says of each sample beside its scores."""
+    carried = [name for name in CARRIED if name in unseen]
+    return unseen[["sample_id", "split", "drawn", *carried]].assign(target=unseen["label"].to_numpy())
+
+
+def score_columns(scores: np.ndarray, class_names: tuple[str, ...], prefix: str = SCORE_PREFIX) -> pd.DataFrame:
+    """Scores (n, M) as columns ``<prefix><class>``."""
+    return pd.DataFrame(scores, columns=[prefix + name for name in class_names])
+
+
+def softmax(outputs: np.ndarray) -> np.ndarray:
+    """Scores that add up to 1 over the last axis, float64."""
     import torch
 
-    unseen = unseen_samples(samples, ("val", "test"))
-    outputs = apply_network(unseen, faces, network, prediction, network.model)
-    scores = torch.softmax(torch.from_numpy(outputs).double(), dim=1).numpy()
-    carried = [name for name in CARRIED if name in unseen]
-    table = unseen[["sample_id", "split", "drawn", *carried]].assign(target=unseen["label"].to_numpy())
-    named = pd.DataFrame(scores, columns=[SCORE_PREFIX + name for name in network.class_names])
-    return pd.concat([table, named], axis=1)
+    return torch.softmax(torch.from_numpy(outputs).double(), dim=-1).numpy()
 
 
 def unseen_samples(samples: pd.DataFrame, splits: tuple[str, ...]) -> pd.DataFrame:

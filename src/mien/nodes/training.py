@@ -1,6 +1,6 @@
 """Training of a classifier of single faces: the train step that expression systems share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ def train_classifier(
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
     """
-    images = _face_images(samples, faces, initial_network.model, training)
+    images = face_images(samples, faces, initial_network.model, training)
     seen = table_digest(samples), array_digest(faces)
     return train_network(initial_network, images, _task(training), checkpoints, training, seen)
 
@@ -44,6 +44,7 @@ def train_network(
     checkpoints: Path,
     training: RecipeParams,
     seen: Sequence[str],
+    build_optimizer: "Callable[[RecipeParams, nn.Module], Any] | None" = None,
 ) -> tuple[Network, pd.DataFrame]:
     """Train a network, or go on where the same training was cut off.
 
@@ -54,6 +55,7 @@ def train_network(
         checkpoints: Folder to resume from and to save to.
         training: The recipe.
         seen: Digests of the data: checkpoints of a training on other data are not resumed from.
+        build_optimizer: Of the recipe and the model; None gives all parameters one learning rate.
 
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
@@ -72,13 +74,21 @@ def train_network(
         model,
         *images,
         task,
-        _recipe(training),
+        _recipe(training, build_optimizer or _build_optimizer),
         Checkpoints(checkpoints, fingerprint),
     )
     return network, pd.DataFrame(history)
 
 
-def _face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: TrainingParams) -> list[Any]:
+def face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: TrainingParams) -> list[Any]:
+    """The train set, augmented as the recipe says, and the val set, as ``train_network`` takes them.
+
+    Args:
+        samples: Rows of split train and val, with ``row`` and ``label``.
+        faces: Packed faces (n, H, W, 3) uint8.
+        model: Says the size and the normalisation of its images.
+        training: The recipe.
+    """
     from mien.data.face_images import FaceImages
     from mien.data.transforms import ExpressionAugmentation
 
@@ -108,13 +118,14 @@ def _task(training: TrainingParams) -> Any:
 
     return Task(
         loss=ExpressionLoss(**training.loss.model_dump()),
-        metrics=_validation_metrics,
+        metrics=validation_metrics,
         monitor=training.monitor,
         mode="min" if training.monitor.endswith("/loss") else "max",
     )
 
 
-def _validation_metrics(logits: np.ndarray, target: np.ndarray) -> dict[str, float]:
+def validation_metrics(logits: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """Accuracy over all samples, and the mean of the classes', by logits or scores (n, M) and class ids (n,)."""
     from mien.metrics import confusion_counts
 
     counts = confusion_counts(target, logits.argmax(axis=1), logits.shape[1])
@@ -126,14 +137,14 @@ def _validation_metrics(logits: np.ndarray, target: np.ndarray) -> dict[str, flo
     }
 
 
-def _recipe(training: RecipeParams) -> Any:
+def _recipe(training: RecipeParams, build_optimizer: "Callable[[RecipeParams, nn.Module], Any]") -> Any:
     from mien.engine.fit import Recipe
 
     return Recipe(
         max_epochs=training.max_epochs,
         batch_size=training.batch_size,
         seed=training.seed,
-        optimizer=partial(_build_optimizer, training),
+        optimizer=partial(build_optimizer, training),
         scheduler=partial(_build_scheduler, training),
         num_workers=training.device.num_workers,
         channels_last=training.device.channels_last,
