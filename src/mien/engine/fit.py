@@ -203,17 +203,48 @@ def _train_epoch(
     """Step through the loader once; mean loss and mean gradient norm of the first passes."""
     network.train()
     losses, norms = [], []
-    for number, (inputs, target) in enumerate(batch_bar(loader, epoch), 1):
-        optimizer.zero_grad()
-        loss, norm = _backward(fabric, network, inputs, target, task, f"epoch {epoch}, batch {number}")
+    for number, batch in enumerate(batch_bar(loader, epoch), 1):
+        where = f"epoch {epoch}, batch {number}"
+        loss, norm = train_batch(fabric, network, optimizer, stepper, batch, task, where)
         losses.append(loss)
         norms.append(norm)
-        if isinstance(optimizer, SAM):
-            statistics = nullcontext() if optimizer.bn_both_passes else frozen_batch_norm_statistics(network)
-            with optimizer.perturbed(), statistics:
-                _backward(fabric, network, inputs, target, task, f"epoch {epoch}, batch {number}, SAM's second pass")
-        stepper.step()
     return {"train/loss": float(np.mean(losses)), "train/grad_norm": float(np.mean(norms))}
+
+
+def train_batch(
+    fabric: "Fabric",
+    network: nn.Module,
+    optimizer: Optimizer,
+    stepper: Any,
+    batch: tuple[tuple[Tensor, ...], Tensor],
+    task: Task,
+    where: str = "the batch",
+) -> tuple[float, float]:
+    """Take one optimiser step: one pass forward and back, two with SAM.
+
+    Args:
+        fabric: Where to compute; it has set up the network and the optimiser.
+        network: The model, in training mode.
+        optimizer: As built.
+        stepper: The optimiser as Fabric gave it back.
+        batch: Inputs and targets.
+        task: Whose loss is minimised.
+        where: Named by an error.
+
+    Returns:
+        Loss and gradient norm of the first pass.
+
+    Raises:
+        FloatingPointError: Loss or gradients are not finite.
+    """
+    optimizer.zero_grad()
+    loss, norm = _backward(fabric, network, *batch, task, where)
+    if isinstance(optimizer, SAM):
+        statistics = nullcontext() if optimizer.bn_both_passes else frozen_batch_norm_statistics(network)
+        with optimizer.perturbed(), statistics:
+            _backward(fabric, network, *batch, task, f"{where}, SAM's second pass")
+    stepper.step()
+    return loss, norm
 
 
 def _backward(
