@@ -82,7 +82,7 @@ def test_every_sweep_of_the_project_names_systems_and_parameters_that_exist(env)
 
 
 def test_an_unknown_sweep_is_told_with_those_that_are_known():
-    with pytest.raises(ValueError, match=r"no sweep 'sea'.*sae_keep_rates.*conf/base/sweeps\.yml"):
+    with pytest.raises(ValueError, match=r"no sweep 'sea'.*sae_paper.*conf/base/sweeps\.yml"):
         read_sweep(load_config(CONF, "demo"), "sea")
 
 

@@ -16,8 +16,9 @@ from tests.project.project_config import load_config
 from mien.io.run_records import METRICS, RECORD, RunRecord, RunRecords
 from mien.pipelines.report import formats
 from mien.pipelines.report.figures import scores_figure, scores_plot
-from mien.pipelines.report.nodes import write
+from mien.pipelines.report.nodes import set_beside_peers, write
 from mien.pipelines.report.params import Comparison, PaperRow, PaperTable, ReportParams
+from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.scores import SCORE_NAMES
 from mien.pipelines.report.tables import comparison_table, score_table
 
@@ -254,7 +255,7 @@ AWKWARD = score_table(
 
 
 def test_markdown_keeps_every_cell_whatever_its_letters():
-    text = formats.to_markdown(AWKWARD, comparison_table([], REPORT), REPORT.scores)
+    text = formats.to_markdown(AWKWARD, comparison_table([], REPORT), peer_table([], REPORT), REPORT.scores)
     header, rule, *rows = cells(text)
     assert {len(row) for row in (header, rule, *rows)} == {len(header)}
     assert set(rule) == {"---"}
@@ -263,7 +264,8 @@ def test_markdown_keeps_every_cell_whatever_its_letters():
 
 
 def test_html_keeps_every_cell_whatever_its_letters_and_holds_its_drawing(tmp_path):
-    _, text, *_ = write(AWKWARD, comparison_table(finish_all(tmp_path), REPORT), REPORT)
+    runs = finish_all(tmp_path)
+    _, text, *_ = write(AWKWARD, comparison_table(runs, REPORT), *set_beside_peers(runs, REPORT), REPORT)
     parser = TableParser()
     parser.feed(text)
     header, first, *_ = parser.rows
@@ -276,7 +278,7 @@ def test_html_keeps_every_cell_whatever_its_letters_and_holds_its_drawing(tmp_pa
 
 
 def test_latex_escapes_what_it_would_read_as_commands():
-    text = formats.to_latex(AWKWARD, REPORT.scores)
+    text = formats.to_latex(AWKWARD, peer_table([], REPORT), REPORT.scores)
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
     assert body.count(r" \\") == 2
     assert len({len(re.findall(r"(?<!\\)&", line)) for line in body.splitlines()[1:]}) == 1
@@ -315,8 +317,8 @@ def test_the_projects_tables_are_complete_and_say_what_every_row_would_take():
     table = score_table([], tables)
     assert set(table["system"]) == set(tables.papers)
     assert table["not_run"].str.startswith("no run here; it needs ").all()
-    published = table.set_index("variant")["accuracy_paper"]
-    assert published["keep_0.6"] == 0.9117, "SAE, Table 2"
+    published = table.set_index(["system", "variant"])["accuracy_paper"]
+    assert published["sae", "keep_0.6"] == 0.9117, "SAE, Table 2"
 
 
 @pytest.mark.parametrize(
@@ -343,7 +345,11 @@ def test_a_copied_folder_does_not_count_as_another_run(tmp_path):
         records(tmp_path)
 
 
-REPORTED = {"table.parquet", "comparisons.parquet", "scores.plotly.json", "scores.png", "scores.svg"} | {
+REPORTED = {f"{name}.{kind}" for name in ("scores", "trade_off") for kind in ("plotly.json", "png", "svg")} | {
+    "table.parquet",
+    "comparisons.parquet",
+    "peers.parquet",
+    "trade_off.parquet",
     "report.md",
     "report.html",
     "report.tex",

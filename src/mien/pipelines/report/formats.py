@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.pipelines.report.peers import PUBLISHED, peer_cells, peer_notes
 from mien.pipelines.report.scores import MISSING, SCORE_NAMES, shown
 from mien.pipelines.report.tables import DRAWN
 
@@ -202,30 +203,43 @@ def scores_markdown(table: pd.DataFrame, scores: Sequence[str]) -> str:
     return f"{markdown_table(*score_cells(table, scores))}\n\n{listed}"
 
 
-def to_markdown(table: pd.DataFrame, comparisons: pd.DataFrame, scores: Sequence[str]) -> str:
+def to_markdown(table: pd.DataFrame, comparisons: pd.DataFrame, peers: pd.DataFrame, scores: Sequence[str]) -> str:
     """The report as Markdown."""
     parts = ["# Results", lead(table), scores_markdown(table, scores)]
+    for name, of_system in peers.groupby("name", sort=False):
+        listed = "\n".join(f"- {markdown_text(note)}" for note in peer_notes(of_system))
+        parts += [f"## {_title(name, of_system)}", markdown_table(*peer_cells(of_system)), listed]
     if len(comparisons):
         parts += [f"## {_COMPARISONS}", markdown_table(*comparison_cells(comparisons))]
         parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in comparison_sentences(comparisons)))
     return "\n\n".join([*parts, f"## {_ORIGIN}", markdown_table(*origin_cells(table))]) + "\n"
 
 
-def to_html(table: pd.DataFrame, comparisons: pd.DataFrame, scores: Sequence[str], figure_svg: str) -> str:
+def to_html(
+    table: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    peers: pd.DataFrame,
+    scores: Sequence[str],
+    drawings: dict[str, str],
+) -> str:
     """The report as one page that needs no other file.
 
     Args:
         table: Of ``score_table``.
         comparisons: Of ``comparison_table``.
+        peers: Of ``peer_table``.
         scores: Columns to show.
-        figure_svg: The element ``svg`` of ``scores_plot``.
+        drawings: Elements ``svg`` by what they show, for those who cannot see them.
     """
     parts = ["<h1>Results</h1>", f'<p class="lead">{html.escape(lead(table))}</p>']
     if (table["measured_on"] == DRAWN).any():
         parts.append(f'<p class="drawn">{html.escape(_DRAWN_NOTE)}</p>')
     missing = (table["not_run"] != "").tolist()
     parts += [_html_table(*score_cells(table, scores), missing=missing), _html_list(notes(table))]
-    parts.append(f'<figure role="img" aria-label="Test scores, ours and the papers">{figure_svg}</figure>')
+    parts += [f'<figure role="img" aria-label="{html.escape(what)}">{svg}</figure>' for what, svg in drawings.items()]
+    for name, of_system in peers.groupby("name", sort=False):
+        parts += [f"<h2>{html.escape(_title(name, of_system))}</h2>", _html_table(*peer_cells(of_system))]
+        parts.append(_html_list(peer_notes(of_system)))
     if len(comparisons):
         parts += [f"<h2>{_COMPARISONS}</h2>", _html_table(*comparison_cells(comparisons))]
         parts.append(_html_list(comparison_sentences(comparisons)))
@@ -235,6 +249,11 @@ def to_html(table: pd.DataFrame, comparisons: pd.DataFrame, scores: Sequence[str
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>mien: results</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
+
+
+def _title(name: str, peers: pd.DataFrame) -> str:
+    datasets = peers.loc[peers["whose"] == PUBLISHED, "measured_on"]
+    return f"{name} beside its peers{f' on {datasets.iloc[0]}' if len(datasets) else ''}, class by class"
 
 
 _SHORT = 24  # letters of a cell that is not broken
@@ -281,16 +300,20 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
 
 
-def to_latex(table: pd.DataFrame, scores: Sequence[str]) -> str:
-    """The table of scores for a paper, with booktabs' rules, and its notes in small type beneath."""
-    header, rows = score_cells(table, scores)
-    lines = [
-        "% Needs booktabs. Too wide for a column: put it into table*.",
-        r"\begin{tabular}{" + "l" * len(header) + "}",
-    ]
-    lines += [r"\toprule", _latex_row(header), r"\midrule", *map(_latex_row, rows), r"\bottomrule", r"\end{tabular}"]
-    lines += [r"\par\smallskip", r"{\footnotesize", *(rf"{latex_text(note)}\par" for note in notes(table)), "}"]
+def to_latex(table: pd.DataFrame, peers: pd.DataFrame, scores: Sequence[str]) -> str:
+    """The tables for a paper, with booktabs' rules, and their notes in small type beneath."""
+    lines = ["% Needs booktabs. Too wide for a column: put each into table*."]
+    lines += _latex_table(*score_cells(table, scores), notes(table))
+    for name, of_system in peers.groupby("name", sort=False):
+        lines += ["", f"% {_title(name, of_system)}"]
+        lines += _latex_table(*peer_cells(of_system), peer_notes(of_system))
     return "\n".join(lines) + "\n"
+
+
+def _latex_table(header: Sequence[str], rows: Iterable[Iterable[str]], remarks: Iterable[str]) -> list[str]:
+    lines = [r"\begin{tabular}{" + "l" * len(header) + "}", r"\toprule", _latex_row(header), r"\midrule"]
+    lines += [*map(_latex_row, rows), r"\bottomrule", r"\end{tabular}", r"\par\smallskip"]
+    return [*lines, r"{\footnotesize", *(rf"{latex_text(remark)}\par" for remark in remarks), "}"]
 
 
 def _latex_row(cells: Iterable[str]) -> str:

@@ -10,7 +10,9 @@ from mien.io.run_records import RunRecord
 from mien.pipelines.report import formats
 from mien.pipelines.report.figures import scores_figure, scores_plot
 from mien.pipelines.report.params import ReportParams
+from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.tables import comparison_table, score_table
+from mien.pipelines.report.trade_off import trade_off_figure, trade_off_plot, trade_off_table
 
 logger = logging.getLogger(__name__)
 
@@ -46,43 +48,68 @@ def compare(runs: list[RunRecord], tables: ReportParams) -> pd.DataFrame:
     return comparisons
 
 
-def draw(table: pd.DataFrame) -> tuple[Any, Any]:
-    """Draw every variant's main score with its spread.
+def set_beside_peers(runs: list[RunRecord], tables: ReportParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put each system's classes beside those of its paper and its peers, and its accuracy beside its cost.
+
+    Args:
+        runs: Finished runs.
+        tables: The papers' tables.
+
+    Returns:
+        The tables of ``peer_table`` and ``trade_off_table``.
+    """
+    return peer_table(runs, tables), trade_off_table(runs, tables)
+
+
+def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any, Any]:
+    """Draw every variant's main score with its spread, and accuracy against cost.
 
     Args:
         table: Of ``tabulate``.
+        trade_off: Of ``set_beside_peers``.
 
     Returns:
-        Plotly's and matplotlib's figure.
+        Plotly's and matplotlib's figure of the scores, and those of accuracy and cost.
     """
-    return scores_figure(table), scores_plot(table)
+    return scores_figure(table), scores_plot(table), trade_off_figure(trade_off), trade_off_plot(trade_off)
 
 
-def write(table: pd.DataFrame, comparisons: pd.DataFrame, tables: ReportParams) -> tuple[str, str, str, str]:
+def write(
+    table: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    peers: pd.DataFrame,
+    trade_off: pd.DataFrame,
+    tables: ReportParams,
+) -> tuple[str, str, str, str]:
     """Write the report as Markdown, HTML and LaTeX, and its table as CSV.
 
     Args:
         table: Of ``tabulate``.
         comparisons: Of ``compare``.
+        peers: Of ``set_beside_peers``.
+        trade_off: Of ``set_beside_peers``.
         tables: The scores to show.
 
     Returns:
         The four texts.
     """
+    drawings = {"Test scores, ours and the papers": _svg(scores_plot(table))}
+    if len(trade_off):
+        drawings["Accuracy and cost"] = _svg(trade_off_plot(trade_off))
     return (
-        formats.to_markdown(table, comparisons, tables.scores),
-        formats.to_html(table, comparisons, tables.scores, _svg(table)),
-        formats.to_latex(table, tables.scores),
+        formats.to_markdown(table, comparisons, peers, tables.scores),
+        formats.to_html(table, comparisons, peers, tables.scores, drawings),
+        formats.to_latex(table, peers, tables.scores),
         table.to_csv(index=False),
     )
 
 
-def _svg(table: pd.DataFrame) -> str:
-    """The figure as an element of a page; without random ids, so that equal reports are equal files."""
+def _svg(figure: Any) -> str:
+    """A figure as an element of a page; without random ids, so that equal reports are equal files."""
     import matplotlib
 
     drawing = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "report"}):
-        scores_plot(table).savefig(drawing, format="svg", metadata={"Date": None})
+        figure.savefig(drawing, format="svg", metadata={"Date": None})
     text = drawing.getvalue()
     return text[text.index("<svg") :]

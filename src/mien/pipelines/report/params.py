@@ -17,6 +17,7 @@ class PaperRow(Params):
         variants: Names of our variants that repeat it; the first is the one to run.
         set: Parameters of that variant that differ from the published setting, by dotted name without the system's.
         scores: The paper's, in the unit of our metrics: fractions, years. Empty for a baseline.
+        recalls: The paper's accuracy of each class, as a fraction, by the class's name.
         note: What a reader must know of them.
     """
 
@@ -24,6 +25,7 @@ class PaperRow(Params):
     variants: tuple[str, ...] = Field(min_length=1)
     set: dict[str, Any] = Field(default_factory=dict)
     scores: dict[Score, float] = Field(default_factory=dict)
+    recalls: dict[str, float] = Field(default_factory=dict)
     note: str = ""
 
     def command(self, system: str) -> str:
@@ -31,6 +33,34 @@ class PaperRow(Params):
         changed = {"variant": self.variants[0], **{f"{system}.{name}": value for name, value in self.set.items()}}
         params = ",".join(f"{name}={value}" for name, value in changed.items())
         return f"kedro run --pipelines={system} --env=paper --params={params}"
+
+
+class Peer(Params):
+    """Another method's published scores on the same test samples.
+
+    Attributes:
+        name: Of the method.
+        scores: As its authors, or the system's paper, print them, as fractions.
+        recalls: Accuracy of each class, as a fraction, by the class's name.
+        source: Where the numbers were read.
+    """
+
+    name: str
+    scores: dict[Score, float] = Field(default_factory=dict)
+    recalls: dict[str, float] = Field(default_factory=dict)
+    source: str
+
+
+class TradeOff(Params):
+    """The figure of a system's accuracy and cost.
+
+    Attributes:
+        parameter: On its abscissa, by dotted name without the system's: ``model.keep_rate``.
+        architecture: Whose operations are counted, by the variants' ``model`` parameters.
+    """
+
+    parameter: str
+    architecture: str
 
 
 class PaperTable(Params):
@@ -42,6 +72,8 @@ class PaperTable(Params):
         dataset: Name of the dataset, in words.
         n: Test samples.
         rows: Of the paper's table.
+        peers: Other methods, of which nothing is run here.
+        trade_off: The figure of accuracy and cost; None for none.
     """
 
     name: str
@@ -49,6 +81,8 @@ class PaperTable(Params):
     dataset: str
     n: int = Field(ge=0)
     rows: tuple[PaperRow, ...] = ()
+    peers: tuple[Peer, ...] = ()
+    trade_off: TradeOff | None = None
 
 
 class Comparison(Params):

@@ -2,17 +2,24 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mien.pipelines.report.nodes import compare, draw, tabulate, write
+from mien.pipelines.report.nodes import compare, draw, set_beside_peers, tabulate, write
 
 
 def create_pipeline() -> Pipeline:
     """Records of finished runs → table and paired comparisons → figure, Markdown, HTML, LaTeX and CSV."""
+    figures = [f"{name}_{kind}" for name in ("scores", "trade_off") for kind in ("figure", "plot")]
     return Pipeline(
         [
             node(tabulate, ["runs", "params:tables"], "table", name="tabulate"),
             node(compare, ["runs", "params:tables"], "comparisons", name="compare"),
-            node(draw, "table", ["scores_figure", "scores_plot"], name="draw"),
-            node(write, ["table", "comparisons", "params:tables"], ["markdown", "html", "latex", "csv"], name="write"),
+            node(set_beside_peers, ["runs", "params:tables"], ["peers", "trade_off"], name="set_beside_peers"),
+            node(draw, ["table", "trade_off"], figures, name="draw"),
+            node(
+                write,
+                ["table", "comparisons", "peers", "trade_off", "params:tables"],
+                ["markdown", "html", "latex", "csv"],
+                name="write",
+            ),
         ],
         namespace="report",
     )

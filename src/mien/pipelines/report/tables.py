@@ -34,9 +34,7 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
         seeds the score is their mean, with its standard deviation, NaN where a run lacks it; of one seed, its 95 %
         interval over test samples.
     """
-    groups: dict[tuple[str, str], list[RunRecord]] = {}
-    for record in _distinct(records):
-        groups.setdefault((record.system, record.base_variant), []).append(record)
+    groups = grouped_runs(records)
     rows = []
     for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
         table = report.papers.get(system) or PaperTable(name=system, reference="", dataset="", n=0)
@@ -48,6 +46,14 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
         for variant, runs in sorted(of_system.items()):
             rows.append(_row(system, table, PaperRow(setting="", variants=(variant,)), runs, report.scores))
     return pd.DataFrame(rows, columns=_columns(report.scores))
+
+
+def grouped_runs(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
+    """Runs by system and variant, those with different seeds together."""
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in _distinct(records):
+        groups.setdefault((record.system, record.base_variant), []).append(record)
+    return groups
 
 
 def _distinct(records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -89,9 +95,8 @@ def _row(
             "not_run": f"no run here; it needs {table.dataset}",
         }
     latest = max(runs, key=lambda run: run.date)
-    drawn = any(run.metrics.get("drawn_share") for run in runs)
     return row | {
-        "measured_on": DRAWN if drawn else _dataset_name(latest.dataset, table.dataset),
+        "measured_on": measured_on(runs, table),
         "n": int(latest.metrics.get("test/n") or 0),
         "note": "; ".join(note for note in (paper.note, _differences(runs)) if note),
         "command": latest.command,
@@ -100,6 +105,13 @@ def _row(
         "run_ids": " ".join(run.run_id for run in runs),
         "not_run": "",
     }
+
+
+def measured_on(runs: Sequence[RunRecord], table: PaperTable) -> str:
+    """The dataset of the runs in words; DRAWN where any test face was drawn."""
+    if any(run.metrics.get("drawn_share") for run in runs):
+        return DRAWN
+    return _dataset_name(max(runs, key=lambda run: run.date).dataset, table.dataset)
 
 
 def _dataset_name(key: str, name: str) -> str:

@@ -1,0 +1,120 @@
+"""A system's own table: each class's accuracy beside what the paper and its peers publish."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mien.io.run_records import RunRecord
+from mien.pipelines.report.params import PaperTable, ReportParams
+from mien.pipelines.report.scores import MISSING, SCORE_NAMES, shown
+from mien.pipelines.report.tables import DRAWN, grouped_runs, measured_on
+
+RECALL = "recall/"
+"""What the columns of class accuracies begin with, as in a run's metrics."""
+
+PUBLISHED, OURS = "published", "ours"
+
+SHOWN_SCORES = ("mean_class_accuracy", "accuracy")
+
+
+def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
+    """Per system whose paper's table is known: its peers, the paper's rows, and ours, class by class.
+
+    Args:
+        records: Finished runs.
+        report: The papers' tables.
+
+    Returns:
+        One row per method and setting: ``system``, ``name`` (of the system), ``method``, ``setting``, ``whose``
+        (PUBLISHED or OURS), ``measured_on``, ``seeds``, ``source``, and per score of SHOWN_SCORES and per class
+        (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system without runs
+        and without peers has no rows.
+    """
+    groups = grouped_runs(records)
+    rows: list[dict[str, Any]] = []
+    for system, table in report.papers.items():
+        ours = {variant: runs for (name, variant), runs in groups.items() if name == system}
+        if not ours and not table.peers:
+            continue
+        rows += _published(system, table)
+        settings = {variant: row.setting for row in table.rows for variant in row.variants}
+        rows += [_ours(system, table, settings.get(variant, ""), runs) for variant, runs in sorted(ours.items())]
+    names = ["system", "name", "method", "setting", "whose", "measured_on", "seeds", "source"]
+    scores = [f"{score}{end}" for score in SHOWN_SCORES for end in ("", "_sd")]
+    classes = dict.fromkeys(column for row in rows for column in row if column.startswith(RECALL))
+    return pd.DataFrame(rows, columns=[*names, *scores, *classes])
+
+
+def _published(system: str, table: PaperTable) -> list[dict[str, Any]]:
+    common = {"system": system, "name": table.name, "whose": PUBLISHED, "measured_on": table.dataset, "seeds": 0}
+    peers = [
+        {**common, "method": peer.name, "setting": "", "source": peer.source, **_fractions(peer.scores, peer.recalls)}
+        for peer in table.peers
+    ]
+    own = [
+        {**common, "method": table.name, "setting": row.setting, "source": table.reference}
+        | _fractions(row.scores, row.recalls)
+        for row in table.rows
+        if row.scores or row.recalls
+    ]
+    return peers + own
+
+
+def _fractions(scores: Mapping[Any, float], recalls: Mapping[str, float]) -> dict[str, float]:
+    return {**scores, **{f"{RECALL}{name}": value for name, value in recalls.items()}}
+
+
+def _ours(system: str, table: PaperTable, setting: str, runs: Sequence[RunRecord]) -> dict[str, Any]:
+    first = f"test/{RECALL}"
+    names = [name.removeprefix("test/") for name in runs[0].metrics if name.startswith(first)]
+    row: dict[str, Any] = {
+        "system": system,
+        "name": table.name,
+        "method": f"{table.name}, {runs[0].base_variant}",
+        "setting": setting,
+        "whose": OURS,
+        "measured_on": measured_on(runs, table),
+        "seeds": len(runs),
+        "source": runs[0].machine,
+    }
+    for name in (*SHOWN_SCORES, *names):
+        values = np.array([run.metrics.get(f"test/{name}") for run in runs], np.float64)  # None becomes NaN
+        row[name] = float(values.mean())
+        row[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+    return row
+
+
+def peer_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of one system's table, in per cent; a row that is published, not run here, says so.
+
+    Args:
+        table: The rows of ``peer_table`` of one system.
+    """
+    classes = [column for column in table if column.startswith(RECALL) and not column.endswith("_sd")]
+    classes = [column for column in classes if table[column].notna().any()]
+    header = ["Method", "Setting", "Whose", "Measured on", "Seeds"]
+    header += [column.removeprefix(RECALL).capitalize() for column in classes]
+    header += [SCORE_NAMES[score] for score in SHOWN_SCORES]
+    rows = []
+    for _, row in table.iterrows():
+        seeds = str(row["seeds"]) if row["whose"] == OURS else MISSING
+        cells = [row["method"], row["setting"] or MISSING, row["whose"], row["measured_on"], seeds]
+        rows.append(cells + [_cell(row, column) for column in (*classes, *SHOWN_SCORES)])
+    return header, rows
+
+
+def _cell(row: pd.Series, column: str) -> str:
+    value, spread = (shown(row.get(name, np.nan), "accuracy") for name in (column, f"{column}_sd"))
+    mark = " †" if row["measured_on"] == DRAWN and value != MISSING else ""
+    return f"{value}{f' ± {spread}' if MISSING not in (value, spread) else ''}{mark}"
+
+
+def peer_notes(table: pd.DataFrame) -> list[str]:
+    """Where the published rows of one system's table were read."""
+    published = table[table["whose"] == PUBLISHED]
+    return [
+        f"{', '.join(dict.fromkeys(rows['method']))}: {source}."
+        for source, rows in published.groupby("source", sort=False)
+    ]
