@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mien.models.face_detector import STAGES, FaceDetections, FaceDetector
 from mien.models.face_detector_loop import FaceDetectorLoop
-from mien.pipelines.benchmark.nodes import LOOP, _scenes, draw, equal_faces, measure, write
+from mien.pipelines.benchmark.detector import LOOP, _scenes, draw, equal_faces, measure, write
 from mien.pipelines.benchmark.params import DetectorBenchmark
 from mien.pipelines.benchmark.timing import Lap, interleaved, spread
 

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mien.pipelines.benchmark.nodes import draw, measure, write
+from mien.pipelines.benchmark.detector import draw, measure, write
 
 
 def create_pipeline() -> Pipeline:

@@ -1,9 +1,16 @@
 """Timing ways to do one thing in turn, so that a machine that slows down slows all of them."""
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Way = TypeVar("Way", bound=Hashable)
+
+LEAST_ROUNDS = 3
+"""As many as a median with a spread needs."""
 
 
 @dataclass
@@ -30,7 +37,9 @@ class Lap:
             self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
 
 
-def interleaved(ways: Mapping[str, Callable[[Lap], object]], repeats: int) -> dict[str, list[Lap]]:
+def interleaved(
+    ways: Mapping[Way, Callable[[Lap], object]], repeats: int, seconds: float = math.inf
+) -> dict[Way, list[Lap]]:
     """Time every way ``repeats`` times, each in turn.
 
     Example:
@@ -41,12 +50,16 @@ def interleaved(ways: Mapping[str, Callable[[Lap], object]], repeats: int) -> di
     Args:
         ways: By name; each is called with its lap, whose ``stage`` it may use.
         repeats: At least 1.
+        seconds: After so long no further round begins, but for the first ``LEAST_ROUNDS``.
 
     Returns:
         The laps of each way, in the order in which they were run.
     """
-    laps: dict[str, list[Lap]] = {name: [] for name in ways}
-    for _ in range(repeats):
+    laps: dict[Way, list[Lap]] = {name: [] for name in ways}
+    begun = time.perf_counter()
+    for number in range(repeats):
+        if number >= LEAST_ROUNDS and time.perf_counter() - begun > seconds:
+            break
         for name, way in ways.items():
             lap = Lap()
             start, cpu_start = time.perf_counter(), time.process_time()

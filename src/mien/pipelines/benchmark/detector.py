@@ -1,19 +1,17 @@
-"""Node functions of ``benchmark``."""
+"""Node functions of ``benchmark`` about the face detector."""
 
 import logging
-import os
-import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mien.pipelines.benchmark.machine import computing_on, machine
 from mien.pipelines.benchmark.params import DetectorBenchmark
 from mien.pipelines.benchmark.timing import Lap, interleaved, spread
+from mien.pipelines.benchmark.words import counted, markdown_page, with_spread
 
 if TYPE_CHECKING:
     from mien.models.face_detector import FaceDetections, FaceDetector
@@ -53,13 +51,13 @@ def measure(detector: DetectorBenchmark) -> pd.DataFrame:
         ways = {LOOP: partial(_detect, loop, scenes, len(scenes))}
         ways |= {f"batches of {n}": partial(_detect, batched, scenes, n) for n in detector.batch_sizes}
         for threads in detector.threads:
-            with _computing_on(threads):
+            with computing_on(threads):
                 found = {name: way(Lap()) for name, way in ways.items()}  # and warms up
                 laps = interleaved(ways, detector.repeats)
             for name in ways:
                 row = {"image_size": size, "threads": threads, "way": name, **_speed(laps[name], laps[LOOP], scenes)}
                 rows.append(row | _agreement(found[name], found[LOOP]))
-    table = pd.DataFrame(rows).assign(images=max(detector.batch_sizes), repeats=detector.repeats, machine=_machine())
+    table = pd.DataFrame(rows).assign(images=max(detector.batch_sizes), repeats=detector.repeats, machine=machine())
     for sentence in sentences(table):
         logger.info("%s", sentence)
     return table
@@ -83,7 +81,7 @@ def draw(table: pd.DataFrame) -> Any:
     figure = make_subplots(rows=len(sizes), cols=1, subplot_titles=[f"{size} px" for size in sizes])
     for panel, size in enumerate(sizes, start=1):
         of_size = table[table["image_size"] == size]
-        names = [f"{row.way}, {_count(row.threads, 'thread')}" for row in of_size.itertuples()]
+        names = [f"{row.way}, {counted(row.threads, 'thread')}" for row in of_size.itertuples()]
         for stage, color in zip(_stages(), COLORS, strict=False):
             bar = go.Bar(
                 x=of_size[f"{stage}_ms"].tolist(),
@@ -119,9 +117,9 @@ def write(table: pd.DataFrame) -> str:
             f"{row['image_size']} px",
             str(row["threads"]),
             row["way"],
-            _with_spread(row, "images_per_s", 1),
-            _with_spread(row, "speedup", 2),
-            _with_spread(row, "cpu_speedup", 2),
+            with_spread(row, "images_per_s", 1),
+            with_spread(row, "speedup", 2),
+            with_spread(row, "cpu_speedup", 2),
             f"{100 * row['equal']:.1f} % of {row['faces']}",
             *(f"{row[f'{stage}_ms']:.2f}" for stage in _stages()),
         ]
@@ -138,9 +136,7 @@ def write(table: pd.DataFrame) -> str:
         "Where other programs keep the machine busy, read the ratio by CPU time, and of one thread: several threads "
         "wait for each other in a loop that takes CPU time too.",
     ]
-    rows = [header, ["---"] * len(header), *lines]
-    markdown = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    return "\n\n".join(["# Speed of the face detector", markdown, "\n".join(f"- {note}" for note in notes)]) + "\n"
+    return markdown_page("Speed of the face detector", [("", header, lines)], notes)
 
 
 def sentences(table: pd.DataFrame) -> Iterator[str]:
@@ -151,8 +147,8 @@ def sentences(table: pd.DataFrame) -> Iterator[str]:
     """
     for _, row in table.iterrows():
         yield (
-            f"{row['image_size']} px, {_count(row['threads'], 'thread')}, {row['way']}: "
-            f"{_with_spread(row, 'images_per_s', 1)} images/s, {_with_spread(row, 'speedup', 2)} times the loop, "
+            f"{row['image_size']} px, {counted(row['threads'], 'thread')}, {row['way']}: "
+            f"{with_spread(row, 'images_per_s', 1)} images/s, {with_spread(row, 'speedup', 2)} times the loop, "
             f"{100 * row['equal']:.1f} % of faces equal"
         )
 
@@ -208,21 +204,6 @@ def _detect(detector: "FaceDetector", scenes: np.ndarray, batch_size: int, lap: 
     ]
 
 
-@contextmanager
-def _computing_on(threads: int) -> Iterator[None]:
-    import cv2
-
-    from mien.engine.device import limited_threads
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(threads)
-    try:
-        with limited_threads(threads):
-            yield
-    finally:
-        cv2.setNumThreads(before)
-
-
 def _speed(laps: list[Lap], of_loop: list[Lap], scenes: np.ndarray) -> dict[str, float]:
     n = len(scenes)
     pairs = list(zip(laps, of_loop, strict=True))
@@ -249,22 +230,3 @@ def _stages() -> tuple[str, ...]:
 
 def _of_stage(lap: Lap, stage: str) -> float:
     return lap.seconds - sum(lap.stages.values()) if stage == "other" else lap.stages.get(stage, 0.0)
-
-
-def _with_spread(row: pd.Series, name: str, digits: int) -> str:
-    return f"{row[name]:.{digits}f} ({row[f'{name}_low']:.{digits}f} to {row[f'{name}_high']:.{digits}f})"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
-
-
-def _machine() -> str:
-    """Processor, cores and torch's version."""
-    import torch
-
-    info = Path("/proc/cpuinfo")  # Linux; elsewhere Python knows the name
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {_count(os.cpu_count() or 1, 'core')}, torch {torch.__version__.split('+')[0]}"
