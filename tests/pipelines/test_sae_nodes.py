@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.models.poster_checkpoint import SMALL, draw_poster
 from tests.pipelines.tiny_systems import TINY
 from tests.project.project_config import load_config
 
@@ -37,18 +38,20 @@ def weights_of(part: str, path: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
+SAMPLES = pd.DataFrame(
+    {
+        "sample_id": [f"s{number}" for number in range(12)],
+        "split": ["train"] * 8 + ["val"] * 4,
+        "label": [0, 1] * 6,
+        "expression": ["happy", "sad"] * 6,
+        "row": range(12),
+    }
+)
+
+
 def trained(folder: Path, model: SAEModelParams) -> torch.nn.Module:
-    samples = pd.DataFrame(
-        {
-            "sample_id": [f"s{number}" for number in range(12)],
-            "split": ["train"] * 8 + ["val"] * 4,
-            "label": [0, 1] * 6,
-            "expression": ["happy", "sad"] * 6,
-            "row": range(12),
-        }
-    )
     faces = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
-    return train_classifier(samples, faces, folder, initialise(samples, model, TRAINING), TRAINING)[0].model
+    return train_classifier(SAMPLES, faces, folder, initialise(SAMPLES, model, TRAINING), TRAINING)[0].model
 
 
 def test_without_weights_both_backbones_start_at_random_and_learn(tmp_path, caplog):
@@ -84,3 +87,59 @@ def test_image_backbone_weights_are_where_training_starts_from(tmp_path, started
     given = weights_of("image_backbone", tmp_path / "ir50.pth")
     trained(tmp_path / "run", params(backbone_weights=tmp_path / "ir50.pth"))
     assert all(torch.equal(started[0][f"image_backbone.{name}"], value) for name, value in given.items())
+
+
+def poster(**changes: Any) -> SAEModelParams:
+    sizes = {name: value for name, value in SMALL.items() if name != "keep_rate"}
+    return params(**{**sizes, "architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", **changes})
+
+
+def test_posters_checkpoint_starts_the_training_of_poster_with_its_landmarks_frozen(tmp_path, caplog):
+    given = draw_poster(num_classes=2)
+    torch.save({"model_state_dict": {f"module.{n}": t for n, t in given.items()}}, tmp_path / "poster.pth")
+    with caplog.at_level(logging.INFO, "mien"):
+        network = initialise(SAMPLES, poster(weights=tmp_path / "poster.pth"), TRAINING)
+    assert network.architecture == "poster"
+    assert torch.equal(network.model.head.weight, given["head.linear.weight"])
+    assert torch.equal(network.model.fusion.down[1].weight, given["pyramid_fuse.downsample_s.weight"])
+    said = next(record for record in caplog.records if "weights of the network" in record.message)
+    assert said.levelno == logging.INFO
+    assert "missing 0" in said.message
+    after = trained(tmp_path / "run", poster(weights=tmp_path / "poster.pth")).state_dict()
+    conv = "conv1.conv.weight"
+    assert torch.equal(after[f"landmark_backbone.{conv}"], given[f"face_landback.{conv}"])
+    assert not torch.equal(after["head.weight"], given["head.linear.weight"])
+
+
+def test_poster_trains_from_random_weights_too(tmp_path):
+    model = trained(tmp_path, poster())
+    assert torch.isfinite(model(torch.zeros(1, 3, 32, 32))).all()
+
+
+def test_a_whole_network_of_other_classes_is_refused_or_lends_all_but_its_head(tmp_path, caplog):
+    torch.manual_seed(99)
+    given = create_model("sae", **params().config(), num_classes=7).state_dict()
+    torch.save(given, tmp_path / "sae.pth")
+    with pytest.raises(ValueError, match=r"sae\.pth tells 7 classes apart, the model 2\. Give .*load_head to false"):
+        initialise(SAMPLES, params(weights=tmp_path / "sae.pth"), TRAINING)
+    with caplog.at_level(logging.INFO, "mien"):
+        model = initialise(SAMPLES, params(weights=tmp_path / "sae.pth", load_head=False), TRAINING).model
+    assert torch.equal(model.gate.fc1.weight, given["gate.fc1.weight"])
+    assert model.head.out_features == 2
+    assert not [record for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_a_whole_network_that_leaves_parts_at_random_is_warned_of(tmp_path, caplog):
+    shallow = create_model("sae", **params().config(), num_classes=2).state_dict()
+    torch.save(shallow, tmp_path / "shallow.pth")
+    with caplog.at_level(logging.INFO, "mien"):
+        initialise(SAMPLES, params(weights=tmp_path / "shallow.pth", depth=2), TRAINING)
+    [warning] = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert "(fusion.blocks.1." in warning
+
+
+def test_a_keep_rate_that_falls_over_the_epochs_trains_and_is_predicted_at_its_end(tmp_path):
+    model = trained(tmp_path, params(shrink_start_epoch=1, shrink_epochs=1))
+    assert model.fusion.training_stages[0].num_kept == 4  # its only epoch was the first: nothing was pruned
+    assert model.fusion.tokens_per_block == ((5, 4),)  # CLS, two of four tokens, the fused one
+    assert not model.training
