@@ -34,7 +34,7 @@ def test_an_unknown_environment_is_refused_with_the_known_ones(project, env, nea
     with pytest.raises(click.ClickException) as error:
         open_context(project, env)
     assert f"There is no environment '{env}'" in error.value.message
-    assert f"{near}Environments are folders there: demo, paper." in error.value.message
+    assert f"{near}Environments are folders there: demo, paper, reduced." in error.value.message
     assert ("Did you mean" in error.value.message) == bool(near)
 
 

@@ -21,6 +21,8 @@ ANNOUNCEMENTS = {
     "demo": "Environment demo: drawn faces and small networks, minutes on a CPU. "
     "For the published protocol on your own data add --env=paper",
     "paper": "Environment paper: the published protocol on your own data. Without --env=paper the demo runs",
+    "reduced": "Environment reduced: your own data with small networks and few epochs, for a machine without GPU. "
+    "Its scores are no results of the published setting: for that add --env=paper",
 }
 
 RUN_OPTIONS = ("variant", "raw", "parent_run")

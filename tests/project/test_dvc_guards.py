@@ -52,7 +52,7 @@ def test_stages_of_the_users_own_data_do_too(tmp_path):
 
 def test_stages_depend_on_files_that_exist(stages):
     assert missing_source_faults(stages, ROOT) == []
-    for env in environments(CONF):
+    for env in set(environments(CONF)) - {"reduced"}:  # a few systems only, and not through DVC
         files = {path.name for path in (CONF / env).glob("parameters_*.yml")}
         staged = {f"parameters_{name}.yml" for name in (*SHIPPED["datasets"], *SHIPPED["systems"])}
         assert staged - files == set(), f"DVC asks for each of conf/{env}: add it, with what differs there"
