@@ -24,7 +24,31 @@ TINY_SAE_RUN: dict[str, Any] = {
     "evaluation": {"resamples": 100},
 }
 
+TINY_FER_FORMER: dict[str, Any] = {
+    "model": {
+        "image_size": 24,
+        "embed_dim": 16,
+        "depth": 2,
+        "num_heads": 2,
+        "patch_projection": "pooled",
+        "backbone_widths": [4, 8],
+        "backbone_units": [1, 1],
+        "text_vocab_size": 24,
+        "text_context_length": 16,
+        "text_width": 8,
+        "text_depth": 1,
+        "text_heads": 2,
+        "text_embed_dim": 8,
+    },
+    "training": {"max_epochs": 1, "batch_size": 8, "device": CPU},
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
 TINY: dict[str, dict[str, Any]] = {
+    "fer_former": TINY_FER_FORMER,
+    "fer_former_ferplus": TINY_FER_FORMER,
+    "fer_former_sfew": TINY_FER_FORMER,
     "sae": TINY_SAE_RUN,
     "sae_ferplus": TINY_SAE_RUN,
     "softmax_regression": {

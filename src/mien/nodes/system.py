@@ -1,5 +1,6 @@
 """The line that every system is: initialise → train → predict → evaluate → plot."""
 
+import warnings
 from collections.abc import Callable
 
 from kedro.pipeline import Pipeline, node
@@ -43,7 +44,8 @@ def system_pipeline(
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
     drawn_from = ["predictions", "metrics", "history"]
-    start = ["train_and_val", "params:model", "params:training", *networks]
+    sources = {name.replace(".", "_"): name for name in networks}
+    start = ["train_and_val", "params:model", "params:training", *sources]
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
     steps = [
         node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
@@ -61,8 +63,10 @@ def system_pipeline(
             name="map_features",
         ),
     ]
-    return Pipeline(
-        steps,
-        namespace=system,
-        inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **{name: name for name in networks}},
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
+        return Pipeline(
+            steps,
+            namespace=system,
+            inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
+        )
