@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mien.losses import ExpressionLoss, JointLoss
+from mien.labels import FIVE_POINT_LANDMARKS
+from mien.losses import ExpressionLoss, JointLoss, LandmarkLoss
 
 
 def test_it_is_cross_entropy_plus_twice_the_smoothed_one():
@@ -85,3 +86,78 @@ def test_outputs_of_no_two_heads_are_refused(shape):
 def test_weights_that_make_no_joint_loss_are_refused(weights):
     with pytest.raises(ValueError, match=r"class_weight.*must not be negative, nor both 0"):
         JointLoss(*weights)
+
+
+# ---- landmarks ---------------------------------------------------------------------------------------------------
+
+
+def target(landmarks: float = math.nan, five: float = math.nan, batch: int = 1) -> torch.Tensor:
+    points = torch.full((batch, 73, 2), landmarks)
+    points[:, 68:] = five
+    return points
+
+
+def outputs(value: float, batch: int = 1) -> torch.Tensor:
+    return torch.full((batch, 136), value, requires_grad=True)
+
+
+def test_wing_is_a_logarithm_near_zero_and_a_line_beyond():
+    loss = LandmarkLoss("wing", width=0.1, curvature=0.02)
+    assert loss(outputs(0.55), target(0.5)).item() == pytest.approx(0.1 * math.log(1 + 0.05 / 0.02), rel=1e-5)
+    constant = 0.1 - 0.1 * math.log(1 + 0.1 / 0.02)
+    assert loss(outputs(0.9), target(0.5)).item() == pytest.approx(0.4 - constant, rel=1e-5)
+    below, above = (loss(outputs(0.5 + x), target(0.5)).item() for x in (0.1 - 1e-5, 0.1 + 1e-5))
+    assert above == pytest.approx(below, abs=1e-4), "no step where the line begins"
+
+
+def test_a_small_error_pulls_harder_than_a_large_one_with_wing_and_as_hard_with_l1():
+    pulls = {}
+    for name in ("wing", "l1"):
+        for error in (0.01, 0.3):
+            out = outputs(0.5 + error)
+            LandmarkLoss(name, 0.1, 0.02)(out, target(0.5)).backward()
+            pulls[name, error] = out.grad.abs().sum().item()
+    assert pulls["wing", 0.01] == pytest.approx(0.1 / 0.03, rel=1e-4)  # w / (ε + |x|)
+    assert pulls["wing", 0.3] == pytest.approx(1, rel=1e-4)
+    assert pulls["l1", 0.01] == pytest.approx(pulls["l1", 0.3], rel=1e-4)
+
+
+def test_five_points_pull_the_landmarks_that_make_them_and_no_other():
+    out = outputs(0.6)
+    loss = LandmarkLoss("l1", weak_weight=0.5)(out, target(five=0.5))
+    assert loss.item() == pytest.approx(0.05)
+    loss.backward()
+    pulled = set(torch.nonzero(out.grad.view(68, 2).abs().sum(dim=1)).flatten().tolist())
+    assert pulled == {number for group in FIVE_POINT_LANDMARKS for number in group}
+    gradient = out.grad.view(68, 2)
+    assert gradient[30, 0].item() == pytest.approx(6 * gradient[36, 0].item()), "a sixth of the eye's centre each"
+
+
+def test_eye_centres_nose_and_mouth_corners_are_taken_from_the_landmarks():
+    points = torch.rand(2, 68, 2)
+    known = target(batch=2)
+    known[:, 68:] = torch.stack(
+        [points[:, 36:42].mean(1), points[:, 42:48].mean(1), points[:, 30], points[:, 48], points[:, 54]], dim=1
+    )
+    assert LandmarkLoss("l1", weak_weight=1.0)(points.flatten(1), known).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_each_kind_is_averaged_over_what_is_known_of_it():
+    both = torch.cat([target(0.5), target(five=0.5)])
+    out = torch.cat([outputs(0.7), outputs(0.6)])
+    assert LandmarkLoss("l1", weak_weight=0.5)(out, both).item() == pytest.approx(0.2 + 0.5 * 0.1, rel=1e-5)
+    assert LandmarkLoss("l1", weak_weight=0.0)(out, both).item() == pytest.approx(0.2, rel=1e-5)
+
+
+def test_gradients_are_finite_where_nothing_is_known():
+    out = outputs(0.5, batch=2)
+    LandmarkLoss()(out, target(batch=2)).backward()
+    assert torch.equal(out.grad, torch.zeros_like(out))
+
+
+@pytest.mark.parametrize(
+    "options", [{"name": "l2"}, {"width": 0.0}, {"curvature": -1.0}, {"weak_weight": -0.1}], ids=lambda o: next(iter(o))
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match=r"landmark loss got .* Use wing or l1"):
+        LandmarkLoss(**options)

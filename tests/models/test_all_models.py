@@ -60,6 +60,9 @@ SMALL = {
         inputs=((3, 32, 32),),
         output=(7,),
     ),
+    "mobilefacenet": Small(
+        {"widths": (4, 8, 8, 12), "units": (1, 1, 1), "image_size": 32}, inputs=((3, 32, 32),), output=(136,)
+    ),
     "softmax_regression": Small({"num_classes": 7, "image_size": 8}, inputs=((3, 8, 8),), output=(7,)),
 }
 

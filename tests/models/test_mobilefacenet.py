@@ -94,3 +94,15 @@ def test_frozen_it_neither_learns_nor_follows_a_training_mode():
 def test_sizes_that_do_not_fit_are_refused(config, message):
     with pytest.raises(ValueError, match=message):
         MobileFaceNet(**config)
+
+
+def test_a_head_told_where_to_start_has_that_mean_and_spread_over_a_batch():
+    torch.manual_seed(0)
+    model = MobileFaceNet((8, 12, 16, 20), (1, 1, 1), image_size=32, num_outputs=6).train()
+    mean, std = torch.linspace(0.2, 0.8, 6), torch.linspace(0.05, 0.3, 6)
+    model.output_layer.start_from(mean, std)
+    with torch.no_grad():
+        out = model(torch.randn(64, 3, 32, 32))
+    torch.testing.assert_close(out.mean(dim=0), mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(out.std(dim=0, correction=0), std, rtol=1e-2, atol=1e-4)
+    assert model.image_size == 32

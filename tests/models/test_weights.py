@@ -4,7 +4,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mien.models.ir50 import IR50Stages
-from mien.models.weights import load_classifier, load_weights
+from mien.models.mobilefacenet import MobileFaceNet
+from mien.models.network import Network
+from mien.models.weights import load_classifier, load_network, load_weights
 
 WIDTHS, UNITS = (4, 8, 8), (2, 1, 3)
 
@@ -188,3 +190,32 @@ def test_nothing_of_a_classifier_that_fits_is_refused(tmp_path):
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"none of the 1 tensors in .* fits Classifier.*Give a checkpoint"):
         load_classifier(Classifier(7), tmp_path / "other.pth")
+
+
+def landmark_network(widths=(4, 8, 8, 12), seed: int = 0) -> Network:
+    torch.manual_seed(seed)
+    config = {"widths": widths, "units": (1, 1, 1), "image_size": 32}
+    return Network("mobilefacenet", config, (), MobileFaceNet(**config))
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+def test_a_trained_network_fills_the_part_of_it_that_another_model_has(stride):
+    network = landmark_network()
+    part = MobileFaceNet((4, 8, 8, 12), (1, 1, 1), 32, num_outputs=None, stride=stride)
+    report = load_network(part, network)
+    assert_loaded(part, network.model.state_dict())
+    assert report.missing == report.mismatched == ()
+    assert all(name in report.unexpected for name in ("output_layer.linear.weight", "output_layer.bn.bias"))
+    assert len(report.matched) == len(part.state_dict())
+
+
+def test_a_network_of_other_sizes_is_refused_with_the_shapes_and_loads_nothing():
+    part = MobileFaceNet((4, 8, 8, 16), (1, 1, 1), 32, num_outputs=None)
+    before = {name: tensor.clone() for name, tensor in part.state_dict().items()}
+    message = r"mobilefacenet does not fill MobileFaceNet: .*conv_6_sep.conv.weight, of shape \(16, 8, 1, 1\) here and "
+    with pytest.raises(ValueError, match=message + r"\(12, 8, 1, 1\) there\. Set widths"):
+        load_network(part, landmark_network())
+    assert_loaded(part, before)
+    deeper = MobileFaceNet((4, 8, 8, 12), (1, 2, 1), 32, num_outputs=None)
+    with pytest.raises(ValueError, match=r"conv_4.model.1.*here and nothing there"):
+        load_network(deeper, landmark_network())
