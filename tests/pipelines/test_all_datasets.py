@@ -66,7 +66,14 @@ class TinyDataset:
         return {entry: path.read_bytes() for entry, path in kept.items()}
 
 
-@pytest.fixture(scope="module", params=DATASETS)
+ALIKE = {"sfew": "raf_db", "spos": "nvie", "crema_d": "ravdess"}
+"""Datasets whose line is another's: that other one is run with every `pytest`, these with the slow tests."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in DATASETS],
+)
 def tiny(request, tmp_path_factory, mlflow_store):
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as monkeypatch:

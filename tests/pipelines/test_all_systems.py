@@ -55,7 +55,17 @@ class TinyRun:
         return Path(self.catalog(variant).get(f"{self.system}.{name}")._filepath).read_bytes()
 
 
-@pytest.fixture(scope="module", params=SYSTEMS)
+def on_another_dataset(system: str) -> bool:
+    """Whether a system is a method that another one already is: that one is run with every `pytest`, this with the slow
+    tests.
+    """
+    return any(system.startswith(f"{other}_") for other in SYSTEMS)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] if on_another_dataset(name) else []) for name in SYSTEMS],
+)
 def tiny(request, tmp_path_factory, mlflow_store):
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as monkeypatch:
