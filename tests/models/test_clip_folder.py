@@ -1,65 +1,27 @@
-"""CLIP folders are made here as transformers saves them, small and with random weights."""
+"""The text side of a CLIP folder: the same tokens and features as transformers has, and what a folder may lack."""
 
 import json
 import shutil
 import socket
-import string
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.models.small_clip import SIZES, VOCABULARY, save_small_clip
 
 from mien.models.clip_folder import check_clip_folder, clip_tokens, load_clip_text
 from mien.models.text_encoder import PromptTower, TextTower
 
 PROMPTS = ("a face image of sad", "this is a face image of surprise", "fear")
-LETTERS = [*string.ascii_lowercase, *(f"{letter}</w>" for letter in string.ascii_lowercase)]
-MERGES = [("f", "a"), ("c", "e</w>"), ("fa", "ce</w>"), ("s", "a"), ("sa", "d</w>")]
-VOCABULARY = [*LETTERS, *("".join(pair) for pair in MERGES), "<|startoftext|>", "<|endoftext|>"]
-SIZES = {
-    "vocab_size": len(VOCABULARY),
-    "context_length": 32,
-    "width": 32,
-    "depth": 2,
-    "num_heads": 4,
-    "embed_dim": 24,
-}
-
 transformers = pytest.importorskip("transformers", reason="the extra clip is not installed")
-
-
-def text_config(**config):
-    end = len(VOCABULARY) - 1
-    sizes = {
-        "vocab_size": len(VOCABULARY),
-        "hidden_size": 32,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 32,
-        "projection_dim": 24,
-        "bos_token_id": end - 1,
-        "eos_token_id": end,
-        "pad_token_id": end,
-    }
-    return transformers.CLIPTextConfig(**(sizes | config))
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> tuple[Path, torch.nn.Module]:
     """A folder, and the text model of transformers that is in it."""
-    folder = tmp_path_factory.mktemp("clip") / "clip"
-    vision = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-    vision |= {"image_size": 8, "patch_size": 8}
-    config = transformers.CLIPConfig(
-        text_config=text_config().to_dict(), vision_config=vision, projection_dim=24, initializer_factor=5.0
-    )
-    torch.manual_seed(0)
-    transformers.CLIPModel(config).save_pretrained(folder)
-    (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(VOCABULARY)}))
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *(" ".join(pair) for pair in MERGES), ""]))
+    folder = save_small_clip(tmp_path_factory.mktemp("clip") / "clip")
     return folder, transformers.CLIPTextModelWithProjection.from_pretrained(folder).eval()
 
 
