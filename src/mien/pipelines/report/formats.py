@@ -253,7 +253,8 @@ def to_html(
 
 def _title(name: str, peers: pd.DataFrame) -> str:
     datasets = peers.loc[peers["whose"] == PUBLISHED, "measured_on"]
-    return f"{name} beside its peers{f' on {datasets.iloc[0]}' if len(datasets) else ''}, class by class"
+    where = datasets.iloc[0]
+    return f"{name} beside its peers{'' if where in name else f' on {where}'}"
 
 
 _SHORT = 24  # letters of a cell that is not broken

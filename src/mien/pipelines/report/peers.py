@@ -16,7 +16,7 @@ RECALL = "recall/"
 
 PUBLISHED, OURS = "published", "ours"
 
-SHOWN_SCORES = ("mean_class_accuracy", "accuracy")
+SHOWN_SCORES = ("accuracy", "mean_class_accuracy")
 
 
 def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
@@ -29,16 +29,17 @@ def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFra
     Returns:
         One row per method and setting: ``system``, ``name`` (of the system), ``method``, ``setting``, ``whose``
         (PUBLISHED or OURS), ``measured_on``, ``seeds``, ``source``, and per score of SHOWN_SCORES and per class
-        (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system without runs
-        and without peers has no rows.
+        (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system of which nothing
+        is published has no rows.
     """
     groups = grouped_runs(records)
     rows: list[dict[str, Any]] = []
     for system, table in report.papers.items():
         ours = {variant: runs for (name, variant), runs in groups.items() if name == system}
-        if not ours and not table.peers:
+        published = _published(system, table)
+        if not published:
             continue
-        rows += _published(system, table)
+        rows += published
         settings = {variant: row.setting for row in table.rows for variant in row.variants}
         rows += [_ours(system, table, settings.get(variant, ""), runs) for variant, runs in sorted(ours.items())]
     names = ["system", "name", "method", "setting", "whose", "measured_on", "seeds", "source"]
@@ -95,13 +96,13 @@ def peer_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     classes = [column for column in table if column.startswith(RECALL) and not column.endswith("_sd")]
     classes = [column for column in classes if table[column].notna().any()]
     header = ["Method", "Setting", "Whose", "Measured on", "Seeds"]
-    header += [column.removeprefix(RECALL).capitalize() for column in classes]
     header += [SCORE_NAMES[score] for score in SHOWN_SCORES]
+    header += [column.removeprefix(RECALL).capitalize() for column in classes]
     rows = []
     for _, row in table.iterrows():
         seeds = str(row["seeds"]) if row["whose"] == OURS else MISSING
         cells = [row["method"], row["setting"] or MISSING, row["whose"], row["measured_on"], seeds]
-        rows.append(cells + [_cell(row, column) for column in (*classes, *SHOWN_SCORES)])
+        rows.append(cells + [_cell(row, column) for column in (*SHOWN_SCORES, *classes)])
     return header, rows
 
 
