@@ -182,6 +182,22 @@ def test_moving_image_and_landmark_tokens_together_changes_nothing(keep_rate):
     assert not torch.allclose(model(image[:, order], landmark), model(image, landmark), atol=1e-3)
 
 
+def test_cls_is_the_mean_of_a_streams_tokens_and_positions_are_the_image_streams_alone():
+    model, (image, landmark) = fusion(), streams()
+    nn.init.normal_(model.pos_embed)
+    (x, *_), (y, *_) = model._embed(image, landmark)
+    torch.testing.assert_close(x - model.pos_embed, torch.cat([image.mean(1, keepdim=True), image], dim=1))
+    torch.testing.assert_close(y, torch.cat([landmark.mean(1, keepdim=True), landmark], dim=1))
+
+
+def test_a_learned_cls_is_each_streams_own_and_knows_no_tokens():
+    model = fusion(cls="learned")
+    (x, *_), (y, *_) = model._embed(*streams())
+    assert torch.equal(x[0, 0], x[1, 0])
+    assert torch.equal(y[0, 0], model.cls_tokens[1, 0])
+    assert not torch.equal(x[0, 0], y[0, 0])
+
+
 def test_positions_count_once_they_are_learned():
     model, (image, landmark) = fusion(), streams()
     nn.init.normal_(model.pos_embed)
