@@ -22,8 +22,9 @@ Interval = tuple[float | None, float | None]
 COLUMN_WIDTH = 3.5
 """Inches: a column of the two-column layouts of IEEE and CVF."""
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7A6A00")
-"""Okabe and Ito's palette for all kinds of colour vision, blue first; its yellow, too pale for a line, is darkened."""
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C8C8C", "#7A6A00")
+"""Okabe and Ito's palette for all kinds of colour vision, blue first; its yellow, too pale for a line, is darkened, and
+its black, which kedro-viz would draw on black, is grey."""
 
 DENSITY_COLORS = ("#9ECAE1", "#6BAED6", "#4292C6", "#2171B5", "#08519C", "#08306B")
 """ColorBrewer's Blues without its palest three, so that a lone sample is seen on white."""
