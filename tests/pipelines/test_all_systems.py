@@ -48,6 +48,11 @@ class TinyRun:
     def run(self, variant: str | None = None, **options: Any) -> None:
         run_session(self.project, self.system, params=self.params(variant), **options)
 
+    @property
+    def namespaces(self) -> list[str]:
+        """The system, and the systems from whose networks of the same variant it starts."""
+        return sorted({step.namespace for step in training_nodes(self.pipeline)} & set(SYSTEMS))
+
     def catalog(self, variant: str | None = None):
         return open_catalog(self.project, params=self.params(variant))
 
@@ -137,7 +142,7 @@ def test_nothing_is_written_outside_the_folders_that_git_ignores(tiny):
 def test_the_same_run_as_another_variant_has_files_of_its_own_with_the_same_bytes(tiny):
     names = ("predictions", "metrics", "network")
     before = {name: tiny.bytes_of(name) for name in names}
-    tiny.run("another", namespaces=[tiny.system], to_nodes=[f"{tiny.system}.evaluate"])
+    tiny.run("another", namespaces=tiny.namespaces, to_nodes=[f"{tiny.system}.evaluate"])
     for name in names:
         assert tiny.bytes_of(name) == before[name], f"{name} of the first variant changed"
         assert tiny.bytes_of(name, "another") == before[name], f"{name} of the same run differ"
@@ -159,7 +164,7 @@ def test_no_test_face_changes_what_is_trained(tiny):
         assert len(rows)
         noisy[rows] = noise[rows]
         catalog.get(faces_name).save(FaceStream(noisy.shape, lambda start, rows=noisy: [rows[start:]], split))
-        tiny.run(f"noisy_{split}", namespaces=[tiny.system], to_nodes=[train.name])
+        tiny.run(f"noisy_{split}", namespaces=tiny.namespaces, to_nodes=[train.name])
         assert (tiny.bytes_of("network", f"noisy_{split}") == trained) == same
     catalog.get(faces_name).save(FaceStream(faces.shape, lambda start: [faces[start:]], "as before"))
 
