@@ -19,6 +19,7 @@ from mien.models.fer_former import HEADS
 from mien.models.ir50 import IR50Stages
 from mien.models.network import Network
 from mien.nodes.params import EvaluationParams, PredictionParams
+from mien.pipeline_registry import register_pipelines
 from mien.pipelines.fer_former.heads import HEAD_NAMES, head_metrics, head_scores, primary_head
 from mien.pipelines.fer_former.nodes import build_text_optimizer, evaluate, initialise, initialise_from, predict, train
 from mien.pipelines.fer_former.params import FERFormerModelParams, FERFormerTrainingParams
@@ -310,3 +311,10 @@ def test_training_keeps_the_epoch_whose_best_head_is_best_and_starts_where_it_is
     changed = {name for name, tensor in trained.model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert {"head.weight", "head_tokens", "text_proj.weight", "text_encoder.tower.proj.weight"} <= changed
     assert all(torch.equal(tensor, before[name]) for name, tensor in start.model.state_dict().items())
+
+
+def test_sfew_goes_the_whole_way_from_raf_dbs_files():
+    pipeline = register_pipelines()["fer_former_sfew"]
+    (start,) = (step for step in pipeline.nodes if step.name == "fer_former_sfew.initialise")
+    assert "fer_former.network" in start.inputs
+    assert {"raf_db_faces_112", "sfew_faces_112", "fer_former.network"} <= pipeline.all_outputs()
