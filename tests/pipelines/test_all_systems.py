@@ -109,7 +109,8 @@ def test_metrics_are_numbers_under_names_that_systems_share(tiny):
 def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
     catalog = tiny.catalog()
     predictions = catalog.load(f"{tiny.system}.predictions").set_index("sample_id")["split"]
-    names = {entry for entry in data_entries(tiny.pipeline) if entry.endswith("_samples")}
+    steps = [step for step in tiny.pipeline.nodes if step.namespace == tiny.system]
+    names = {entry for step in steps for entry in step.inputs if entry.endswith("_samples")}
     for name in names:
         samples = catalog.load(name).query("split != 'train' and row >= 0").set_index("sample_id")["split"]
         assert predictions.to_dict() == samples.to_dict()

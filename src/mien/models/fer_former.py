@@ -119,43 +119,30 @@ class FERFormer(nn.Module):
         std: Sequence[float] = RAF_DB_STD,
     ) -> None:
         super().__init__()
-        _check_words(token_norm, pos_encoding, text_encoder, text_readout)
-        _check_numbers(depth, temperature)
+        _check_settings(token_norm, pos_encoding, text_encoder, text_readout, depth, temperature)
         check_statistics(mean, std)
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
-        self.mlp_ratio, self.temperature = mlp_ratio, temperature
-        self.last_block_heads_only, self.text_readout = last_block_heads_only, text_readout
+        self.mlp_ratio, self.temperature, self.text_readout = mlp_ratio, temperature, text_readout
+        self.last_block_heads_only = last_block_heads_only
         self.heads = HEADS[: 1 if text_encoder == "none" else 2]
         self.image_backbone = IR50Stages(backbone_widths, backbone_units, image_size)
-        channels = self.image_backbone.feature_channels
-        self.embedding = MultiGranularityEmbedding(
-            channels, embed_dim, divisions, map_size, patch_projection, patch_rank
-        )
-        num_tokens = self.embedding.num_tokens
-        self.token_norm = nn.BatchNorm1d(num_tokens) if token_norm == "batch" else nn.LayerNorm(embed_dim)
+        patches = divisions, map_size, patch_projection, patch_rank
+        self.embedding = MultiGranularityEmbedding(self.image_backbone.feature_channels, embed_dim, *patches)
+        batch = token_norm == "batch"
+        self.token_norm = nn.BatchNorm1d(self.embedding.num_tokens) if batch else nn.LayerNorm(embed_dim)
         # Token 0 is the class token, token 1 the steering token
         self.head_tokens = nn.Parameter(torch.zeros(len(self.heads), embed_dim))
-        self.num_rows = len(self.heads) + num_tokens
+        self.num_rows = len(self.heads) + self.embedding.num_tokens
         self.pos_conv = ConvPositionEncoding(embed_dim, self.embedding.grid_sizes) if pos_encoding == "conv" else None
         learned = pos_encoding == "learned"
         self.pos_embed = nn.Parameter(0.02 * torch.randn(self.num_rows, embed_dim)) if learned else None
-        self.blocks = nn.ModuleList(
-            TransformerBlock(embed_dim, num_heads, mlp_ratio, qkv_bias=False) for _ in range(depth)
-        )
+        blocks = (TransformerBlock(embed_dim, num_heads, mlp_ratio, qkv_bias=False) for _ in range(depth))
+        self.blocks = nn.ModuleList(blocks)
         self.head = nn.Linear(embed_dim, num_classes)
-        for module in (*self.embedding.modules(), *self.blocks.modules(), self.head):
-            if isinstance(module, nn.Linear) and module.bias is not None:
-                nn.init.zeros_(module.bias)
-        self.text_encoder: TextEncoder | None = None
-        if text_encoder != "none":
-            check_prompts(prompts, num_classes)
-            if text_encoder == "table":
-                self.text_encoder = PromptTable(num_classes, text_embed_dim)
-            else:
-                sizes = text_context_length, text_width, text_depth, text_heads, text_embed_dim
-                tokens = word_tokens(prompts, text_vocab_size) if prompt_tokens is None else prompt_tokens
-                check_prompts(tokens, num_classes)
-                self.text_encoder = PromptTower(TextTower(text_vocab_size, *sizes), tokens)
+        _zero_biases(self.embedding, self.blocks, self.head)
+        sizes = text_vocab_size, text_context_length, text_width, text_depth, text_heads, text_embed_dim
+        self.text_encoder = _text_encoder(text_encoder, num_classes, prompts, prompt_tokens, *sizes)
+        if self.text_encoder is not None:
             self.text_encoder.requires_grad_(not freeze_text)
             self.text_proj = nn.Linear(text_embed_dim, embed_dim)
 
@@ -249,7 +236,34 @@ def check_prompts(prompts: Sequence[object], num_classes: int) -> None:
         )
 
 
-def _check_words(token_norm: str, pos_encoding: str, text_encoder: str, text_readout: str) -> None:
+def _text_encoder(
+    kind: str,
+    num_classes: int,
+    prompts: Sequence[str],
+    tokens: Sequence[Sequence[int]] | None,
+    vocab_size: int,
+    *sizes: int,
+) -> TextEncoder | None:
+    """A text side of one kind; without ``tokens`` the tower reads the prompts' own words."""
+    if kind == "none":
+        return None
+    check_prompts(prompts, num_classes)
+    if kind == "table":
+        return PromptTable(num_classes, sizes[-1])
+    tokens = word_tokens(prompts, vocab_size) if tokens is None else tokens
+    check_prompts(tokens, num_classes)
+    return PromptTower(TextTower(vocab_size, *sizes), tokens)
+
+
+def _zero_biases(*parts: nn.Module) -> None:
+    for module in (module for part in parts for module in part.modules()):
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _check_settings(
+    token_norm: str, pos_encoding: str, text_encoder: str, text_readout: str, depth: int, temperature: float
+) -> None:
     choices = {
         "token_norm": (token_norm, ("batch", "layer")),
         "pos_encoding": (pos_encoding, ("conv", "learned", "none")),
@@ -260,8 +274,6 @@ def _check_words(token_norm: str, pos_encoding: str, text_encoder: str, text_rea
         if word not in known:
             raise ValueError(f"unknown {name} {word!r} of FER-former. Use {' or '.join(known)}.")
 
-
-def _check_numbers(depth: int, temperature: float) -> None:
     if depth < 1:
         raise ValueError(f"depth {depth} leaves FER-former without a block. Use 1 or more; the paper has 16.")
     if not temperature > 0:
