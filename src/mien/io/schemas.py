@@ -145,7 +145,7 @@ LandmarkSamples = pa.DataFrameSchema(
         "aligned": pa.Column(bool),
         "person": pa.Column(int, pa.Check.ge(-1)),
         "picture": pa.Column(int, pa.Check.ge(-1)),
-        "dataset_row": pa.Column(int, pa.Check.ge(-1)),
+        "source_row": pa.Column(int, pa.Check.ge(0), required=False),
     },
     checks=pa.Check(_some_points_known, error="a face has neither landmarks nor five points"),
     name="landmark samples",
@@ -156,11 +156,18 @@ LandmarkPredictions = pa.DataFrameSchema({**_FACE, **_POINTS, **_PREDICTED_POINT
 """One row per drawn face that the network has not learnt from: where its landmarks are, and are predicted."""
 
 FivePointPredictions = pa.DataFrameSchema(
-    {**_FACE, **_FIVE_POINTS, **_PREDICTED_POINTS, "sample_id": pa.Column(str), "moved": pa.Column(bool)},
-    unique=["sample_id", "moved"],
+    {
+        **_FACE,
+        **_FIVE_POINTS,
+        **_PREDICTED_POINTS,
+        "sample_id": pa.Column(str),
+        "moved": pa.Column(bool),
+        "weak_labels": pa.Column(bool),
+    },
+    unique=["sample_id", "moved", "weak_labels"],
     name="five-point predictions",
 )
-"""One row per face of a dataset and way of looking at it: where MTCNN sees five points, and where the landmarks are."""
+"""One row per face of a dataset, way of looking at it and network: MTCNN's five points and the predicted landmarks."""
 
 
 def _scores_add_up(predictions: pd.DataFrame) -> pd.Series:

@@ -1,5 +1,5 @@
 """The landmark encoder: MobileFaceNet trained on drawn faces, whose landmarks are exact."""
 
-from mien.pipelines.landmarks.pipeline import create_pipeline
+from mien.pipelines.landmarks.pipeline import create_pipelines
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_pipelines"]

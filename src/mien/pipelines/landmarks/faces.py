@@ -1,18 +1,18 @@
-"""Node functions that make the faces of ``landmarks``: which are drawn, what is known of them, the pixels."""
+"""Node functions that make the drawn faces of ``landmarks``: who and how, where the landmarks are, the pixels."""
 
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from mien.io.packed_faces import FaceStream
-from mien.labels import FIVE_POINT_LANDMARKS, NUM_LANDMARKS
+from mien.labels import FIVE_POINT_LANDMARKS
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.digest import settings_digest, table_digest
-from mien.pipelines.landmarks.params import CropParams, DrawingParams, WeakLabelParams
-from mien.pipelines.landmarks.tables import LANDMARK_COLUMNS, detected_points, point_columns
+from mien.pipelines.landmarks.params import CropParams, DrawingParams
+from mien.pipelines.landmarks.tables import LANDMARK_COLUMNS, point_columns
 
 logger = logging.getLogger(__name__)
 
@@ -23,31 +23,23 @@ Pictures = list[tuple[int, int]]
 """Person and number of each picture: with the parameters of the drawing they decide a face."""
 
 
-def list_faces(dataset_rows: pd.DataFrame, drawing: DrawingParams, weak_labels: WeakLabelParams) -> pd.DataFrame:
-    """Place every face that will be drawn, and choose the dataset's faces that join the training.
+def list_faces(drawing: DrawingParams) -> pd.DataFrame:
+    """Place every face that will be drawn.
 
     Args:
-        dataset_rows: Train and val rows of a dataset's samples table; only train rows with MTCNN's points can join.
         drawing: How many faces, of whom, how cut out.
-        weak_labels: Whether faces of the dataset join.
 
     Returns:
         One row per face: ``sample_id``, ``split`` (by person), ``subject``, ``drawn``, ``expression``, ``aligned``,
-        ``person`` and ``picture`` (-1 for faces of the dataset), ``dataset_row`` (-1 for drawn ones), ``row``, its
-        place among the packed faces, the 68 landmarks of drawn faces and MTCNN's five points of the dataset's, x and y
-        with (0, 0) and (1, 1) the corners of the face; NaN where unknown.
+        ``person`` and ``picture``, by which it is drawn, ``row``, its place among the packed faces, the 68 landmarks, x
+        and y with (0, 0) and (1, 1) the corners of the face, and MTCNN's five points, which nobody has looked for: NaN.
 
     Raises:
-        ValueError: Too few persons for three splits, or weak labels are asked for and the dataset has none.
+        ValueError: Too few persons for three splits.
     """
-    tables = [_drawn_faces(drawing)]
-    if weak_labels.use:
-        tables.append(_weak_faces(dataset_rows, weak_labels))
-    samples = pd.concat(tables, ignore_index=True)
-    samples["row"] = np.arange(len(samples))
-    for split, rows in samples.groupby("split"):
-        weak = int((rows["picture"] < 0).sum())
-        logger.info("%s: %d drawn faces, %d of the dataset with five points", split, len(rows) - weak, weak)
+    samples = _drawn_faces(drawing)
+    counts = samples["split"].value_counts()
+    logger.info("Drawn faces: %s", ", ".join(f"{counts[split]} {split}" for split in ("train", "val", "test")))
     return samples
 
 
@@ -70,7 +62,7 @@ def _drawn_faces(drawing: DrawingParams) -> pd.DataFrame:
             "aligned": aligned,
             "person": persons,
             "picture": np.arange(drawing.num_faces),
-            "dataset_row": -1,
+            "row": np.arange(drawing.num_faces),
         }
     )
     unknown = np.full((len(table), len(FIVE_POINT_LANDMARKS), 2), np.nan)
@@ -93,57 +85,24 @@ def _splits(num_persons: int, drawing: DrawingParams) -> np.ndarray:
     return splits
 
 
-def _weak_faces(dataset_rows: pd.DataFrame, weak_labels: WeakLabelParams) -> pd.DataFrame:
-    usable = dataset_rows[(dataset_rows["split"] == "train") & (dataset_rows["crop"] == "points")]
-    if usable.empty:
-        raise ValueError(
-            f"landmarks.weak_labels.use is on, but none of the {len(dataset_rows)} train and val rows of the dataset "
-            "is a train face that was cut out by MTCNN's points. Set its alignment.method to mtcnn and prepare "
-            "it again, or switch weak labels off."
-        )
-    number = min(len(usable), weak_labels.most)
-    chosen = usable.iloc[np.sort(np.random.default_rng(weak_labels.seed).choice(len(usable), number, replace=False))]
-    table = pd.DataFrame(
-        {
-            "sample_id": "dataset/" + chosen["sample_id"].to_numpy().astype(object),
-            "split": "train",
-            "subject": None,
-            "drawn": chosen["drawn"].to_numpy(bool),
-            "expression": chosen["expression"].to_numpy(),
-            "aligned": True,
-            "person": -1,
-            "picture": -1,
-            "dataset_row": chosen["row"].to_numpy(),
-        }
-    )
-    unknown = np.full((number, NUM_LANDMARKS, 2), np.nan)
-    known = point_columns(POINT_COLUMNS, detected_points(chosen))
-    return pd.concat([table, point_columns(LANDMARK_COLUMNS, unknown), known], axis=1)
-
-
-def pack_faces(samples: pd.DataFrame, dataset_faces: np.ndarray, drawing: DrawingParams) -> FaceStream:
-    """Draw every placed face, and copy those of the dataset.
+def pack_faces(samples: pd.DataFrame, drawing: DrawingParams) -> FaceStream:
+    """Draw every placed face.
 
     Args:
         samples: The table of ``list_faces``.
-        dataset_faces: Packed faces of the dataset (n, H, H, 3) uint8.
         drawing: The same as the table was made by.
 
     Returns:
         Faces (n, size, size, 3) uint8 RGB in the order of ``row``, computed while they are written.
     """
-    from mien.data.face_images import resize_square
     from mien.data.worker_processes import map_in_order
 
     size = drawing.crops.size
-    pictures = samples.loc[samples["picture"] >= 0, ["person", "picture"]].to_numpy().tolist()
-    copied = samples.loc[samples["picture"] < 0, "dataset_row"].to_numpy()
+    pictures = samples[["person", "picture"]].to_numpy().tolist()
     draw = functools.partial(_draw, crops=drawing.crops, seed=drawing.seed)
 
-    def batches(start: int) -> Iterator[np.ndarray]:
-        yield from map_in_order(draw, _chunks(pictures[start:]), drawing.workers)
-        for row in copied[max(0, start - len(pictures)) :]:
-            yield resize_square(np.asarray(dataset_faces[row]), size)[None]
+    def batches(start: int) -> Iterable[np.ndarray]:
+        return map_in_order(draw, _chunks(pictures[start:]), drawing.workers)
 
     key = settings_digest("landmarks", drawing.model_dump(exclude={"workers"}), table_digest(samples))
     return FaceStream((len(samples), size, size, 3), batches, key)

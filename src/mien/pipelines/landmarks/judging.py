@@ -18,26 +18,22 @@ FIGURES = ("cumulative_error", "training_curves")
 
 
 def evaluate(
-    predictions: pd.DataFrame,
-    dataset_predictions: pd.DataFrame,
-    samples: pd.DataFrame,
-    evaluation: LandmarkEvaluationParams,
+    predictions: pd.DataFrame, samples: pd.DataFrame, evaluation: LandmarkEvaluationParams
 ) -> dict[str, float | None]:
-    """Errors of the predicted landmarks on drawn faces, and their distances from MTCNN's points on the dataset's.
+    """Errors of the predicted landmarks on drawn faces of persons that training has not learnt from.
 
     Args:
         predictions: The table of ``predict``.
-        dataset_predictions: The table of ``predict_dataset``.
         samples: Rows of split train and val: the train rows' mean shape is what a network must beat.
         evaluation: Resamples and seed of the intervals; what counts as missed.
 
     Returns:
         ``<split>/nme_interocular`` and ``nme_box``: mean over the faces of the landmarks' mean distance, over that of
         the outer eye corners and over the landmarks' box; the former also by part of the face, as median, as
-        ``failure_rate_<threshold>`` and ``auc_<threshold>``, and of the mean shape. ``<split>/mtcnn/distance``: the
-        same of the five points that follow from the landmarks against MTCNN's, over MTCNN's eye distance; under
-        ``mtcnn_moved`` on faces that were moved; None where the dataset has no such points. ``drawn_share`` is 1, and
-        ``mtcnn_drawn_share`` says how much of the dataset is drawn.
+        ``failure_rate_<threshold>`` and ``auc_<threshold>``, and of the mean shape. ``drawn_share`` is 1.
+
+    Raises:
+        ValueError: A split has no face.
     """
     from mien.metrics.landmarks import mean_shape
 
@@ -46,13 +42,42 @@ def evaluate(
     for split in ("test", "val"):
         rows = predictions[predictions["split"] == split]
         metrics |= {f"{split}/{name}": value for name, value in _drawn_errors(rows, split, shape, evaluation).items()}
-        for name, moved in (("mtcnn", False), ("mtcnn_moved", True)):
-            seen = (dataset_predictions["split"] == split) & (dataset_predictions["moved"] == moved)
-            distances = _distances(dataset_predictions[seen], shape, evaluation)
-            metrics |= {f"{split}/{name}/{key}": value for key, value in distances.items()}
-    metrics["drawn_share"] = float(predictions["drawn"].mean())
-    metrics["mtcnn_drawn_share"] = float(dataset_predictions["drawn"].mean()) if len(dataset_predictions) else None
-    return metrics
+    return metrics | {"drawn_share": float(predictions["drawn"].mean())}
+
+
+def evaluate_with_dataset(
+    predictions: pd.DataFrame,
+    dataset_predictions: pd.DataFrame,
+    samples: pd.DataFrame,
+    evaluation: LandmarkEvaluationParams,
+) -> dict[str, float | None]:
+    """Errors on drawn faces, and distances from MTCNN's points on the dataset's, with and without weak labels.
+
+    Args:
+        predictions: The table of ``predict``, by the network that learnt from weak labels.
+        dataset_predictions: The table of ``predict_dataset``.
+        samples: Rows of split train and val of the drawn faces.
+        evaluation: As in ``evaluate``.
+
+    Returns:
+        What ``evaluate`` returns, and ``<split>/mtcnn/distance``: mean over the faces of the mean distance of the five
+        points that follow from the landmarks from MTCNN's, over MTCNN's eye distance, with interval, by point, as
+        median, and of the mean shape; under ``mtcnn_moved`` on faces that were moved, and with ``_before`` by the
+        network without weak labels. None where the dataset has no such split. ``mtcnn_drawn_share`` says how much of
+        the dataset is drawn.
+    """
+    from mien.metrics.landmarks import mean_shape
+
+    shape = mean_shape(_known_landmarks(samples))
+    metrics = evaluate(predictions, samples, evaluation)
+    moved, weak = (dataset_predictions[name].astype(bool) for name in ("moved", "weak_labels"))
+    for split in ("test", "val"):
+        for looked, suffix in ((~moved, ""), (moved, "_moved")):
+            for learnt, before in ((weak, ""), (~weak, "_before")):
+                rows = dataset_predictions[(dataset_predictions["split"] == split) & looked & learnt]
+                distances = _distances(rows, shape, evaluation)
+                metrics |= {f"{split}/mtcnn{suffix}{before}/{key}": value for key, value in distances.items()}
+    return metrics | {"mtcnn_drawn_share": float(dataset_predictions["drawn"].mean())}
 
 
 def _known_landmarks(samples: pd.DataFrame) -> np.ndarray:
@@ -171,23 +196,21 @@ def show_points(predictions: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
 
 
 def show_dataset_points(dataset_predictions: pd.DataFrame, dataset_faces: np.ndarray) -> np.ndarray:
-    """Sheet of the dataset's test faces with MTCNN's five points and the predicted landmarks.
+    """Sheet of the dataset's unseen faces with MTCNN's five points and the landmarks by the weakly labelled network.
 
     Args:
         dataset_predictions: The table of ``predict_dataset``.
         dataset_faces: Packed faces of the dataset (n, H, H, 3) uint8.
 
     Returns:
-        (H, W, 3) uint8 RGB; a sheet that says so where the dataset has no such points.
+        (H, W, 3) uint8 RGB.
     """
     from mien.data.synthetic import five_points
-    from mien.io.sheets import message_tile
     from mien.metrics.landmarks import eye_distances, normalised_errors
 
-    test = dataset_predictions[(dataset_predictions["split"] == "test") & ~dataset_predictions["moved"].astype(bool)]
-    if test.empty:
-        return message_tile("no points of MTCNN", figures.LANDMARK_TILE, figures.LANDMARK_TILE)
-    detected, predicted = points_of(test, POINT_COLUMNS), points_of(test, PREDICTED_COLUMNS)
+    moved, weak = (dataset_predictions[name].astype(bool) for name in ("moved", "weak_labels"))
+    shown = dataset_predictions[weak & ~moved]
+    detected, predicted = points_of(shown, POINT_COLUMNS), points_of(shown, PREDICTED_COLUMNS)
     distances = normalised_errors(detected, five_points(predicted), eye_distances(detected))
-    title = "Drawn faces of the dataset" if test["drawn"].all() else "Faces of the dataset"
-    return figures.landmarks_sheet(dataset_faces, test["row"].to_numpy(), detected, predicted, distances, title)
+    title = "Drawn faces of the dataset" if shown["drawn"].all() else "Faces of the dataset"
+    return figures.landmarks_sheet(dataset_faces, shown["row"].to_numpy(), detected, predicted, distances, title)

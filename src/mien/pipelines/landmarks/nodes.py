@@ -11,12 +11,13 @@ from mien.labels import NUM_LANDMARKS
 from mien.models.network import Network
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.digest import array_digest, table_digest
+from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images
 from mien.nodes.training import train_network
 from mien.pipelines.landmarks.params import (
     LandmarkModelParams,
-    LandmarkPredictionParams,
     LandmarkTrainingParams,
+    MovedPredictionParams,
 )
 from mien.pipelines.landmarks.tables import (
     LANDMARK_COLUMNS,
@@ -33,43 +34,17 @@ ARCHITECTURE = "mobilefacenet"
 _CARRIED = ["sample_id", "split", "subject", "drawn", "row"]
 
 
-def train(
-    samples: pd.DataFrame,
-    faces: np.ndarray,
-    checkpoints: Path,
-    model: LandmarkModelParams,
-    training: LandmarkTrainingParams,
-) -> tuple[Network, pd.DataFrame]:
-    """Train MobileFaceNet on the train rows and choose the epoch by the error on the drawn faces of split val.
-
-    The head starts at the mean and the spread of the train rows' landmarks.
+def initialise(samples: pd.DataFrame, model: LandmarkModelParams, training: LandmarkTrainingParams) -> Network:
+    """Build MobileFaceNet with its head at the mean and the spread of the train rows' landmarks.
 
     Args:
         samples: Rows of split train and val, of the table of ``list_faces``.
-        faces: Packed faces (n, H, H, 3) uint8.
-        checkpoints: Folder to resume from and to save to.
         model: Sizes of the network.
-        training: The recipe.
+        training: The recipe; its seed decides every other weight.
 
-    Returns:
-        The network with the best epoch's weights, whose outputs are x and y of the 68 landmarks, and the history: one
-        row per epoch.
+    Raises:
+        ValueError: No two train rows with landmarks.
     """
-    from mien.engine.fit import Task
-    from mien.losses import LandmarkLoss
-
-    images = _train_and_val_images(samples, faces, model, training)
-    task = Task(
-        loss=LandmarkLoss(**training.loss.model_dump()),
-        metrics=_validation_metrics,
-        monitor=training.monitor,
-        mode="min",
-    )
-    seen = table_digest(samples), array_digest(faces)
-    return train_network(_initial(samples, model, training), images, task, checkpoints, training, seen)
-
-
-def _initial(samples: pd.DataFrame, model: LandmarkModelParams, training: LandmarkTrainingParams) -> Network:
     import torch
 
     from mien.engine.seed import seed_everything
@@ -91,8 +66,43 @@ def _initial(samples: pd.DataFrame, model: LandmarkModelParams, training: Landma
     return Network(ARCHITECTURE, model.config(), tuple(LANDMARK_COLUMNS), network)
 
 
+def train(
+    samples: pd.DataFrame,
+    faces: np.ndarray,
+    checkpoints: Path,
+    initial_network: Network,
+    training: LandmarkTrainingParams,
+) -> tuple[Network, pd.DataFrame]:
+    """Train on the train rows, with landmarks or five points, and choose the epoch by the drawn faces of split val.
+
+    Args:
+        samples: Rows of split train and val, of the table of ``list_faces`` or of ``join_faces``.
+        faces: Packed faces (n, H, H, 3) uint8.
+        checkpoints: Folder to resume from and to save to.
+        initial_network: What training starts from.
+        training: The recipe.
+
+    Returns:
+        The network with the best epoch's weights, whose outputs are x and y of the 68 landmarks, and the history: one
+        row per epoch.
+    """
+    from mien.engine.fit import Task
+    from mien.losses import LandmarkLoss
+
+    images = _train_and_val_images(samples, faces, initial_network.model.image_size, training)
+    task = Task(
+        loss=LandmarkLoss(**training.loss.model_dump()),
+        metrics=_validation_metrics,
+        monitor=training.monitor,
+        mode="min",
+    )
+    return train_network(
+        initial_network, images, task, checkpoints, training, seen=(table_digest(samples), array_digest(faces))
+    )
+
+
 def _train_and_val_images(
-    samples: pd.DataFrame, faces: np.ndarray, model: LandmarkModelParams, training: LandmarkTrainingParams
+    samples: pd.DataFrame, faces: np.ndarray, image_size: int, training: LandmarkTrainingParams
 ) -> list[Any]:
     from mien.data.landmark_images import LandmarkImages
     from mien.data.landmark_transforms import LandmarkAugmentation, Movement
@@ -108,7 +118,7 @@ def _train_and_val_images(
                 faces,
                 rows["row"].to_numpy(),
                 target_points(rows),
-                image_size=model.image_size,
+                image_size=image_size,
                 augment=augment if split == "train" else None,
                 seed=training.seed,
             )
@@ -124,9 +134,7 @@ def _validation_metrics(outputs: np.ndarray, target: np.ndarray) -> dict[str, fl
     return {"nme_interocular": float(errors.mean())}
 
 
-def predict(
-    samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: LandmarkPredictionParams
-) -> pd.DataFrame:
+def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams) -> pd.DataFrame:
     """Landmarks of the drawn faces that training has not learnt from.
 
     Args:
@@ -148,14 +156,19 @@ def predict(
             f"None of the {len(samples)} rows of the samples table is of split val or test: nothing to predict. "
             "Set landmarks.drawing.validation_fraction and test_fraction so that some persons are held out."
         )
-    predicted, _ = _apply(network, faces, unseen["row"].to_numpy(), target_points(unseen), prediction)
-    return pd.concat([unseen[[*_CARRIED, *LANDMARK_COLUMNS]], point_columns(PREDICTED_COLUMNS, predicted)], axis=1)
+    images = _images(network, faces, unseen["row"].to_numpy(), target_points(unseen))
+    predicted = point_columns(PREDICTED_COLUMNS, apply_to_images(images, network.model, prediction, network.model))
+    return pd.concat([unseen[[*_CARRIED, *LANDMARK_COLUMNS]], predicted], axis=1)
 
 
 def predict_dataset(
-    dataset_samples: pd.DataFrame, dataset_faces: np.ndarray, network: Network, prediction: LandmarkPredictionParams
+    dataset_samples: pd.DataFrame,
+    dataset_faces: np.ndarray,
+    landmark_network: Network,
+    network: Network,
+    prediction: MovedPredictionParams,
 ) -> pd.DataFrame:
-    """Landmarks of a dataset's val and test faces beside the five points that MTCNN found.
+    """Landmarks of a dataset's val and test faces, by two networks, beside the five points that MTCNN found.
 
     Every face is looked at twice: as it was cut out, where MTCNN's points lie near the template by construction, and
     turned, resized and moved at random.
@@ -163,54 +176,48 @@ def predict_dataset(
     Args:
         dataset_samples: The dataset's samples table.
         dataset_faces: Its packed faces (n, H, H, 3) uint8.
-        network: The trained network.
-        prediction: Batch size and device, and how far faces are turned.
+        landmark_network: The network that learnt from drawn faces alone.
+        network: The one that learnt from weak labels too.
+        prediction: Batch size and device, and how far faces are moved.
 
     Returns:
-        Two rows per face that was cut out by MTCNN's points: ``moved`` says which; the five points and ``predicted_*``
-        are those in the face as it was looked at. No row where the dataset's faces were not cut out by such points.
+        Four rows per face that was cut out by MTCNN's points: ``weak_labels`` says by which network, ``moved`` how it
+        was looked at; the five points and ``predicted_*`` are those in the face as it was looked at.
+
+    Raises:
+        ValueError: There is no such face.
     """
+    from mien.data.landmark_transforms import Movement
+
     usable = dataset_samples["split"].isin(("val", "test")) & (dataset_samples["crop"] == "points")
     rows = dataset_samples[usable & (dataset_samples["row"] >= 0)].reset_index(drop=True)
     if rows.empty:
-        logger.warning(
-            "No val or test face of the dataset was cut out by MTCNN's points: distances to them are left out. "
-            "Set the dataset's alignment.method to mtcnn to have them"
+        raise ValueError(
+            f"None of the {len(dataset_samples)} samples of the dataset is a val or test face that was cut out by "
+            "MTCNN's points: there is nothing to compare with. Set the dataset's alignment.method to mtcnn and prepare "
+            "it again."
         )
     unknown = np.full((len(rows), NUM_LANDMARKS, 2), np.nan)
     points = np.concatenate([unknown, detected_points(rows)], axis=1)
+    movement = Movement(**prediction.movement.model_dump())
     tables = []
-    for moved in (False, True):
-        predicted, target = _apply(network, dataset_faces, rows["row"].to_numpy(), points, prediction, moved=moved)
-        known = point_columns(POINT_COLUMNS, target[:, NUM_LANDMARKS:])
-        table = pd.concat([rows[_CARRIED], known, point_columns(PREDICTED_COLUMNS, predicted)], axis=1)
-        tables.append(table.assign(moved=moved))
+    for by, weak_labels in ((landmark_network, False), (network, True)):
+        for augment in (None, movement):
+            images = _images(by, dataset_faces, rows["row"].to_numpy(), points, augment, prediction.seed)
+            predicted = apply_to_images(images, by.model, prediction, by.model)
+            seen = np.stack([images[number][1].numpy() for number in range(len(rows))])
+            columns = [
+                point_columns(POINT_COLUMNS, seen[:, NUM_LANDMARKS:]),
+                point_columns(PREDICTED_COLUMNS, predicted),
+            ]
+            table = pd.concat([rows[_CARRIED], *columns], axis=1)
+            tables.append(table.assign(weak_labels=weak_labels, moved=augment is not None))
     return pd.concat(tables, ignore_index=True)
 
 
-def _apply(
-    network: Network,
-    faces: np.ndarray,
-    rows: np.ndarray,
-    points: np.ndarray,
-    prediction: LandmarkPredictionParams,
-    *,
-    moved: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted landmarks (n, 68, 2) of some faces, and their known points (n, 73, 2) as they were looked at."""
+def _images(
+    network: Network, faces: np.ndarray, rows: np.ndarray, points: np.ndarray, augment: Any = None, seed: int = 0
+) -> Any:
     from mien.data.landmark_images import LandmarkImages
-    from mien.data.landmark_transforms import Movement
 
-    images = LandmarkImages(
-        faces,
-        rows,
-        points,
-        image_size=network.model.image_size,
-        augment=Movement(**prediction.movement.model_dump()) if moved else None,
-        seed=prediction.seed,
-    )
-    if not len(rows):
-        return np.empty((0, NUM_LANDMARKS, 2)), points
-    outputs = apply_to_images(images, network.model, prediction, network.model)
-    known = np.stack([images[number][1].numpy() for number in range(len(rows))])
-    return outputs.reshape(-1, NUM_LANDMARKS, 2), known
+    return LandmarkImages(faces, rows, points, image_size=network.model.image_size, augment=augment, seed=seed)

@@ -44,15 +44,13 @@ class DrawingParams(Params):
 
 
 class WeakLabelParams(Params):
-    """Faces of the dataset that join the training with MTCNN's five points.
+    """Faces of a dataset that join the training with MTCNN's five points.
 
     Attributes:
-        use: Whether they do.
         most: How many at the most, drawn by ``seed``.
         seed: Seed of the choice.
     """
 
-    use: bool
     most: int = Field(ge=1)
     seed: int = Field(ge=0)
 
@@ -114,8 +112,8 @@ class LandmarkTrainingParams(RecipeParams):
     augmentation: LandmarkAugmentationParams
 
 
-class LandmarkPredictionParams(PredictionParams):
-    """How the network is applied.
+class MovedPredictionParams(PredictionParams):
+    """How networks are applied to the faces of a dataset.
 
     Attributes:
         movement: How far a dataset's faces are moved when they are looked at for the second time.

@@ -1,4 +1,4 @@
-"""The pipeline ``landmarks``."""
+"""The pipelines ``landmarks``, ``landmarks_raf_db`` and ``landmarks_ferplus``."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -7,44 +7,63 @@ from mien.pipelines.landmarks.faces import list_faces, pack_faces
 from mien.pipelines.landmarks.judging import (
     FIGURES,
     evaluate,
+    evaluate_with_dataset,
     plot_errors,
     print_errors,
     show_dataset_points,
     show_points,
 )
-from mien.pipelines.landmarks.nodes import predict, predict_dataset, train
-
-DATASET = "raf_db"
-"""Whose faces may lend weak labels, and are compared with MTCNN's points."""
+from mien.pipelines.landmarks.nodes import initialise, predict, predict_dataset, train
+from mien.pipelines.landmarks.weak import join_faces, pack_joined
 
 NETWORK = "landmark_network"
 """The entry that other pipelines read: without a dot, because in Kedro a dot means a namespace."""
 
+DATASETS = ("raf_db", "ferplus")
+"""Whose faces can lend weak labels, each in a pipeline of its own."""
 
-def create_pipeline() -> Pipeline:
-    """Drawn faces with exact landmarks → trained landmark network → errors, distances to MTCNN's points, figures."""
-    training = ["train_and_val", "faces", "checkpoints", "params:model", "params:training"]
-    applied = ["network", "params:prediction"]
-    of_dataset = ["dataset_samples", "dataset_faces"]
-    judged = ["predictions", "dataset_predictions", "train_and_val", "params:evaluation"]
+
+def create_pipelines() -> dict[str, Pipeline]:
+    """The network from drawn faces alone, which needs no dataset; and, for each dataset, what its faces add to it."""
+    with_dataset = {f"landmarks_{dataset}": _with_weak_labels(dataset) for dataset in DATASETS}
+    return {"landmarks": _from_drawn_faces(), **with_dataset}
+
+
+def _from_drawn_faces() -> Pipeline:
+    """Drawn faces with exact landmarks → trained landmark network → errors and figures."""
+    training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
     drawn_from = ["predictions", "train_and_val", "history"]
     steps = [
-        node(select_train_and_val, "dataset_samples", "dataset_rows", name="select_dataset_rows"),
-        node(list_faces, ["dataset_rows", "params:drawing", "params:weak_labels"], "samples", name="list_faces"),
-        node(pack_faces, ["samples", "dataset_faces", "params:drawing"], "faces", name="pack_faces"),
+        node(list_faces, "params:drawing", "samples", name="list_faces"),
+        node(pack_faces, ["samples", "params:drawing"], "faces", name="pack_faces"),
         node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
+        node(initialise, ["train_and_val", "params:model", "params:training"], "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
-        node(predict, ["samples", "faces", *applied], "predictions", name="predict"),
-        node(predict_dataset, [*of_dataset, *applied], "dataset_predictions", name="predict_dataset"),
-        node(evaluate, judged, "errors", name="evaluate"),
+        node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(evaluate, ["predictions", "train_and_val", "params:evaluation"], "errors", name="evaluate"),
         node(plot_errors, drawn_from, [f"{name}_figure" for name in FIGURES], name="plot"),
         node(print_errors, drawn_from, [f"{name}_plot" for name in FIGURES], name="plot_for_paper"),
         node(show_points, ["predictions", "faces"], "points_sheet", name="show_points"),
+    ]
+    return Pipeline(steps, namespace="landmarks", outputs={"network": NETWORK})
+
+
+def _with_weak_labels(dataset: str) -> Pipeline:
+    """Drawn faces, and a dataset's with MTCNN's points → the network trained further → errors before and after."""
+    chosen = ["drawn_train_and_val", "dataset_rows", "params:weak_labels"]
+    training = ["train_and_val", "faces", "checkpoints", NETWORK, "params:training"]
+    seen = ["dataset_samples", "dataset_faces", NETWORK, "network", "params:dataset_prediction"]
+    judged = ["predictions", "dataset_predictions", "drawn_train_and_val", "params:evaluation"]
+    steps = [
+        node(select_train_and_val, "dataset_samples", "dataset_rows", name="select_dataset_rows"),
+        node(join_faces, chosen, "train_and_val", name="join_faces"),
+        node(pack_joined, ["train_and_val", "drawn_faces", "dataset_faces"], "faces", name="pack_joined"),
+        node(train, training, ["network", "history"], name="train"),
+        node(predict, ["drawn_samples", "drawn_faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(predict_dataset, seen, "dataset_predictions", name="predict_dataset"),
+        node(evaluate_with_dataset, judged, "errors", name="evaluate"),
         node(show_dataset_points, ["dataset_predictions", "dataset_faces"], "mtcnn_sheet", name="show_dataset_points"),
     ]
-    return Pipeline(
-        steps,
-        namespace="landmarks",
-        inputs={"dataset_samples": f"{DATASET}_samples", "dataset_faces": f"{DATASET}_faces_112"},
-        outputs={"network": NETWORK},
-    )
+    drawn = {f"drawn_{name}": f"landmarks.{name}" for name in ("samples", "faces", "train_and_val")}
+    of_dataset = {"dataset_samples": f"{dataset}_samples", "dataset_faces": f"{dataset}_faces_112"}
+    return Pipeline(steps, namespace=f"landmarks_{dataset}", inputs={NETWORK: NETWORK, **drawn, **of_dataset})
