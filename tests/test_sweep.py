@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kedro.framework.session import KedroSession
 from pydantic import ValidationError
-from tests.pipelines.tiny_systems import TINY, TINY_DATA
+from tests.pipelines.tiny_systems import TINY, TINY_SOURCES
 from tests.project.project_config import environments, load_config
 
 from mien.io.run_records import METRICS, RunRecord
@@ -99,7 +99,7 @@ def tiny_project(project, monkeypatch) -> Path:
 
 
 def runner(project: Path) -> SweepRunner:
-    return SweepRunner(project, None, {**TINY, "raf_db": TINY_DATA["raf_db"]})
+    return SweepRunner(project, None, {**TINY, **TINY_SOURCES})
 
 
 @pytest.mark.parametrize("name", ["sea", "data_raf_db"])

@@ -191,14 +191,14 @@ class SweepRunner:
         return KedroSession.create(self._root, env=self._env, runtime_params=params)
 
     def _prepare(self, systems: set[str]) -> None:
-        """Prepare the datasets that the systems read and that are not there yet."""
+        """Make what the systems read and what is not there yet: datasets, and networks that no variant changes."""
         from kedro.framework.project import pipelines
 
-        from mien.pipeline_registry import is_dataset
+        from mien.pipeline_registry import is_system
 
         for name, pipeline in pipelines.items():
             read = any(set(pipeline.nodes) <= set(pipelines[system].nodes) for system in systems)
-            if not (is_dataset(name) and read):
+            if is_system(name, pipeline) or not read:
                 continue
             with self._session(self._params) as session:
                 catalog = session.load_context().catalog

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from kedro.io import MemoryDataset
 from tests.pipelines.temporary_project import copy_project, open_catalog, run_session
-from tests.pipelines.tiny_systems import TINY, TINY_DATA
+from tests.pipelines.tiny_systems import TINY, TINY_DATA, TINY_SOURCES
 from tests.project.pipeline_guards import training_nodes
 from tests.project.project_config import data_entries
 
@@ -43,7 +43,7 @@ class TinyRun:
 
     def params(self, variant: str | None) -> dict[str, Any]:
         named = {"variant": variant} if variant else {}
-        return {**TINY, **TINY_DATA, **named}
+        return {**TINY, **TINY_SOURCES, **named}
 
     def run(self, variant: str | None = None, **options: Any) -> None:
         run_session(self.project, self.system, params=self.params(variant), **options)

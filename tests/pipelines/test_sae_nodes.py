@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from tests.models.poster_checkpoint import SMALL, draw_poster
-from tests.pipelines.tiny_systems import TINY
+from tests.pipelines.tiny_systems import TINY, TINY_LANDMARKS
 from tests.project.project_config import load_config
 
 from mien.engine.fit import fit
 from mien.models import create_model
+from mien.models.network import Network
 from mien.nodes.params import TrainingParams
 from mien.nodes.training import train_classifier
 from mien.pipelines.sae.nodes import initialise
@@ -49,14 +50,25 @@ SAMPLES = pd.DataFrame(
 )
 
 
+def landmarks(**changes: Any) -> Network:
+    """A landmark network of the tiny SAE's sizes, as the pipeline ``landmarks`` leaves one."""
+    config = {**TINY_LANDMARKS["model"], **changes}
+    torch.manual_seed(7)
+    return Network("mobilefacenet", config, (), create_model("mobilefacenet", **config))
+
+
+def start(model: SAEModelParams) -> Network:
+    return initialise(SAMPLES, model, TRAINING, landmarks())
+
+
 def trained(folder: Path, model: SAEModelParams) -> torch.nn.Module:
     faces = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
-    return train_classifier(SAMPLES, faces, folder, initialise(SAMPLES, model, TRAINING), TRAINING)[0].model
+    return train_classifier(SAMPLES, faces, folder, start(model), TRAINING)[0].model
 
 
 def test_without_weights_both_backbones_start_at_random_and_learn(tmp_path, caplog):
     with caplog.at_level(logging.INFO, "mien"):
-        model = trained(tmp_path, params())
+        model = trained(tmp_path, params(landmark_start="random"))
     for part in ("image_backbone", "landmark_backbone"):
         assert f"{part} starts at random" in caplog.text
         assert all(parameter.requires_grad for parameter in getattr(model, part).parameters())
@@ -91,14 +103,15 @@ def test_image_backbone_weights_are_where_training_starts_from(tmp_path, started
 
 def poster(**changes: Any) -> SAEModelParams:
     sizes = {name: value for name, value in SMALL.items() if name != "keep_rate"}
-    return params(**{**sizes, "architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", **changes})
+    own = {"architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", "landmark_start": "random"}
+    return params(**{**sizes, **own, **changes})
 
 
 def test_posters_checkpoint_starts_the_training_of_poster_with_its_landmarks_frozen(tmp_path, caplog):
     given = draw_poster(num_classes=2)
     torch.save({"model_state_dict": {f"module.{n}": t for n, t in given.items()}}, tmp_path / "poster.pth")
     with caplog.at_level(logging.INFO, "mien"):
-        network = initialise(SAMPLES, poster(weights=tmp_path / "poster.pth"), TRAINING)
+        network = start(poster(weights=tmp_path / "poster.pth"))
     assert network.architecture == "poster"
     assert torch.equal(network.model.head.weight, given["head.linear.weight"])
     assert torch.equal(network.model.fusion.down[1].weight, given["pyramid_fuse.downsample_s.weight"])
@@ -121,9 +134,9 @@ def test_a_whole_network_of_other_classes_is_refused_or_lends_all_but_its_head(t
     given = create_model("sae", **params().config(), num_classes=7).state_dict()
     torch.save(given, tmp_path / "sae.pth")
     with pytest.raises(ValueError, match=r"sae\.pth tells 7 classes apart, the model 2\. Give .*load_head to false"):
-        initialise(SAMPLES, params(weights=tmp_path / "sae.pth"), TRAINING)
+        start(params(weights=tmp_path / "sae.pth"))
     with caplog.at_level(logging.INFO, "mien"):
-        model = initialise(SAMPLES, params(weights=tmp_path / "sae.pth", load_head=False), TRAINING).model
+        model = start(params(weights=tmp_path / "sae.pth", load_head=False)).model
     assert torch.equal(model.gate.fc1.weight, given["gate.fc1.weight"])
     assert model.head.out_features == 2
     assert not [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -133,7 +146,7 @@ def test_a_whole_network_that_leaves_parts_at_random_is_warned_of(tmp_path, capl
     shallow = create_model("sae", **params().config(), num_classes=2).state_dict()
     torch.save(shallow, tmp_path / "shallow.pth")
     with caplog.at_level(logging.INFO, "mien"):
-        initialise(SAMPLES, params(weights=tmp_path / "shallow.pth", depth=2), TRAINING)
+        start(params(weights=tmp_path / "shallow.pth", depth=2))
     [warning] = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert "(fusion.blocks.1." in warning
 
@@ -143,3 +156,30 @@ def test_a_keep_rate_that_falls_over_the_epochs_trains_and_is_predicted_at_its_e
     assert model.fusion.training_stages[0].num_kept == 4  # its only epoch was the first: nothing was pruned
     assert model.fusion.tokens_per_block == ((5, 4),)  # CLS, two of four tokens, the fused one
     assert not model.training
+
+
+def test_the_landmark_stream_starts_from_the_network_trained_on_drawn_faces_and_stays_it(tmp_path, caplog):
+    given = landmarks().model.state_dict()
+    with caplog.at_level(logging.INFO, "mien"):
+        after = trained(tmp_path, params(landmark_start="drawn"))
+    assert "of the network that pipeline landmarks trained on drawn faces: loaded" in caplog.text
+    own = after.landmark_backbone.state_dict()
+    assert own
+    assert all(torch.equal(own[name], given[name]) for name in own)
+
+
+def test_the_landmark_stream_may_be_trained_further(tmp_path):
+    given = landmarks().model.state_dict()
+    after = trained(tmp_path, params(landmark_start="drawn", freeze_landmarks=False)).landmark_backbone.state_dict()
+    assert any(not torch.equal(after[name], given[name]) for name in after)
+
+
+def test_weights_of_the_users_own_replace_the_network_trained_on_drawn_faces(tmp_path):
+    given = weights_of("landmark_backbone", tmp_path / "landmarks.pth")
+    model = start(params(landmark_start="drawn", landmark_weights=tmp_path / "landmarks.pth")).model
+    assert all(torch.equal(model.landmark_backbone.state_dict()[name], value) for name, value in given.items())
+
+
+def test_a_landmark_network_of_other_sizes_is_refused_with_what_differs():
+    with pytest.raises(ValueError, match=r"does not fill MobileFaceNet: .* Set widths, units and image size"):
+        initialise(SAMPLES, params(landmark_start="drawn"), TRAINING, landmarks(widths=(4, 4, 8, 16)))

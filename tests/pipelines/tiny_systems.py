@@ -45,6 +45,28 @@ TINY_FER_FORMER: dict[str, Any] = {
     "evaluation": {"resamples": 100},
 }
 
+TINY_LANDMARKS: dict[str, Any] = {
+    "drawing": {
+        "num_faces": 60,
+        "faces_per_person": 1,
+        "validation_fraction": 0.17,
+        "test_fraction": 0.17,
+        "crops": {"size": 32},
+        "workers": 1,
+    },
+    "model": {"image_size": 32, "widths": [4, 4, 4, 16], "units": [1, 1, 1]},
+    "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+"""A source that systems read; its sizes are those of TINY_SAE's landmark stream."""
+
+TINY_WEAK_LANDMARKS: dict[str, Any] = {
+    **{name: TINY_LANDMARKS[name] for name in ("training", "prediction", "evaluation")},
+    "weak_labels": {"most": 10},
+    "dataset_prediction": {"device": CPU},
+}
+
 TINY: dict[str, dict[str, Any]] = {
     "fer_former": TINY_FER_FORMER,
     "fer_former_ferplus": TINY_FER_FORMER,
@@ -99,3 +121,6 @@ TINY_DATA: dict[str, dict[str, Any]] = {
     },
 }
 """Parameters with which each dataset is drawn and prepared in a second or two."""
+
+TINY_SOURCES = {**TINY_DATA, "landmarks": TINY_LANDMARKS}
+"""What systems read."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from tests.pipelines.tiny_systems import TINY, TINY_DATA
+from tests.pipelines.tiny_systems import TINY, TINY_SOURCES
 
 ROOT = Path(__file__).parents[2]
 KEDRO = [sys.executable, "-m", "kedro"]
@@ -29,7 +29,7 @@ def make_clone(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache"))
     for name in ("pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".telemetry"):
         shutil.copy(ROOT / name, folder)
-    for name, tiny in {**TINY, **TINY_DATA}.items():
+    for name, tiny in {**TINY, **TINY_SOURCES}.items():
         (folder / f"conf/demo/parameters_{name}.yml").write_text(yaml.safe_dump({name: tiny}))
     for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@t commit -qm clone"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)

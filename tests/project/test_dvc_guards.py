@@ -85,7 +85,7 @@ def planted(stages: list[Stage], name: str, **changes) -> list[str]:
 
 
 def test_the_stage_guard_finds_planted_faults(stages):
-    sae = next(stage for stage in stages if stage.name == "system@sae")
+    sae = next(stage for stage in stages if stage.name == "token_pruned@sae")
     metrics = next(out for out in sae.outs if out.endswith("metrics.json"))
     faces = next(dep for dep in sae.deps if dep.endswith("faces_112.npy"))
 
@@ -93,8 +93,8 @@ def test_the_stage_guard_finds_planted_faults(stages):
         return tuple(each for each in paths if each != path)
 
     cases = {
-        "sae.metrics of stage system@sae": {"outs": without(sae.outs, metrics)},
-        "raf_db_faces_112 is read by stage system@sae": {"deps": without(sae.deps, faces)},
+        "sae.metrics of stage token_pruned@sae": {"outs": without(sae.outs, metrics)},
+        "raf_db_faces_112 is read by stage token_pruned@sae": {"deps": without(sae.deps, faces)},
         "runs sea": {"cmd": sae.cmd.replace("--pipelines=sae", "--pipelines=sea")},
         "runs no pipeline": {"cmd": "python train.py"},
         "which its pipeline does not write": {"outs": (*sae.outs, "data/demo/08_reporting/sae/scores.json")},
@@ -102,23 +102,23 @@ def test_the_stage_guard_finds_planted_faults(stages):
         "neither reads nor writes": {"deps": (*sae.deps, "data/demo/04_feature/raf_db/faces_64.npy")},
     }
     for message, change in cases.items():
-        (fault,) = planted(stages, "system@sae", **change)
+        (fault,) = planted(stages, "token_pruned@sae", **change)
         assert message in fault
 
 
 def test_the_stage_guard_finds_another_variant_or_environment_than_the_paths(stages):
-    sae = next(stage for stage in stages if stage.name == "system@sae")
-    other_variant = planted(stages, "system@sae", cmd=sae.cmd.replace("variant=", "variant=other_"))
+    sae = next(stage for stage in stages if stage.name == "token_pruned@sae")
+    other_variant = planted(stages, "token_pruned@sae", cmd=sae.cmd.replace("variant=", "variant=other_"))
     assert any("sae.metrics" in fault for fault in other_variant)
-    other_env = planted(stages, "system@sae", cmd=sae.cmd.replace("--env=demo", "--env=paper"))
+    other_env = planted(stages, "token_pruned@sae", cmd=sae.cmd.replace("--env=demo", "--env=paper"))
     assert any("raf_db_faces_112 is read" in fault for fault in other_env)
 
 
 def test_the_stage_guard_finds_a_file_of_two_stages(stages):
-    sae = next(stage for stage in stages if stage.name == "system@sae")
+    sae = next(stage for stage in stages if stage.name == "token_pruned@sae")
     faults = faults_of([*stages, replace(sae, name="sae_again")])
     assert len(faults) == len(sae.outs)
-    assert all("system@sae and sae_again" in fault for fault in faults)
+    assert all("token_pruned@sae and sae_again" in fault for fault in faults)
 
 
 def test_the_source_guard_finds_a_misspelt_dependency(tmp_path):

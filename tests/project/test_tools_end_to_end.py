@@ -77,7 +77,7 @@ def test_a_notebook_that_fails_is_noticed(ran):
 def test_dvc_repeats_nothing_that_is_up_to_date_and_reads_metrics_and_plots(clone, monkeypatch):
     dvc = [sys.executable, "-m", "dvc"]
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # stages call kedro
-    stage = "system@sae"
+    stage = "token_pruned@sae"
     assert f"Running stage '{stage}'" in run([*dvc, "repro", stage], clone)
     assert "Data and pipelines are up to date." in run([*dvc, "repro", stage], clone)
     assert "test/accuracy" in run([*dvc, "metrics", "show"], clone)
@@ -90,11 +90,11 @@ def test_dvc_repeats_nothing_that_is_up_to_date_and_reads_metrics_and_plots(clon
 def test_a_dvc_experiment_changes_one_parameter_and_its_effect_is_shown(clone, monkeypatch):
     dvc = [sys.executable, "-m", "dvc"]
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # stages call kedro
-    run([*dvc, "repro", "system@sae"], clone)
+    run([*dvc, "repro", "token_pruned@sae"], clone)
     for command in ("add -A", "-c user.name=t -c user.email=t@t commit -qm repro"):
         subprocess.run(["git", *command.split()], cwd=clone, check=True)
     setting = "conf/demo/parameters_sae.yml:sae.model.embed_dim=32"
-    run([*dvc, "exp", "run", "--name", "wider", "-S", setting, "system@sae"], clone)
+    run([*dvc, "exp", "run", "--name", "wider", "-S", setting, "token_pruned@sae"], clone)
     shown = run([*dvc, "exp", "show", "--csv"], clone)
     header, *rows = [line for line in csv.reader(shown.splitlines()) if len(line) > 3]
     by_name = {row[header.index("Experiment")]: row for row in rows}

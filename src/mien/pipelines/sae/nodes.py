@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,35 +17,41 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def initialise(samples: pd.DataFrame, model: SAEModelParams, training: TrainingParams) -> Network:
-    """Build SAE, or POSTER, for the dataset's classes and load the user's own weights.
+def initialise(
+    samples: pd.DataFrame, model: SAEModelParams, training: TrainingParams, landmark_network: Network
+) -> Network:
+    """Build SAE, or POSTER, for the dataset's classes and load the weights that there are.
 
     Args:
         samples: Rows of split train and val.
         model: The architecture, and weights for all of it or for its backbones.
         training: The recipe.
+        landmark_network: Of the pipeline ``landmarks``: the landmark stream's start, unless ``model`` says another.
     """
     return initial_network(
         samples,
         training,
         architecture=model.architecture,
         config=model.config(),
-        load_weights=lambda network: _load_weights(network, model),
+        load_weights=lambda network: _load_weights(network, model, landmark_network),
     )
 
 
-def _load_weights(network: "nn.Module", model: SAEModelParams) -> None:
-    from mien.models.weights import load_weights
+def _load_weights(network: Any, model: SAEModelParams, landmark_network: Network) -> None:
+    from mien.models.weights import load_network, load_weights
 
     if model.weights is not None:
         _load_whole(network, model.weights, model.load_head)
         return
     parts = {"image_backbone": model.backbone_weights, "landmark_backbone": model.landmark_weights}
     for part, path in parts.items():
-        if path is None:
-            logger.info("%s starts at random: no weights file is given", part)
-        else:
+        if path is not None:
             logger.info("%s: %s", part, load_weights(getattr(network, part), path).summary())
+        elif part == "landmark_backbone" and model.landmark_start == "drawn":
+            report = load_network(network.landmark_backbone, landmark_network)
+            logger.info("%s, of the network that pipeline landmarks trained on drawn faces: %s", part, report.summary())
+        else:
+            logger.info("%s starts at random: no weights file is given", part)
 
 
 def _load_whole(network: "nn.Module", path: Path, load_head: bool) -> None:

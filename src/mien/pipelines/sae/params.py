@@ -29,7 +29,9 @@ OF_SAE_ALONE = frozenset(
 OF_POSTER_ALONE = frozenset({"channel_order"})
 """What ``mien.models.sae.SAE`` does not know."""
 
-NOT_OF_THE_ARCHITECTURE = frozenset({"architecture", "weights", "load_head", "backbone_weights", "landmark_weights"})
+NOT_OF_THE_ARCHITECTURE = frozenset(
+    {"architecture", "weights", "load_head", "backbone_weights", "landmark_start", "landmark_weights"}
+)
 
 
 class SAEModelParams(Params):
@@ -42,7 +44,10 @@ class SAEModelParams(Params):
         weights: Checkpoint of the whole network, such as POSTER's released one; None for none.
         load_head: False starts the classifier of ``weights`` anew, for other classes.
         backbone_weights: Checkpoint of IR-50; None starts at random.
-        landmark_weights: Checkpoint of the landmark MobileFaceNet, which is then frozen; None trains it from random.
+        landmark_start: Where the landmark MobileFaceNet starts without weights of the user: ``drawn`` takes the network
+            of the pipeline ``landmarks``, ``random`` none.
+        landmark_weights: Checkpoint of the landmark MobileFaceNet; None for none.
+        freeze_landmarks: Keep a landmark network as it starts; one that starts at random is trained whatever this says.
     """
 
     architecture: Literal["sae", "poster"]
@@ -78,7 +83,9 @@ class SAEModelParams(Params):
     weights: WeightsFile | None
     load_head: bool
     backbone_weights: WeightsFile | None
+    landmark_start: Literal["drawn", "random"]
     landmark_weights: WeightsFile | None
+    freeze_landmarks: bool
 
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> "SAEModelParams":
@@ -100,8 +107,11 @@ class SAEModelParams(Params):
         return self
 
     def config(self) -> dict[str, Any]:
-        """The architecture's keyword arguments; a landmark network with weights is frozen."""
+        """The architecture's keyword arguments."""
         not_its_own = OF_POSTER_ALONE if self.architecture == "sae" else OF_SAE_ALONE
         own = self.model_dump(mode="json", exclude={*NOT_OF_THE_ARCHITECTURE, *not_its_own})
-        from_poster = self.architecture == "poster" and self.weights is not None
-        return {**own, "freeze_landmarks": self.landmark_weights is not None or from_poster}
+        if self.weights is not None:
+            given = self.architecture == "poster"  # of SAE's own weights, the landmark stream may have been trained
+        else:
+            given = self.landmark_weights is not None or self.landmark_start == "drawn"
+        return {**own, "freeze_landmarks": self.freeze_landmarks and given}
