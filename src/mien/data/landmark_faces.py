@@ -30,7 +30,7 @@ SCENE_SIDE = 1.75
 """Side of the scene over that of the crop: a face is then drawn about as large as it is cut out."""
 
 _BOX_SIDES = (1.1, 1.6)  # side of a crop that is not aligned over the longer side of the landmarks' box
-_POSE_LIMITS = {"yaw": 35.0, "pitch": 25.0}  # degrees, the renderer's
+_MOST_YAW, _MOST_PITCH = 35.0, 25.0  # degrees, the renderer's
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,9 @@ def place_landmark_face(crops: LandmarkCrops, seed: int, person: int, picture: i
     rng = np.random.default_rng([seed, 1, picture])
     expression = EXPRESSIONS[picture % len(EXPRESSIONS)]
     parameters = sample_face(rng, expression, identity=identity)
-    angles = {
-        name: float(np.clip(rng.normal(0.0, spread), -limit, limit))
-        for (name, limit), spread in zip(_POSE_LIMITS.items(), (crops.yaw_degrees, crops.pitch_degrees), strict=True)
-    }
-    parameters = replace(parameters, pose=replace(parameters.pose, **angles))
+    yaw = float(np.clip(rng.normal(0.0, crops.yaw_degrees), -_MOST_YAW, _MOST_YAW))
+    pitch = float(np.clip(rng.normal(0.0, crops.pitch_degrees), -_MOST_PITCH, _MOST_PITCH))
+    parameters = replace(parameters, pose=replace(parameters.pose, yaw=yaw, pitch=pitch))
     if rng.random() < crops.free_share:
         parameters = replace(parameters, action_units=_free_units(rng, parameters.action_units))
     side = 2 * round(SCENE_SIDE * crops.size / 2)

@@ -68,6 +68,11 @@ def bands() -> pd.DataFrame:
     )
 
 
+def landmark_errors(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(2)
+    return {"MobileFaceNet": rng.gamma(6, 0.008, n), "mean shape": rng.gamma(6, 0.05, n)}
+
+
 OF_CLASSES = (
     "confusion",
     "roc",
@@ -78,11 +83,11 @@ OF_CLASSES = (
     "embedding",
     "kept tokens",
 )
-OTHERS = ("age", "age bands", "training")
+OTHERS = ("age", "age bands", "landmark errors", "training")
 _HARD = {
     "absent and never predicted": ("confusion", "roc with intervals", "precision and recall", "bars", "kept tokens"),
     "long names": ("confusion", "roc with intervals", "bars", "embedding", "kept tokens"),
-    "one row": ("confusion", "roc", "reliability", "bars", "embedding", "kept tokens", "age", "training"),
+    "one row": ("confusion", "roc", "reliability", "bars", "embedding", "kept tokens", *OTHERS[:1], *OTHERS[2:]),
 }
 DRAWINGS = [("usual", name) for name in (*OF_CLASSES, *OTHERS)]
 DRAWINGS += [(case, name) for case, names in _HARD.items() for name in names]
@@ -112,6 +117,7 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "kept tokens": ("kept_frequency", (shares, rows, names, mean_face, "SAE, 5 of 49 patches kept"), {}),
         "age": ("age", (age, age + rng.normal(size=n), "CNN"), {"intervals": {"mae": (4.9, 5.3)}}),
         "age bands": ("age_bands", (bands(), "CNN"), {}),
+        "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on drawn faces"), {}),
         "training": ("training_curves", (history(1 if n == 1 else 40), "SAE on RAF-DB"), {}),
     }
     function, arguments, options = drawings[name]
