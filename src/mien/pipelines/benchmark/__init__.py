@@ -1,4 +1,4 @@
-"""How fast the face detector is, and how much of that batching gives."""
+"""What the face detector and the networks cost on this machine, and how much batching and pruning save."""
 
 from mien.pipelines.benchmark.pipeline import create_pipeline
 

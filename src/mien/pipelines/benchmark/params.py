@@ -1,12 +1,15 @@
 """Parameters of ``benchmark``."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mien.nodes.params import Params
 
 Count = Annotated[int, Field(ge=1)]
+
+WHOLE = "whole"
+"""The part of a network that is all of it."""
 
 
 class DetectorBenchmark(Params):
@@ -27,3 +30,104 @@ class DetectorBenchmark(Params):
     repeats: Count
     min_face_size: int = Field(ge=12)
     seed: int = Field(ge=0)
+
+
+class NetworkWay(Params):
+    """A network that is measured.
+
+    Attributes:
+        name: Stands in the table.
+        architecture: One of ``mien.models.list_models()``.
+        config: Its arguments, less ``num_classes``; what is not given is the architecture's own default.
+    """
+
+    name: str
+    architecture: str
+    config: dict[str, Any]
+
+
+class Aim(Params):
+    """What the time of one network is to be beside another's, for one part of both.
+
+    Attributes:
+        way: Name of the network.
+        of: Name of the one that it is compared with.
+        part: Which part; ``whole`` for all.
+        batch_size: Images at once.
+        at_most: The ratio that is aimed at.
+    """
+
+    way: str
+    of: str
+    part: str
+    batch_size: Count
+    at_most: float = Field(gt=0)
+
+
+class NetworksBenchmark(Params):
+    """Which networks are measured, and how.
+
+    Attributes:
+        ways: The networks. A new architecture or setting is a row more.
+        only: Names of those that are measured; none names all.
+        baseline: Name of the one that all others are compared with.
+        parts: By architecture, the modules that are also timed alone: name in the table and attribute of the model.
+        num_classes: M.
+        batch_sizes: Images at once.
+        modes: ``eager``, and ``compiled`` by ``torch.compile``, which takes about a minute per network, part and batch
+            size.
+        threads: Threads that torch computes on.
+        repeats: Times that everything is timed, all ways in turn.
+        seconds: After so long no further round begins, but for the first three of each batch size.
+        memory_batch_size: Images at once where peak memory is measured.
+        training: Names of the networks whose training step is timed; all their optimisers are held at once.
+        train_batch_size: Images of a training step.
+        sam_rho: Radius of SAM in that step, which makes it two passes; 0 for none.
+        accelerator: ``auto`` takes a GPU if there is one.
+        channels_last: Memory layout of images and convolutions.
+        aims: Ratios that are aimed at.
+        seed: Of weights and images; no time depends on them.
+    """
+
+    ways: tuple[NetworkWay, ...] = Field(min_length=1)
+    only: tuple[str, ...]
+    baseline: str
+    parts: dict[str, dict[str, str]]
+    num_classes: int = Field(ge=2)
+    batch_sizes: tuple[Count, ...] = Field(min_length=1)
+    modes: tuple[Literal["eager", "compiled"], ...] = Field(min_length=1)
+    threads: tuple[Count, ...] = Field(min_length=1)
+    repeats: Count
+    seconds: float = Field(gt=0)
+    memory_batch_size: Count
+    training: tuple[str, ...]
+    train_batch_size: int = Field(ge=2)
+    sam_rho: float = Field(ge=0)
+    accelerator: Literal["auto", "cpu", "cuda"]
+    channels_last: bool
+    aims: tuple[Aim, ...]
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "NetworksBenchmark":
+        names = [way.name for way in self.ways]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two ways have the same name among {names}. Give each a name of its own.")
+        named = [*self.only, self.baseline, *self.training, *(name for aim in self.aims for name in (aim.way, aim.of))]
+        unknown = sorted(set(named) - set(names))
+        if unknown:
+            raise ValueError(
+                f"{', '.join(unknown)} of only, baseline, training or aims is none of the ways {', '.join(names)}. "
+                "Correct the name, or add a row to ways."
+            )
+        if self.only and self.baseline not in self.only:
+            raise ValueError(
+                f"baseline {self.baseline} is not among only, {', '.join(self.only)}, and nothing could be compared "
+                "with it. Add it to only."
+            )
+        return self
+
+    @property
+    def measured(self) -> tuple[NetworkWay, ...]:
+        """The ways that are measured."""
+        return tuple(way for way in self.ways if not self.only or way.name in self.only)
