@@ -312,7 +312,7 @@ def test_no_further_round_begins_after_so_many_seconds_but_for_the_first_three()
 
 @pytest.mark.slow
 def test_memory_grows_by_more_than_the_largest_map_and_with_the_batch():
-    wide = way("wide", image_size=112, backbone_widths=[64, 4, 8])
+    wide = way("wide", image_size=112, prune_blocks=[0], backbone_widths=[64, 4, 8])
     peaks = []
     for batch_size in (1, 16):
         networks = tiny(ways=[wide], baseline="wide", aims=[], memory_batch_size=batch_size)
@@ -322,10 +322,12 @@ def test_memory_grows_by_more_than_the_largest_map_and_with_the_batch():
     assert peaks[0] < peaks[1] / 2
 
 
-@pytest.mark.slow
+@pytest.mark.gpu  # on a CPU torch's compiler writes and builds C++ for minutes
 @pytest.mark.usefixtures("no_child")
 def test_compiled_networks_are_timed_too():
-    networks = tiny(ways=[way("all", keep_rate=1.0)], baseline="all", aims=[], modes=["compiled"], batch_sizes=[2])
+    networks = tiny(
+        ways=[way("all", keep_rate=1.0, prune_blocks=[0])], baseline="all", aims=[], modes=["compiled"], batch_sizes=[2]
+    )
     table, _ = measure_networks(networks)
     assert table["part"].tolist() == PARTS
     assert (table["mode"] == "compiled").all()

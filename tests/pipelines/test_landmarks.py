@@ -17,6 +17,7 @@ from mien.data.landmark_faces import LandmarkCrops, draw_landmark_face, place_la
 from mien.io.figures import PaperFigure
 from mien.io.packed_faces import FaceStream
 from mien.labels import NUM_LANDMARKS
+from mien.mlflow_run import MlflowRun, connect
 from mien.models import create_model
 from mien.models.weights import load_network
 from mien.nodes.alignment import POINT_COLUMNS
@@ -40,6 +41,7 @@ DETECTED = {**TINY_DATA["raf_db"], "reader": {"source": "original"}, "alignment"
 PARAMS: dict[str, Any] = {"landmarks": TINY_LANDMARKS, "landmarks_raf_db": TINY_WEAK_LANDMARKS, "raf_db": DETECTED}
 
 
+LOG_NETWORK = MlflowRun.log_network
 TRAIN = ["landmarks.initialise", "landmarks.train"]
 
 
@@ -53,6 +55,8 @@ def project(tmp_path_factory, mlflow_store):
     """A project in which both pipelines have run once, faces of RAF-DB found by MTCNN."""
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as monkeypatch:
+        # Exporting the model takes MLflow seconds: a slow test of its own does it.
+        monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)
         monkeypatch.delenv("KEDRO_ENV", raising=False)
         folder = copy_project(tmp_path_factory.mktemp("landmarks") / "project", mlflow_store)
         os.chdir(folder)
@@ -231,6 +235,22 @@ def test_sheets_and_curves_are_not_empty(catalog):
     figure = catalog.load("landmarks.cumulative_error_figure")
     assert [trace.name.split(",")[0] for trace in figure.data[:2]] == ["MobileFaceNet", "mean shape"]
     assert "synthetic faces" in figure.layout.title.subtitle.text
+
+
+@pytest.mark.slow
+def test_the_tracked_network_computes_what_the_saved_one_does(project, catalog):
+    import mlflow
+
+    network = catalog.load("landmarks_raf_db.network")
+    client = connect(project)
+    experiment = client.create_experiment("export", artifact_location=(project / "mlartifacts").as_uri())
+    LOG_NETWORK(MlflowRun(client, experiment, "export", {}), network)
+    (logged,) = client.search_logged_models([experiment])
+    images = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        expected = network.model(images).numpy()
+    found = mlflow.pyfunc.load_model(logged.artifact_location).predict(images.numpy())
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 # ---- configuration -------------------------------------------------------------------------------------------------

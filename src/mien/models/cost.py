@@ -25,7 +25,8 @@ def counted_macs(architecture: str, config: dict[str, Any]) -> int:
 
     with torch.device("meta"):
         model = create_model(architecture, **config).eval()
-        images = torch.zeros(1, 3, model.image_size, model.image_size)
+        size = int(model.image_size)  # type: ignore[arg-type]  # every architecture has one
+        images = torch.zeros(1, 3, size, size)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(images)
     return counter.get_total_flops() // 2

@@ -133,12 +133,7 @@ def kept_frequency_figure(
             hovertemplate="row %{y}, column %{x}<br>kept in %{z:.1f} %<extra></extra>",
         )
         figure.add_trace(heatmap, row=1 + place // columns, col=1 + place % columns)
-    bare = {"showticklabels": False, "ticks": "", "showline": False, "range": [-0.5, side - 0.5], "constrain": "domain"}
-    figure.update_xaxes(**bare)
-    figure.update_yaxes(**{**bare, "range": [side - 0.5, -0.5]})
-    for number in range(rows * columns):
-        axis = "" if number == 0 else str(number + 1)
-        figure.update_layout({f"yaxis{axis}": {"scaleanchor": f"x{axis}", "constraintoward": "top"}})
+    _square_panels(figure, side, rows * columns)
     figure.update_annotations(font_size=14, yshift=4)
     figure.update_layout(
         **layout(with_n(title, sum(sizes)), synthetic),
@@ -150,6 +145,16 @@ def kept_frequency_figure(
     figure.update_layout(coloraxis={"colorscale": _COLORS, "cmin": 0, "cmax": 100, "colorbar": bar})
     figure.update_layout(margin={"t": 140, "l": 30, "b": 30})
     return figure
+
+
+def _square_panels(figure: PlotlyFigure, side: int, panels: int) -> None:
+    """Bare axes of equal scale, the first row of patches on top."""
+    bare = {"showticklabels": False, "ticks": "", "showline": False, "constrain": "domain"}
+    figure.update_xaxes(**bare, range=[-0.5, side - 0.5])
+    figure.update_yaxes(**bare, range=[side - 0.5, -0.5], constraintoward="top")
+    for number in range(panels):
+        axis = "" if number == 0 else str(number + 1)
+        figure.update_layout({f"yaxis{axis}": {"scaleanchor": f"x{axis}"}})
 
 
 def kept_frequency_plot(

@@ -29,8 +29,8 @@ def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFra
     Returns:
         One row per method and setting: ``system``, ``name`` (of the system), ``method``, ``setting``, ``whose``
         (PUBLISHED or OURS), ``measured_on``, ``seeds``, ``source``, and per score of SHOWN_SCORES and per class
-        (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system of which nothing
-        is published has no rows.
+        (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system of which
+        nothing is published has no rows.
     """
     groups = grouped_runs(records)
     rows: list[dict[str, Any]] = []
