@@ -148,13 +148,6 @@ def test_sam_with_a_gradient_scaler_is_refused_with_both_ways_out():
     TrainingParams(**changed("sae.training", "device.precision", "bf16-mixed"))
 
 
-def test_a_landmark_network_is_frozen_exactly_when_it_has_weights(tmp_path):
-    weights = tmp_path / "w.pth"
-    weights.touch()
-    assert SAEModelParams(**changed("sae.model", "landmark_weights", None)).config()["freeze_landmarks"] is False
-    assert SAEModelParams(**changed("sae.model", "landmark_weights", weights)).config()["freeze_landmarks"] is True
-
-
 def test_weights_that_are_not_there_are_refused_before_anything_runs():
     with pytest.raises(ValidationError, match=r"there is no weights file at /nowhere\.pth\. Give the path .* or null"):
         SAEModelParams(**changed("sae.model", "backbone_weights", "/nowhere.pth"))

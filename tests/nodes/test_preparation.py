@@ -22,7 +22,11 @@ def read(raw, reader):
     return raw
 
 
-def train(table, faces, checkpoints, model, training):
+def initialise(table, model, training, *networks):
+    return table
+
+
+def train(table, faces, checkpoints, initial_network, training):
     return table, table
 
 
@@ -112,17 +116,23 @@ def test_drawn_samples_are_marked_and_told_and_only_real_ones_are_compared_with_
     assert "published" not in caplog.text
 
 
-def test_a_system_is_the_line_select_train_predict_evaluate_plot():
-    pipeline = system_pipeline("poster", train=train, dataset="sfew")
+def test_a_system_is_the_line_select_initialise_train_predict_evaluate_plot():
+    pipeline = system_pipeline(
+        "poster", initialise=initialise, train=train, dataset="sfew", networks=("landmark_network",)
+    )
     measured = ["poster.predictions", "poster.metrics", "poster.history"]
     assert steps(pipeline) == {
         "poster.select_train_and_val": (["sfew_samples"], ["poster.train_and_val"]),
+        "poster.initialise": (
+            ["poster.train_and_val", "params:poster.model", "params:poster.training", "landmark_network"],
+            ["poster.initial_network"],
+        ),
         "poster.train": (
             [
                 "poster.train_and_val",
                 "sfew_faces_112",
                 "poster.checkpoints",
-                "params:poster.model",
+                "poster.initial_network",
                 "params:poster.training",
             ],
             ["poster.network", "poster.history"],
@@ -150,7 +160,9 @@ def test_a_system_may_read_other_faces_and_change_a_step():
     def predict_ages(samples, faces, network, prediction):
         return samples
 
-    pipeline = system_pipeline("ages", train=train, dataset="utk", faces="faces_48", predict=predict_ages)
+    pipeline = system_pipeline(
+        "ages", initialise=initialise, train=train, dataset="utk", faces="faces_48", predict=predict_ages
+    )
     functions = {step.name: step.func for step in pipeline.nodes}
     assert functions["ages.predict"] is predict_ages
     assert functions["ages.train"] is train
@@ -160,5 +172,5 @@ def test_a_system_may_read_other_faces_and_change_a_step():
 
 
 def test_two_systems_on_one_dataset_share_its_entries_and_nothing_else():
-    one, other = (system_pipeline(name, train=train, dataset="sfew") for name in ("a", "b"))
+    one, other = (system_pipeline(name, initialise=initialise, train=train, dataset="sfew") for name in ("a", "b"))
     assert (one.datasets() & other.datasets()) == {"sfew_samples", "sfew_faces_112"}

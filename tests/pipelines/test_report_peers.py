@@ -38,7 +38,9 @@ def seeds(variant: str, values: tuple[float, ...], drawn: float = 0.0, **paramet
     runs = [run("sae", f"{variant}-seed_{seed}", value) for seed, value in enumerate(values)]
     for each in runs:
         each.metrics.update({**recalls, "test/mean_class_accuracy": 0.85, "drawn_share": drawn})
-        each.parameters.update({f"model.{name}": value for name, value in {**TINY_SAE, **parameters}.items()})
+        started = {"architecture": "sae", "landmark_start": "drawn", "weights": None}  # what no architecture takes
+        model = {**TINY_SAE, **started, **parameters}
+        each.parameters.update({f"model.{name}": value for name, value in model.items()})
     return runs
 
 

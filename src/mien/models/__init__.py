@@ -4,6 +4,7 @@ Importing this package imports no architecture: each is imported when it is buil
 """
 
 import inspect
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,7 @@ def create_model(architecture: str, **config: Any) -> "nn.Module":
         >>> create_model("sae", num_classes=7, keep_rate=0.3).fusion.stages[0].num_kept
         33
     """
-    if architecture not in _ARCHITECTURES:
-        raise ValueError(f"unknown architecture {architecture!r}. {_advise(architecture, list_models())}")
-    module, name = _ARCHITECTURES[architecture].split(":")
-    factory = getattr(import_module(module), name)
+    factory = _factory(architecture)
     parameters = inspect.signature(factory).parameters
     for key in config:
         if key not in parameters:
@@ -52,6 +50,22 @@ def create_model(architecture: str, **config: Any) -> "nn.Module":
     if missing:
         raise ValueError(f"model {architecture!r} needs {', '.join(missing)}. Give a value for each.")
     return factory(**config)
+
+
+def model_arguments(architecture: str) -> tuple[str, ...]:
+    """Names of the arguments that ``create_model`` takes for an architecture.
+
+    Raises:
+        ValueError: Unknown architecture.
+    """
+    return tuple(inspect.signature(_factory(architecture)).parameters)
+
+
+def _factory(architecture: str) -> "Callable[..., nn.Module]":
+    if architecture not in _ARCHITECTURES:
+        raise ValueError(f"unknown architecture {architecture!r}. {_advise(architecture, list_models())}")
+    module, name = _ARCHITECTURES[architecture].split(":")
+    return getattr(import_module(module), name)
 
 
 def _advise(word: str, known: list[str]) -> str:

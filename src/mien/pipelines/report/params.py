@@ -56,7 +56,7 @@ class TradeOff(Params):
 
     Attributes:
         parameter: On its abscissa, by dotted name without the system's: ``model.keep_rate``.
-        architecture: Whose operations are counted, by the variants' ``model`` parameters.
+        architecture: Whose operations are counted, by the variants' ``model`` parameters, unless these name another.
     """
 
     parameter: str

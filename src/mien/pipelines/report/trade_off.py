@@ -59,21 +59,20 @@ def trade_off_table(records: Sequence[RunRecord], report: ReportParams) -> pd.Da
 
 
 def _ours(table: PaperTable, trade_off: TradeOff, runs: Sequence[RunRecord]) -> dict[str, Any]:
+    from mien.models import model_arguments
     from mien.models.cost import counted_macs
 
     accuracies = np.array([run.metrics.get("test/accuracy") for run in runs], np.float64)
-    config = {
-        name.removeprefix("model."): value
-        for name, value in runs[0].parameters.items()
-        if name.startswith("model.") and not name.endswith("_weights")
-    }
+    own = {name.removeprefix("model."): value for name, value in runs[0].parameters.items()}
+    architecture = own.get("architecture", trade_off.architecture)
+    config = {name: own[name] for name in model_arguments(architecture) if name in own}
     classes = sum(name.startswith("test/recall/") for name in runs[0].metrics)
     return {
         "measured_on": measured_on(runs, table),
         "value": runs[0].parameters[trade_off.parameter],
         "accuracy": float(accuracies.mean()),
         "accuracy_sd": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else np.nan,
-        "gmac": counted_macs(trade_off.architecture, {**config, "num_classes": classes}) / 1e9,
+        "gmac": counted_macs(architecture, {**config, "num_classes": classes}) / 1e9,
     }
 
 
