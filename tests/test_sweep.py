@@ -86,10 +86,13 @@ def test_an_unknown_sweep_is_told_with_those_that_are_known():
         read_sweep(load_config(CONF, "demo"), "sea")
 
 
+SWEPT = ("sae", "softmax_regression")
+
+
 @pytest.fixture
 def tiny_project(project, monkeypatch) -> Path:
     """A project with a sweep over two systems that takes seconds."""
-    sweeps = {"tiny": {"seeds": [0, 1, 2], "members": [{"system": name, "variant": "v"} for name in TINY]}}
+    sweeps = {"tiny": {"seeds": [0, 1, 2], "members": [{"system": name, "variant": "v"} for name in SWEPT]}}
     for name in ("sea", "data_raf_db"):
         sweeps[f"wrong_{name}"] = {"seeds": [0], "members": [{"system": name, "variant": "v"}]}
     (project / "conf/demo/sweeps.yml").write_text(json.dumps(sweeps))
@@ -140,7 +143,7 @@ def test_a_sweep_runs_each_member_once_reports_and_has_one_parent_run(tiny_proje
     runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
     (parent,) = (run for run in runs if run.info.run_name == "sweep tiny")
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(children) == 3 * len(TINY)
+    assert len(children) == 3 * len(SWEPT)
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {"report.html", "report.md"}
     before = {path: path.stat().st_mtime_ns for path in reported.glob("*/*/metrics.json")}
@@ -170,4 +173,4 @@ def test_an_interrupted_sweep_is_marked_and_goes_on(tiny_project, monkeypatch):
     kept = {folder: (folder / "metrics.json").stat().st_mtime_ns for folder in written}
     runner(tiny_project).run("tiny", [0, 1])
     assert {folder: (folder / "metrics.json").stat().st_mtime_ns for folder in kept} == kept
-    assert len(list((tiny_project / "data/demo/08_reporting").glob("*/*/run.json"))) == 2 * len(TINY)
+    assert len(list((tiny_project / "data/demo/08_reporting").glob("*/*/run.json"))) == 2 * len(SWEPT)
