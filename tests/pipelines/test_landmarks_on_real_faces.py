@@ -92,7 +92,6 @@ def test_landmarks_learnt_from_drawn_faces_are_found_in_photographs(dataset, tmp
         fit,
         LandmarkEvaluationParams(**own["evaluation"]),
     )
-    print({name: round(value, 4) for name, value in errors.items() if name.startswith("test/") and value is not None})
     assert errors["mtcnn_drawn_share"] == 0
     assert errors["test/mtcnn/n"] == len(table)
     # The photographs' faces were aligned by the very points, so that only moved ones tell who sees them
