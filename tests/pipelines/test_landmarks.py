@@ -199,6 +199,7 @@ def test_training_with_weak_labels_starts_from_the_network_of_drawn_faces(catalo
     assert 0.5 < correlation < 1, "trained further, and not anew"
 
 
+@pytest.mark.slow
 def test_the_same_run_again_gives_the_same_bytes(project, catalog):
     names = ("landmark_network", "landmarks.errors", "landmarks.faces", "landmarks_raf_db.network")
     before = {name: bytes_of(catalog, name) for name in names}
@@ -208,6 +209,7 @@ def test_the_same_run_again_gives_the_same_bytes(project, catalog):
         assert bytes_of(catalog, name) == content, name
 
 
+@pytest.mark.slow
 def test_no_test_face_changes_what_is_trained(project, catalog):
     samples, faces = catalog.load("landmarks.samples"), catalog.load("landmarks.faces").copy()
     trained = bytes_of(catalog, "landmark_network")
