@@ -14,6 +14,7 @@ from tests.project.project_config import load_config
 
 from mien.pipelines.benchmark import networks as nodes
 from mien.pipelines.benchmark.network_memory import peak_memory
+from mien.pipelines.benchmark.network_modes import runner
 from mien.pipelines.benchmark.network_parts import Operations, build, draw_images, operations, parts_of
 from mien.pipelines.benchmark.network_report import draw_networks, write_networks
 from mien.pipelines.benchmark.networks import BY_CPU, TRAINING_STEP, measure_networks
@@ -339,6 +340,28 @@ def test_compiled_networks_are_timed_too(monkeypatch, backend):
     assert table["part"].tolist() == PARTS * 4
     assert (table["mode"] == "compiled").all()
     assert (table["cpu_ms"] > 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.gpu
+def test_networks_replayed_by_cuda_graphs_are_timed_too():
+    compared = [way("all", keep_rate=1.0, prune_blocks=[0]), way("few", keep_rate=0.25, prune_blocks=[0])]
+    table, _ = measure_networks(tiny(ways=compared, aims=[], modes=["eager", "graph"], accelerator="cuda"))
+    assert table["mode"].value_counts().to_dict() == {"eager": 16, "graph": 16}
+
+
+def test_a_graph_needs_a_gpu():
+    with pytest.raises(ValueError, match=r"mode graph replays a CUDA graph.*computes on cpu.*Take graph out"):
+        measure_networks(tiny(modes=["graph"]))
+
+
+def test_bfloat16_computes_in_bfloat16_near_the_full_precision():
+    module, inputs, cpu = torch.nn.Linear(8, 4), (torch.rand(3, 8),), torch.device("cpu")
+    with torch.no_grad():
+        full = runner(module, inputs, "eager", "32-true", cpu)()
+        half = runner(module, inputs, "eager", "bf16-mixed", cpu)()
+    assert (full.dtype, half.dtype) == (torch.float32, torch.bfloat16)
+    torch.testing.assert_close(half.float(), full, rtol=0, atol=0.02)
 
 
 # ---- parameters ----------------------------------------------------------------------------------------------------

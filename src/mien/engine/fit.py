@@ -254,7 +254,7 @@ def _backward(
     loss = task.loss(network(*inputs), target)
     fabric.backward(loss)
     norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
-    value, length = loss.item(), norm.item()
+    value, length = torch.stack([loss.detach().float(), norm.float()]).tolist()  # one wait for the device, not two
     if not (math.isfinite(value) and math.isfinite(length)):
         raise FloatingPointError(
             f"Loss {value:.4g} with gradient norm {length:.4g} in {where}. "
@@ -282,6 +282,7 @@ def _loader(fabric: "Fabric", samples: SizedDataset, num_workers: int, **batchin
     dataset: Dataset = samples  # type: ignore[assignment]  # torch asks for its own class, uses len and []
     # A loader draws its workers' seed from torch's global generator, once per process: a resumed epoch would differ.
     batching["generator"] = torch.Generator()
+    batching["pin_memory"] = fabric.device.type == "cuda"  # a copy from pinned memory is several times faster
     loader = DataLoader(dataset, num_workers=num_workers, persistent_workers=num_workers > 0, **batching)
     set_up = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
     return cast(DataLoader, set_up)  # a list only for several loaders

@@ -116,7 +116,8 @@ def apply_to_images(images: Any, model: Any, prediction: PredictionParams, funct
 
     device = prediction.device
     fabric = make_fabric(device.accelerator, 1, device.precision)
-    loader = DataLoader(images, batch_size=prediction.batch_size, num_workers=device.num_workers)
+    on_gpu = fabric.device.type == "cuda"
+    loader = DataLoader(images, prediction.batch_size, num_workers=device.num_workers, pin_memory=on_gpu)
     layout = torch.channels_last if device.channels_last else torch.contiguous_format
     on_device = fabric.setup(model.to(memory_format=layout))
     if function is not model:

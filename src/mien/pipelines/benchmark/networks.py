@@ -9,6 +9,7 @@ import pandas as pd
 
 from mien.pipelines.benchmark.machine import computing_on, machine
 from mien.pipelines.benchmark.network_memory import peak_memory
+from mien.pipelines.benchmark.network_modes import Mode, runner
 from mien.pipelines.benchmark.network_parts import build, draw_images, operations, parts_of
 from mien.pipelines.benchmark.params import WHOLE, Aim, NetworksBenchmark
 from mien.pipelines.benchmark.timing import Lap, interleaved, spread
@@ -38,14 +39,14 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
     Returns:
         Table: one row per network, part, mode, threads and batch size: ``ms`` per batch, ``images_per_s``, ``cpu_ms``
         of the process, ``ratio`` and ``cpu_ratio`` to the same part of the baseline, each as median over the rounds
-        with ``_low`` and ``_high``; ``parameters``, ``gmac`` and ``gflop`` (twice that) of one image by our formula,
-        ``counted_gflop`` by torch's counter; ``peak_mb`` of a batch of ``memory_batch_size``; ``rounds``, ``baseline``,
+        with ``_low`` and ``_high``; ``precision``; ``parameters``, ``gmac`` and ``gflop`` (twice that) of one image
+        by our formula, ``counted_gflop`` by torch's counter; ``peak_mb`` of a batch of ``memory_batch_size``; ``rounds``, ``baseline``,
         ``device``, and ``judged_by``: BY_CPU or BY_CLOCK.
         Aims: one row per aim, mode and threads, with the ``ratio`` judged by that, and whether it is ``met``.
     """
     from mien.engine.device import make_fabric
 
-    fabric = make_fabric(networks.accelerator)
+    fabric = make_fabric(networks.accelerator, precision=networks.precision)
     device = fabric.device
     judged_by = BY_CPU if device.type == "cpu" else BY_CLOCK
     costs = {way.name: operations(way, networks) for way in networks.measured}
@@ -76,6 +77,7 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
         memory_batch_size=networks.memory_batch_size,
         baseline=networks.baseline,
         judged_by=judged_by,
+        precision=networks.precision,
         device=machine(device.type),
     )
     return table, pd.DataFrame(
@@ -84,7 +86,7 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
 
 
 def _time_passes(
-    models: "Mapping[str, nn.Module]", networks: NetworksBenchmark, mode: str, batch_size: int, device: "torch.device"
+    models: "Mapping[str, nn.Module]", networks: NetworksBenchmark, mode: Mode, batch_size: int, device: "torch.device"
 ) -> Laps:
     """Time every network and part on batches of one size. The pass that finds out the parts' inputs warms them up."""
     import torch
@@ -95,8 +97,8 @@ def _time_passes(
         model = models[way.name]
         images = draw_images(model, batch_size, networks, device)
         for part, (module, inputs) in parts_of(model, images, networks.parts.get(way.architecture, {})).items():
-            run = torch.compile(module, fullgraph=True, dynamic=False) if mode == "compiled" else module
-            passes[way.name, part] = partial(_run, run, inputs, device)
+            once = runner(module, inputs, mode, networks.precision, device)
+            passes[way.name, part] = partial(_run, once, device)
     # One limit holds for all networks of a class, and each of them is compiled anew for each batch size.
     with torch.no_grad(), dynamo.patch(recompile_limit=len(passes) * len(networks.batch_sizes) + 8):
         if mode == "compiled":
@@ -106,10 +108,10 @@ def _time_passes(
         return interleaved(passes, networks.repeats, networks.seconds)
 
 
-def _run(module: Callable[..., Any], inputs: tuple[Any, ...], device: "torch.device", lap: Lap) -> None:
+def _run(once: Callable[[], object], device: "torch.device", lap: Lap) -> None:
     import torch
 
-    module(*inputs)
+    once()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -132,7 +134,7 @@ def _time_training(models: "Mapping[str, nn.Module]", networks: NetworksBenchmar
         target = torch.arange(networks.train_batch_size, device=fabric.device) % networks.num_classes
         # a step ends by reading its loss, so that it needs no synchronisation beyond the optimiser's own
         step = partial(train_batch, fabric, network, optimizer, stepper, ((images,), target), task)
-        steps[name, TRAINING_STEP] = partial(_step, step, fabric.device)
+        steps[name, TRAINING_STEP] = partial(_run, step, fabric.device)
     try:
         for step in steps.values():
             step(Lap())
@@ -141,14 +143,6 @@ def _time_training(models: "Mapping[str, nn.Module]", networks: NetworksBenchmar
         for name, _ in steps:
             models[name].zero_grad()
             models[name].eval()
-
-
-def _step(step: Callable[[], object], device: "torch.device", lap: Lap) -> None:
-    import torch
-
-    step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _rows(laps: Laps, networks: NetworksBenchmark, setting: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mien.nodes.params import Params
+from mien.pipelines.benchmark.network_modes import BenchmarkPrecision, Mode
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -74,8 +75,9 @@ class NetworksBenchmark(Params):
         parts: By architecture, the modules that are also timed alone: name in the table and attribute of the model.
         num_classes: M.
         batch_sizes: Images at once.
-        modes: ``eager``, and ``compiled`` by ``torch.compile``, which takes about a minute per network, part and batch
-            size.
+        modes: ``eager``, ``compiled`` by ``torch.compile``, which takes about a minute per network, part and batch
+            size, and on a GPU ``graph``, without the time that a processor takes to start each kernel.
+        precision: Fabric's word for it.
         threads: Threads that torch computes on.
         repeats: Times that everything is timed, all ways in turn.
         seconds: After so long no further round begins, but for the first three of each batch size.
@@ -95,7 +97,8 @@ class NetworksBenchmark(Params):
     parts: dict[str, dict[str, str]]
     num_classes: int = Field(ge=2)
     batch_sizes: tuple[Count, ...] = Field(min_length=1)
-    modes: tuple[Literal["eager", "compiled"], ...] = Field(min_length=1)
+    modes: tuple[Mode, ...] = Field(min_length=1)
+    precision: BenchmarkPrecision
     threads: tuple[Count, ...] = Field(min_length=1)
     repeats: Count
     seconds: float = Field(gt=0)
