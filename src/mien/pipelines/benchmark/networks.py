@@ -40,8 +40,8 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
         Table: one row per network, part, mode, threads and batch size: ``ms`` per batch, ``images_per_s``, ``cpu_ms``
         of the process, ``ratio`` and ``cpu_ratio`` to the same part of the baseline, each as median over the rounds
         with ``_low`` and ``_high``; ``precision``; ``parameters``, ``gmac`` and ``gflop`` (twice that) of one image
-        by our formula, ``counted_gflop`` by torch's counter; ``peak_mb`` of a batch of ``memory_batch_size``; ``rounds``, ``baseline``,
-        ``device``, and ``judged_by``: BY_CPU or BY_CLOCK.
+        by our formula, ``counted_gflop`` by torch's counter; ``peak_mb`` of a batch of ``memory_batch_size``;
+        ``rounds``, ``baseline``, ``device``, and ``judged_by``: BY_CPU or BY_CLOCK.
         Aims: one row per aim, mode and threads, with the ``ratio`` judged by that, and whether it is ``met``.
     """
     from mien.engine.device import make_fabric
