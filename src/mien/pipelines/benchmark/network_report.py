@@ -137,9 +137,9 @@ def _notes(table: pd.DataFrame) -> Sequence[str]:
     few, many = table["rounds"].min(), table["rounds"].max()
     rounds = str(few) if few == many else f"{few} to {many}"
     return [
-        f"Machine: {table['device'].iloc[0]}; {table['precision'].iloc[0]}. Random weights and images. Median of {rounds} "
-        "rounds (least to largest), all networks and parts in turn in one process, after a pass that warms up; a ratio "
-        "is taken within its round.",
+        f"Machine: {table['device'].iloc[0]}; {table['precision'].iloc[0]}. Random weights and images. Median of "
+        f"{rounds} rounds (least to largest), all networks and parts in turn in one process, after a pass that warms "
+        "up; a ratio is taken within its round.",
         "A part is timed alone, on what the network gives it. The training step is a pass forward and back, twice with "
         "SAM, and the optimiser's step.",
         "GMAC: multiply-accumulate operations of one image, by our formula where the architecture has one. GFLOP: "
