@@ -55,6 +55,7 @@ SMALL = {
         tolerance=1e-4,  # of 100 times a cosine
     ),
     "poster": Small(TWO_STREAMS, inputs=((3, 32, 32),), output=(7,)),
+    "resnet18": Small({"num_classes": 7, "image_size": 32, "widths": (4, 4, 8, 8)}, inputs=((3, 32, 32),), output=(7,)),
     "sae": Small(
         {**TWO_STREAMS, "prune_blocks": (0, 1), "keep_rate": 0.5},
         inputs=((3, 32, 32),),

@@ -16,6 +16,7 @@ _ARCHITECTURES = {
     "fer_former": "mien.models.fer_former:FERFormer",
     "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
     "poster": "mien.models.poster:Poster",
+    "resnet18": "mien.models.resnet18:ResNet18",
     "sae": "mien.models.sae:SAE",
     "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",
 }

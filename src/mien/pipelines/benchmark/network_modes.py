@@ -69,4 +69,7 @@ def _recorded(once: Callable[[], Any]) -> Callable[[], Any]:
         graph.replay()
         return output
 
+    # a graph reads its inputs where they lay, and would read another's memory once nothing held them
+    replay.inputs_of = once  # type: ignore[attr-defined]
+
     return replay
