@@ -23,6 +23,7 @@ def drawn_map():
             "sample_id": [str(k) for k in range(n)],
             "split": ["test"] * 30 + ["val"] * 10,
             "label": np.arange(n) % 2,
+            "expression": [classes[number % 2] for number in range(n)],
             "row": np.arange(n),
             "drawn": True,
         }
@@ -35,12 +36,19 @@ def drawn_map():
 
 
 def test_a_map_is_drawn_for_the_screen_and_for_a_paper(drawn_map):
-    assert [type(figure) for figure in drawn_map] == [PlotlyFigure, MatplotlibFigure]
+    assert [type(figure) for figure in drawn_map[1:]] == [PlotlyFigure, MatplotlibFigure]
 
 
 def test_the_test_rows_with_a_face_are_its_points(drawn_map):
-    assert sum(len(trace.x) for trace in drawn_map[0].data if trace.x is not None) == 29
+    assert sum(len(trace.x) for trace in drawn_map[1].data if trace.x is not None) == 29
 
 
 def test_it_says_that_the_faces_are_drawn(drawn_map):
-    assert drawn_map[0].layout.title.subtitle.text == "synthetic faces"
+    assert drawn_map[1].layout.title.subtitle.text == "synthetic faces"
+
+
+def test_the_table_has_the_places_of_the_figure(drawn_map):
+    table, figure, _ = drawn_map
+    assert len(table) == table["sample_id"].nunique() == 29
+    for label, trace in enumerate(figure.data):
+        np.testing.assert_allclose(table.loc[table["label"] == label, "x"], np.array(trace.x, float), rtol=1e-6)

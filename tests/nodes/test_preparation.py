@@ -147,10 +147,13 @@ def test_a_system_is_the_line_select_initialise_train_predict_evaluate_plot():
         ),
         "poster.plot": (measured, [f"poster.{name}_figure" for name in DRAWN]),
         "poster.plot_for_paper": (measured, [f"poster.{name}_plot" for name in DRAWN]),
-        "poster.show_mistakes": (["poster.predictions", "sfew_samples", "sfew_faces_112"], ["poster.mistakes_sheet"]),
+        "poster.show_mistakes": (
+            ["poster.predictions", "sfew_samples", "sfew_faces_112"],
+            ["poster.mistakes_sheet", "poster.mistakes_grid_sheet"],
+        ),
         "poster.map_features": (
             ["sfew_samples", "sfew_faces_112", "poster.network", "params:poster.prediction"],
-            ["poster.features_figure", "poster.features_plot"],
+            ["poster.feature_map", "poster.features_figure", "poster.features_plot"],
         ),
     }
     assert {step.namespace for step in pipeline.nodes} == {"poster"}

@@ -17,7 +17,7 @@ from mien.io.run_records import METRICS, RECORD, RunRecord, RunRecords
 from mien.pipelines.report import formats
 from mien.pipelines.report.figures import scores_figure, scores_plot
 from mien.pipelines.report.nodes import set_beside_peers, write
-from mien.pipelines.report.params import Comparison, PaperRow, PaperTable, ReportParams
+from mien.pipelines.report.params import Comparison, PanelRun, Panels, PaperRow, PaperTable, ReportParams
 from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.scores import SCORE_NAMES
 from mien.pipelines.report.tables import comparison_table, score_table
@@ -50,6 +50,8 @@ REPORT = ReportParams(
         )
     },
     comparisons=(Comparison(one="sae/keep_0.6", other="linear/v"), Comparison(one="sae/keep_0.1", other="linear/v")),
+    confusions=Panels(title="Confusions", runs=(PanelRun(run="sae/keep_0.6", name="one"),)),
+    feature_maps=Panels(title="Maps", runs=(PanelRun(run="sae/keep_0.6", name="one"),)),
     resamples=100,
     seed=0,
 )
@@ -346,6 +348,10 @@ def test_a_copied_folder_does_not_count_as_another_run(tmp_path):
 
 
 REPORTED = {f"{name}.{kind}" for name in ("scores", "trade_off") for kind in ("plotly.json", "png", "svg")} | {
+    "confusions.png",
+    "confusions.svg",
+    "feature_maps.png",
+    "feature_maps.svg",
     "table.parquet",
     "comparisons.parquet",
     "peers.parquet",

@@ -14,6 +14,8 @@ from mien.io.write_then_move import partial_path
 
 RECORD = "run.json"
 METRICS = "metrics.json"
+PREDICTIONS = "predictions.parquet"
+FEATURE_MAP = "feature_map.parquet"
 
 _NOT_WRITTEN = ("metrics", "predictions")
 
@@ -89,6 +91,11 @@ class RunRecord:
             )
         return pd.read_parquet(self.predictions)
 
+    def load_feature_map(self) -> pd.DataFrame | None:
+        """The table of its test samples' features in a plane, beside its predictions; None where it has none."""
+        file = None if self.predictions is None else self.predictions.with_name(FEATURE_MAP)
+        return pd.read_parquet(file) if file is not None and file.is_file() else None
+
 
 def read_record(folder: Path) -> RunRecord | None:
     """The record in a run's reporting folder, without metrics; None where there is none.
@@ -145,7 +152,7 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
         for file in sorted(self._filepath.glob(f"*/*/{RECORD}")):
             record, metrics = read_record(file.parent), file.with_name(METRICS)
             if record is not None and metrics.is_file():
-                predictions = self._predictions / record.system / record.variant / "predictions.parquet"
+                predictions = self._predictions / record.system / record.variant / PREDICTIONS
                 if (record.system, record.variant) != (file.parent.parent.name, file.parent.name):
                     raise ValueError(
                         f"{file} is the record of {record.system} {record.variant}, as if its folder had been copied "

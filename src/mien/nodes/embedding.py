@@ -16,7 +16,7 @@ SEED = 0
 
 def map_features(
     samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
-) -> tuple[Any, Any]:
+) -> tuple[pd.DataFrame, Any, Any]:
     """Draw the vectors that the network classifies, of the test samples, in a plane by t-SNE.
 
     Args:
@@ -26,11 +26,14 @@ def map_features(
         prediction: Batch size and device.
 
     Returns:
-        Plotly's and matplotlib's figure.
+        Table: one row per sample that is shown, ``sample_id``, ``expression``, ``label``, ``drawn`` and its place
+        ``x``, ``y``; and Plotly's and matplotlib's figure.
     """
     test = unseen_samples(samples, ("test",))
     vectors = apply_network(test, faces, network, prediction, network.model.features)
     points, rows, left_out = figures.tsne_points(vectors, seed=SEED)
     shown = (points, test["label"].to_numpy()[rows], network.class_names, "Features of the test samples, t-SNE")
     said = {"left_out": len(left_out), "synthetic": bool(test["drawn"].any())}
-    return figures.embedding_figure(*shown, **said), figures.embedding_plot(*shown, **said)
+    placed = test.loc[rows, ["sample_id", "expression", "label", "drawn"]].reset_index(drop=True)
+    placed = placed.assign(x=points[:, 0], y=points[:, 1])
+    return placed, figures.embedding_figure(*shown, **said), figures.embedding_plot(*shown, **said)

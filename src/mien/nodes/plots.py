@@ -73,8 +73,8 @@ def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFr
     )
 
 
-def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
-    """Sheet of mislabelled test faces, the most confident mistakes first.
+def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sheets of mislabelled test faces: the most confident mistakes, and one of each kind by truth and prediction.
 
     Args:
         predictions: The table of ``predict_classes``.
@@ -82,17 +82,11 @@ def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.nd
         faces: Packed faces (n, H, W, C) uint8.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        Two sheets (H, W, 3) uint8 RGB.
     """
     target, scores, names = split_scores(predictions, "test")
     ids = predictions.loc[predictions["split"] == "test", "sample_id"]
     rows = samples.set_index("sample_id").loc[ids, "row"].to_numpy()
-    return figures.mistakes_sheet(
-        faces[rows],
-        target,
-        scores.argmax(axis=1),
-        scores.max(axis=1),
-        names,
-        "Mislabelled test faces",
-        synthetic=bool(predictions["drawn"].any()),
-    )
+    shown = faces[rows], target, scores.argmax(axis=1), scores.max(axis=1), names, "Mislabelled test faces"
+    synthetic = bool(predictions["drawn"].any())
+    return figures.mistakes_sheet(*shown, synthetic=synthetic), figures.mistakes_grid(*shown, synthetic=synthetic)

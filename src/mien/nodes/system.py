@@ -55,11 +55,16 @@ def system_pipeline(
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
         node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
         node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
-        node(show_mistakes, ["predictions", "samples", "faces"], "mistakes_sheet", name="show_mistakes"),
+        node(
+            show_mistakes,
+            ["predictions", "samples", "faces"],
+            ["mistakes_sheet", "mistakes_grid_sheet"],
+            name="show_mistakes",
+        ),
         node(
             map_features,
             ["samples", "faces", "network", "params:prediction"],
-            ["features_figure", "features_plot"],
+            ["feature_map", "features_figure", "features_plot"],
             name="map_features",
         ),
     ]

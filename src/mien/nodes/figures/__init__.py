@@ -2,7 +2,8 @@
 
 Each exists twice, from the same numbers: ``*_figure`` is interactive (Plotly; kedro-viz and MLflow show it), ``*_plot``
 is for a paper (matplotlib, one column wide, no type below 7 pt, 300 dots per inch). Where the faces are drawn ones,
-both say so under the title, so that no picture of a demo passes for a result. Sheets of faces are pictures.
+both say so under the title, so that no picture of a demo passes for a result. Sheets of faces are pictures, and panels
+of several runs are for a page's whole width.
 """
 
 from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
@@ -23,6 +24,7 @@ from mien.nodes.figures.landmarks import (
     landmarks_sheet,
 )
 from mien.nodes.figures.mistakes import mistakes_grid, mistakes_sheet
+from mien.nodes.figures.panels import MapPanel, MatrixPanel, confusion_panels, embedding_panels
 from mien.nodes.figures.regression import age_bands_figure, age_bands_plot, age_figure, age_plot
 from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, layout
 from mien.nodes.figures.tokens import kept_frequency_figure, kept_frequency_plot, tokens_sheet
@@ -33,6 +35,8 @@ __all__ = [
     "COLUMN_WIDTH",
     "LANDMARK_TILE",
     "MACRO_AVERAGE",
+    "MapPanel",
+    "MatrixPanel",
     "age_bands_figure",
     "age_bands_plot",
     "age_figure",
@@ -41,9 +45,11 @@ __all__ = [
     "class_bars_plot",
     "confusion_matrix_figure",
     "confusion_matrix_plot",
+    "confusion_panels",
     "cumulative_error_figure",
     "cumulative_error_plot",
     "embedding_figure",
+    "embedding_panels",
     "embedding_plot",
     "kept_frequency_figure",
     "kept_frequency_plot",

@@ -20,6 +20,7 @@ from mien.nodes.figures.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
@@ -82,12 +83,23 @@ def confusion_matrix_plot(
     Cells hold the percentage of the true class above the count. Where more than eight classes, or eight with long
     names, would make a cell narrower than its count, the plot is wider than a column.
     """
+    width = matrix_width(class_names)
+    figure, (axes,) = canvas(width, width + 0.15, with_n(title, counts.sum()), synthetic=synthetic)
+    draw_matrix(axes, counts, class_names)
+    return figure
+
+
+def matrix_width(class_names: Sequence[str]) -> float:
+    """Inches that a printed matrix takes, at least a column."""
+    beside = 0.28 + text_width([wrapped(name) for name in class_names])
+    return max(COLUMN_WIDTH, 0.35 * len(class_names) + beside)  # below 0.35 inches a cell cuts off "1,145"
+
+
+def draw_matrix(axes: Axes, counts: np.ndarray, class_names: Sequence[str]) -> None:
+    """Draw a confusion matrix into a printed panel; errors as in ``confusion_matrix_figure``."""
     percent = _row_percent(counts, class_names)
     M = len(class_names)
     names = [wrapped(name) for name in class_names]
-    beside = 0.28 + text_width(names)
-    width = max(COLUMN_WIDTH, 0.35 * M + beside)  # below 0.35 inches a cell cuts off "1,145"
-    figure, (axes,) = canvas(width, width + 0.15, with_n(title, counts.sum()), synthetic=synthetic)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     for row, column in np.argwhere(~np.isnan(percent)):
         share = percent[row, column]
@@ -105,7 +117,6 @@ def confusion_matrix_plot(
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     label_axes(axes, "predicted (cells: % of the true class, count)", "true")
-    return figure
 
 
 def _row_percent(counts: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

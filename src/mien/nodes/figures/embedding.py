@@ -21,6 +21,7 @@ from mien.nodes.figures.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
     from plotly.graph_objects import Figure as PlotlyFigure
 
@@ -125,25 +126,39 @@ def embedding_plot(
     synthetic: bool = False,
 ) -> MatplotlibFigure:
     """Printed map; arguments and errors as in ``embedding_figure``."""
-    from matplotlib.lines import Line2D
-
     legend, order, heading = _described(points, labels, class_names, title, left_out)
     height = COLUMN_WIDTH + legend_height(legend)
     figure, (axes,) = canvas(COLUMN_WIDTH, height, heading, synthetic=synthetic)
+    handles = draw_points(axes, points, labels, order)
+    legend_below(figure, handles, legend, handle_width=1)
+    return figure
+
+
+def draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray, order: Sequence[int]) -> list[Any]:
+    """Draw a map of samples into a printed panel.
+
+    Args:
+        axes: The panel.
+        points: (n, 2) places.
+        labels: (n,) class ids.
+        order: Of each class, from bottom to top.
+
+    Returns:
+        What stands for each class in a legend.
+    """
+    from matplotlib.lines import Line2D
+
     size = float(np.clip(40 / np.sqrt(len(points)), 1.5, 5))
     handles = []
-    for label, name in enumerate(legend):
+    for label, place in enumerate(order):
         marker, color = class_marker(label)[0], class_color(label)
         style: dict[str, Any] = {"marker": marker, "color": color, "linestyle": "none", "mew": 0}
-        axes.plot(
-            *points[labels == label].T, label=name, markersize=size, alpha=0.8, zorder=2 + order[label] / 100, **style
-        )
+        axes.plot(*points[labels == label].T, markersize=size, alpha=0.8, zorder=2 + place / 100, **style)
         handles.append(Line2D([], [], markersize=5, **style))
     axes.set(xticks=[], yticks=[])
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[:].set_visible(True)
-    legend_below(figure, handles, legend, handle_width=1)
-    return figure
+    return handles
 
 
 def _described(

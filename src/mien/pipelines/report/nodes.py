@@ -9,6 +9,7 @@ import pandas as pd
 from mien.io.run_records import RunRecord
 from mien.pipelines.report import formats
 from mien.pipelines.report.figures import scores_figure, scores_plot
+from mien.pipelines.report.panels import confusion_panels, feature_panels
 from mien.pipelines.report.params import ReportParams
 from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.tables import comparison_table, score_table
@@ -72,6 +73,19 @@ def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any, A
         Plotly's and matplotlib's figure of the scores, and those of accuracy and cost.
     """
     return scores_figure(table), scores_plot(table), trade_off_figure(trade_off), trade_off_plot(trade_off)
+
+
+def draw_panels(runs: list[RunRecord], tables: ReportParams) -> tuple[Any, Any]:
+    """Draw runs side by side: their confusion matrices, and maps of their features.
+
+    Args:
+        runs: Finished runs.
+        tables: Which of them.
+
+    Returns:
+        Two of matplotlib's figures.
+    """
+    return confusion_panels(runs, tables.confusions), feature_panels(runs, tables.feature_maps)
 
 
 def write(

@@ -92,6 +92,26 @@ class Comparison(Params):
     other: str = Field(pattern=r"^[^/]+/[^/]+$")
 
 
+class PanelRun(Params):
+    """A run in a figure of several.
+
+    Attributes:
+        run: ``<system>/<variant>``, or several variants with ``|`` between them, of which the first that is there is
+            drawn.
+        name: Above its panel.
+    """
+
+    run: str = Field(pattern=r"^[^/]+/[^/]+$")
+    name: str
+
+
+class Panels(Params):
+    """A figure of several runs side by side."""
+
+    title: str
+    runs: tuple[PanelRun, ...] = Field(min_length=1)
+
+
 class ReportParams(Params):
     """What is reported.
 
@@ -99,6 +119,8 @@ class ReportParams(Params):
         scores: Columns of the table.
         papers: Tables by system.
         comparisons: Pairs of variants; a pair of which a run is missing is passed over.
+        confusions: The figure of confusion matrices.
+        feature_maps: The figure of feature maps.
         resamples: Of the paired bootstrap.
         seed: Of the paired bootstrap.
     """
@@ -106,5 +128,7 @@ class ReportParams(Params):
     scores: tuple[Score, ...] = Field(min_length=1)
     papers: dict[str, PaperTable]
     comparisons: tuple[Comparison, ...]
+    confusions: Panels
+    feature_maps: Panels
     resamples: int = Field(ge=100)
     seed: int = Field(ge=0)

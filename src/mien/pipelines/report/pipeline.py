@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mien.pipelines.report.nodes import compare, draw, set_beside_peers, tabulate, write
+from mien.pipelines.report.nodes import compare, draw, draw_panels, set_beside_peers, tabulate, write
 
 
 def create_pipeline() -> Pipeline:
@@ -14,6 +14,12 @@ def create_pipeline() -> Pipeline:
             node(compare, ["runs", "params:tables"], "comparisons", name="compare"),
             node(set_beside_peers, ["runs", "params:tables"], ["peers", "trade_off"], name="set_beside_peers"),
             node(draw, ["table", "trade_off"], figures, name="draw"),
+            node(
+                draw_panels,
+                ["runs", "params:tables"],
+                ["confusions_plot", "feature_maps_plot"],
+                name="draw_panels",
+            ),
             node(
                 write,
                 ["table", "comparisons", "peers", "trade_off", "params:tables"],
