@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from kedro.pipeline import Pipeline, node
 
-from mien.pipelines.report.params import PaperRow, PaperTable, ReportParams
+from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable, ReportParams
 from mien.readme import REPORT_FILE, lineage, report_params, results, tracked_metrics, with_blocks
 
 
@@ -33,6 +33,7 @@ def test_the_chart_has_every_node_every_passing_entry_and_the_entries_that_end_i
     ]
 
 
+NO_PANELS = Panels(title="Several", runs=(PanelRun(run="sae/keep_0.1", name="one"),))
 REPORT = ReportParams(
     scores=("accuracy", "auroc"),
     papers={
@@ -45,6 +46,8 @@ REPORT = ReportParams(
         )
     },
     comparisons=(),
+    confusions=NO_PANELS,
+    feature_maps=NO_PANELS,
     resamples=100,
     seed=0,
 )
