@@ -1,9 +1,10 @@
 """The line that every system is: initialise → train → predict → evaluate → plot."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kedro.pipeline import Pipeline, node
+from kedro.pipeline.node import Node
 
 from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
@@ -23,6 +24,7 @@ def system_pipeline(
     train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
+    figures: Sequence[Node] | None = None,
 ) -> Pipeline:
     """Chain select → initialise → train → predict → evaluate → plot under the namespace of one system.
 
@@ -37,13 +39,13 @@ def system_pipeline(
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
+        figures: Nodes that draw; None for ``classifier_figures`` of the samples.
 
     Example:
         >>> from mien.nodes.initial import initial_network
         >>> sorted(system_pipeline("sae", initialise=initial_network, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
-    drawn_from = ["predictions", "metrics", "history"]
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
@@ -53,20 +55,7 @@ def system_pipeline(
         node(train, training, ["network", "history"], name="train"),
         node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
-        node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
-        node(
-            show_mistakes,
-            ["predictions", "samples", "faces"],
-            ["mistakes_sheet", "mistakes_grid_sheet"],
-            name="show_mistakes",
-        ),
-        node(
-            map_features,
-            ["samples", "faces", "network", "params:prediction"],
-            ["feature_map", "features_figure", "features_plot"],
-            name="map_features",
-        ),
+        *(classifier_figures() if figures is None else figures),
     ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
@@ -75,3 +64,33 @@ def system_pipeline(
             namespace=system,
             inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
         )
+
+
+def classifier_figures(rows: str = "samples", features: bool = True) -> list[Node]:
+    """The nodes that draw what a classifier of faces scored.
+
+    Args:
+        rows: Entry with the rows that were predicted.
+        features: Whether to map the vectors that are classified.
+    """
+    drawn_from = ["predictions", "metrics", "history"]
+    nodes = [
+        node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(
+            show_mistakes,
+            ["predictions", rows, "faces"],
+            ["mistakes_sheet", "mistakes_grid_sheet"],
+            name="show_mistakes",
+        ),
+    ]
+    if features:
+        nodes.append(
+            node(
+                map_features,
+                [rows, "faces", "network", "params:prediction"],
+                ["feature_map", "features_figure", "features_plot"],
+                name="map_features",
+            )
+        )
+    return nodes
