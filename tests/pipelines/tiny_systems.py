@@ -67,7 +67,23 @@ TINY_WEAK_LANDMARKS: dict[str, Any] = {
     "dataset_prediction": {"device": CPU},
 }
 
+TINY_COMP_CNN: dict[str, Any] = {
+    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["diff_cnn", "sub_svm", "comb_1"]},
+    "training": {
+        "max_epochs": 2,
+        "batch_size": 8,
+        "num_seeds": 1,
+        "workers": 1,
+        "svm": {"costs": [1.0], "num_folds": 2},
+        "device": CPU,
+    },
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
 TINY: dict[str, dict[str, Any]] = {
+    "comp_cnn": {**TINY_COMP_CNN, "protocol": {"curve": {"train_subjects": [4], "test_folds": [0]}}},
+    "comp_cnn_spos": TINY_COMP_CNN,
     "fer_former": TINY_FER_FORMER,
     "fer_former_ferplus": TINY_FER_FORMER,
     "fer_former_sfew": TINY_FER_FORMER,

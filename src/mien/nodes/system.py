@@ -20,9 +20,11 @@ def system_pipeline(
     dataset: str,
     faces: str = "faces_112",
     networks: tuple[str, ...] = (),
+    split: Callable | None = None,
     train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
+    look_inside: Callable = map_features,
 ) -> Pipeline:
     """Chain select → initialise → train → predict → evaluate → plot under the namespace of one system.
 
@@ -33,10 +35,14 @@ def system_pipeline(
         dataset: Whose samples and faces are read, as in ``raf_db``.
         faces: Which of its packed faces.
         networks: Entries with trained networks of other pipelines that ``initialise`` takes weights from; at most two.
+        split: Node function (samples, ``params:protocol``) → rows in several trials, each with its own train, val and test
+            rows, where the dataset has folds instead of splits; every step below reads them instead of the samples.
         train: Node function (train_and_val, faces, checkpoints, initial_network, ``params:training``) → network,
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
+        look_inside: Node function (samples, faces, network, ``params:prediction``) → interactive and printed figure of
+            what the network makes of the faces.
 
     Example:
         >>> from mien.nodes.initial import initial_network
@@ -47,18 +53,20 @@ def system_pipeline(
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
-    steps = [
-        node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
+    rows = "samples" if split is None else "trials"
+    steps = [] if split is None else [node(split, ["samples", "params:protocol"], rows, name="split")]
+    steps += [
+        node(select_train_and_val, rows, "train_and_val", name="select_train_and_val"),
         node(initialise, start, "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
-        node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(predict, [rows, "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
         node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
         node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
-        node(show_mistakes, ["predictions", "samples", "faces"], "mistakes_sheet", name="show_mistakes"),
+        node(show_mistakes, ["predictions", rows, "faces"], "mistakes_sheet", name="show_mistakes"),
         node(
-            map_features,
-            ["samples", "faces", "network", "params:prediction"],
+            look_inside,
+            [rows, "faces", "network", "params:prediction"],
             ["features_figure", "features_plot"],
             name="map_features",
         ),
