@@ -68,7 +68,7 @@ TINY_WEAK_LANDMARKS: dict[str, Any] = {
 }
 
 TINY_COMP_CNN: dict[str, Any] = {
-    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["diff_cnn", "sub_svm", "comb_1"]},
+    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["diff_cnn", "comb_svm"]},
     "training": {
         "max_epochs": 2,
         "batch_size": 8,
@@ -110,6 +110,7 @@ TINY_DATA: dict[str, dict[str, Any]] = {
     },
     "nvie": {
         "twin": {"draw": True, "num_subjects": 10, "num_emotions": 1, "image_size": 96},
+        "reader": {"num_folds": 3},
         "alignment": {"method": "given", "workers": 1},
     },
     "spos": {

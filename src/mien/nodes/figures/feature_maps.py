@@ -55,7 +55,7 @@ def feature_maps_figure(
     figure.update_yaxes(**nothing, autorange="reversed")
     for row, name in enumerate(row_names):
         figure.update_yaxes(title_text=name.replace("\n", "<br>"), title_font={"size": 11}, row=row + 1, col=1)
-    figure.update_layout(**layout(title, synthetic), width=130 + 92 * K, height=130 + 92 * R)
+    figure.update_layout(**layout(title, synthetic), width=130 + 68 * K, height=150 + 68 * R)
     figure.update_annotations(font_size=11)
     return figure
 

@@ -100,8 +100,8 @@ def train(
 
     Returns:
         All nets as one network, which predicts with the row that is best on the val rows; and the history, one row per
-        epoch: means over all nets, trials and seeds, and the mean of each net's val accuracy as
-        ``<net>/val_accuracy``.
+        epoch: means over all nets, trials and seeds (the accuracy as ``val/net_accuracy``), and the mean of each net's
+        val accuracy as ``<net>/val_accuracy``.
     """
     from mien.data.worker_processes import map_in_order
     from mien.models import create_model
@@ -180,10 +180,16 @@ def _fill(ensemble: Any, result: TrialResult) -> None:
         part(result.trial, result.seed, name).load_state_dict(state)
 
 
+_OF_ONE_NET = ("accuracy", "mean_class_accuracy")
+"""Val metrics whose mean over nets is not what the run's metrics of this name are: accuracies of the best row."""
+
+
 def _mean_history(results: list[TrialResult]) -> pd.DataFrame:
     everything = pd.concat([result.history for result in results], ignore_index=True)
+    everything = everything.rename(columns={f"val/{name}": f"val/net_{name}" for name in _OF_ONE_NET})
     means = everything.drop(columns="model").groupby("epoch").mean()
-    by_model = everything.groupby(["epoch", "model"], sort=False)["val/accuracy"].mean().unstack("model")
+    by_model = everything.groupby(["epoch", "model"], sort=False)["val/net_accuracy"].mean()
+    by_model = by_model.unstack("model")
     return means.join(by_model.add_suffix("/val_accuracy")).reset_index()
 
 
