@@ -90,7 +90,7 @@ def show_maps(
     maps = np.stack([np.stack([_enlarged(picture, side) for picture in row]) for row in rows])
     columns = ["onset", "apex"]
     for number in range(1, SHOWN_MAPS + 1):
-        columns += [f"onset, map {number}", f"apex, map {number}", f"compared {number}"]
+        columns += [f"onset\nmap {number}", f"apex\nmap {number}", f"compared\nmap {number}"]
     title = "Feature maps before and after the comparison, each scaled by itself"
     drawn = (maps, names, columns, title)
     synthetic = bool(test["drawn"].any())

@@ -57,8 +57,11 @@ def _has(runs: Sequence[RunRecord], row: PaperRow) -> bool:
 
 def _own_rows(table: PaperTable, variant: str, runs: Sequence[RunRecord]) -> list[PaperRow]:
     """Rows of a variant that no row of the paper is about: one, or one per model that the paper's rows name."""
-    named = {row.model: row.setting for row in reversed(table.rows) if row.model and _has(runs, row)}
-    return [PaperRow(setting=named[model], variants=(variant,), model=model) for model in reversed(named)] or [
+    named: dict[str, str] = {}
+    for row in table.rows:
+        if row.model and _has(runs, row):
+            named.setdefault(row.model, row.setting)
+    return [PaperRow(setting=setting, variants=(variant,), model=model) for model, setting in named.items()] or [
         PaperRow(setting="", variants=(variant,))
     ]
 
