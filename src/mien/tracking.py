@@ -1,8 +1,8 @@
 """MLflow tracking as Kedro hooks: one run per ``kedro run``.
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
-are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG), ``sheet`` (of faces), ``samples`` (digest) and
-``network`` (the model).
+are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
+``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model).
 """
 
 import atexit

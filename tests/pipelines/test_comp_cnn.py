@@ -190,7 +190,7 @@ def test_every_sample_is_predicted_by_the_nets_that_have_not_seen_its_subject(ru
 
 
 def predicted(errors: dict[str, list[list[int]]]) -> pd.DataFrame:
-    """Predictions of eight subjects in two folds: by model and seed the test samples that are wrong; val is all right."""
+    """Predictions of eight subjects in two folds; given are, by model and seed, the test samples that are wrong."""
     lines = []
     for name, by_seed in errors.items():
         for seed, wrong in enumerate(by_seed):

@@ -1,4 +1,4 @@
-"""The trials of a cross-validation: who is trained on, who chooses the epoch and who is tested, never one person twice."""
+"""The trials of a cross-validation: who is trained on, who chooses the epoch, who is tested; nobody is two of these."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _trial(
         if missing:
             raise ValueError(
                 f"Trial {name} has no {split} row of class {missing[0]} among {(learnt['split'] == split).sum()}. "
-                "Set protocol.validation_fraction so that both parts have samples of every class, or give more subjects."
+                "Set protocol.validation_fraction so that both parts have samples of every class, or add subjects."
             )
     return pd.concat([learnt, samples[tested].assign(split="test")]).assign(trial=name)
 

@@ -51,8 +51,8 @@ class Checkpoints:
     Args:
         folder: Where the checkpoints lie.
         fingerprint: Digest of what the result depends on.
-        keep_finished: Go on from a finished run too, which leaves nothing to do: of many runs that belong together, those
-            that were finished before an interruption are not repeated. Who asks for it clears the folder in the end.
+        keep_finished: Go on from a finished run too, which leaves nothing to do: of many runs that belong together,
+            those that were finished before an interruption are not repeated. Who asks for it clears the folder.
     """
 
     def __init__(self, folder: Path, fingerprint: str, keep_finished: bool = False) -> None:

@@ -49,8 +49,8 @@ def fit_linear_svm(
     Raises:
         ValueError: ``target`` has not both classes, or ``costs`` is empty.
 
-    Source: Xu et al., 2017, section 3: the second hidden layer's outputs feed a linear support vector machine. How C was
-        chosen is not said; the rest is ours.
+    Source: Xu et al., 2017, section 3: the second hidden layer's outputs feed a linear support vector machine. How C
+        was chosen is not said; the rest is ours.
     """
     target = np.asarray(target)
     if set(np.unique(target)) != {0, 1} or not len(costs):

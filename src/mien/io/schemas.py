@@ -76,7 +76,6 @@ PairSamples = _named(ListedPairs.add_columns(_LOCATED), "pair samples")
 """One row per pair, with where its face is and which packed pair it became."""
 
 
-
 def _nobody_is_in_two_parts(trials: pd.DataFrame) -> pd.Series:
     parts = trials.groupby(["trial", "subject"])["split"].transform("nunique")
     return parts == 1

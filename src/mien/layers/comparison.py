@@ -53,13 +53,13 @@ class ComparisonMLP(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.mix = nn.Sequential(nn.Conv2d(2 * channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, channels, 1))
-        nn.init.zeros_(self.mix[2].weight)
-        nn.init.zeros_(self.mix[2].bias)
+        self.mix, self.out = nn.Conv2d(2 * channels, channels, 1), nn.Conv2d(channels, channels, 1)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """The comparison (B, C, H, W)."""
-        return x - y + self.mix(torch.cat([x, y], dim=1))
+        return x - y + self.out(torch.relu(self.mix(torch.cat([x, y], dim=1))))
 
 
 class ComparisonAttention(nn.Module):
@@ -74,8 +74,8 @@ class ComparisonAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.attend = CrossAttention(channels, num_heads=1)
-        nn.init.zeros_(self.attend.proj.weight)
-        nn.init.zeros_(self.attend.proj.bias)
+        for parameter in self.attend.proj.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """The comparison (B, C, H, W)."""

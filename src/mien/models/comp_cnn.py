@@ -77,7 +77,7 @@ class CompCNN(nn.Module):
         self.compare_after, self.order = compare_after, order
         sides = map_sides(image_size, kernel_sizes)
         self.stages = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(before, after, kernel), nn.ReLU(), nn.MaxPool2d(2), SequenceDropout(rate))
+            PooledConvolution(before, after, kernel, rate)
             for before, after, kernel, rate in zip((1, *widths), widths, kernel_sizes, pool_drop_rates, strict=False)
         )
         in_features = widths[-1] * sides[-1] ** 2
@@ -91,11 +91,6 @@ class CompCNN(nn.Module):
         )
         self.drop = nn.Dropout(hidden_drop_rates[1])
         self.head = nn.Linear(hidden[1], num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                # He's start keeps the size of what passes: torch's own shrinks small differences until nothing is learnt.
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
         # Last, so that nets that differ in their comparison alone draw the same weights for all else from one seed.
         self.compare = build_comparison(comparison, widths[compare_after - 1]) if compare_after else None
 
@@ -118,8 +113,8 @@ class CompCNN(nn.Module):
     def maps_before(self, frames: Tensor) -> Tensor:
         """Maps (B, K, C, H', W') of each image of (B, K, H, W) where the comparison takes them."""
         x = frames.flatten(0, 1).unsqueeze(1)  # (B * K, 1, H, W): one set of weights sees every image
-        for convolve, activate, pool, drop in self.stages[: self.compare_after]:
-            x = drop(pool(activate(convolve(x))), self.num_frames)
+        for stage in self.stages[: self.compare_after]:
+            x = stage(x, self.num_frames)
         return x.unflatten(0, (-1, self.num_frames))
 
     def difference_maps(self, frames: Tensor) -> Tensor:
@@ -131,6 +126,26 @@ class CompCNN(nn.Module):
             return (minuend - subtrahend).mean(dim=1)
         compared = self.compare(minuend.flatten(0, 1), subtrahend.flatten(0, 1))
         return torch.relu(compared).unflatten(0, (-1, self.num_frames - 1)).mean(dim=1)
+
+
+class PooledConvolution(nn.Module):
+    """Convolution without padding, ReLU, pooling by 2, dropout: (B * K, C, H, W) → (B * K, C', H', W').
+
+    Args:
+        before: C.
+        after: C'.
+        kernel: side of the kernel.
+        rate: of the dropout.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int, rate: float) -> None:
+        super().__init__()
+        self.convolve, self.pool = nn.Conv2d(before, after, kernel), nn.MaxPool2d(2)
+        self.drop = SequenceDropout(rate)
+
+    def forward(self, x: Tensor, num_frames: int = 1) -> Tensor:
+        """Maps of K images each of B sequences."""
+        return self.drop(self.pool(torch.relu(self.convolve(x))), num_frames)
 
 
 class SequenceDropout(nn.Module):

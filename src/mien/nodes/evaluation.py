@@ -106,8 +106,7 @@ def _bands(values: pd.Series) -> pd.Series:
 
 def split_rows(predictions: pd.DataFrame, split: str) -> pd.DataFrame:
     """Rows of one split; where the table has several models, those of the primary one."""
-    of_primary = predictions["primary"] if "primary" in predictions else True
-    return predictions[(predictions["split"] == split) & of_primary]
+    return predictions[(predictions["split"] == split) & predictions.get("primary", True)]
 
 
 def split_scores(predictions: pd.DataFrame, split: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

@@ -35,8 +35,8 @@ def system_pipeline(
         dataset: Whose samples and faces are read, as in ``raf_db``.
         faces: Which of its packed faces.
         networks: Entries with trained networks of other pipelines that ``initialise`` takes weights from; at most two.
-        split: Node function (samples, ``params:protocol``) → rows in several trials, each with its own train, val and test
-            rows, where the dataset has folds instead of splits; every step below reads them instead of the samples.
+        split: Node function (samples, ``params:protocol``) → rows of several trials, each with its own train, val and
+            test rows, where the dataset has folds instead of splits; every other step reads them instead of samples.
         train: Node function (train_and_val, faces, checkpoints, initial_network, ``params:training``) → network,
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.

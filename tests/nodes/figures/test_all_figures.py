@@ -14,7 +14,15 @@ from tests.nodes.figures.examples import DRAWINGS, OF_CLASSES, OTHERS, draw, int
 
 from mien.nodes import figures
 
-WITH_LEGEND = ("roc", "roc with intervals", "precision and recall", "reliability", "embedding", "landmark errors", "learning curve")
+WITH_LEGEND = (
+    "roc",
+    "roc with intervals",
+    "precision and recall",
+    "reliability",
+    "embedding",
+    "landmark errors",
+    "learning curve",
+)
 
 every_plot = pytest.mark.parametrize(("case", "name"), DRAWINGS)
 

@@ -45,7 +45,9 @@ def feature_maps_figure(
     png = base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
     figure = go.Figure(go.Image(source=f"data:image/png;base64,{png}", hoverinfo="skip"))
     width = 880
-    figure.update_layout(**layout(title, synthetic), width=width, height=190 + width * picture.shape[0] // picture.shape[1])
+    figure.update_layout(
+        **layout(title, synthetic), width=width, height=190 + width * picture.shape[0] // picture.shape[1]
+    )
     bare = {"ticks": "", "showline": False, "showgrid": False, "tickfont": {"size": 12}}
     figure.update_xaxes(tickvals=columns, ticktext=[_lines(name) for name in column_names], side="top", **bare)
     figure.update_yaxes(tickvals=rows, ticktext=[_lines(name) for name in row_names], **bare)

@@ -51,7 +51,10 @@ def learning_curve_figure(
     figure = go.Figure()
     for number, (name, rows) in enumerate(curve.groupby("name", sort=False)):
         rows = rows.sort_values("size")
-        bounds = {"array": (rows["high"] - rows["value"]).tolist(), "arrayminus": (rows["value"] - rows["low"]).tolist()}
+        bounds = {
+            "array": (rows["high"] - rows["value"]).tolist(),
+            "arrayminus": (rows["value"] - rows["low"]).tolist(),
+        }
         figure.add_scatter(
             x=rows["size"].tolist(),
             y=rows["value"].tolist(),

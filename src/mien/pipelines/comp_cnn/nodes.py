@@ -55,7 +55,9 @@ def initialise(samples: pd.DataFrame, model: CompCNNModelParams, training: CompC
             seed_everything(seed, 0)
             start = create_model(MEMBER, num_classes=len(names), **own)
             ensemble.net(START, seed, name).load_state_dict(start.state_dict())
-    sizes = {name: sum(each.numel() for each in ensemble.net(START, training.seed, name).parameters()) for name in networks}
+    sizes = {
+        name: sum(each.numel() for each in ensemble.net(START, training.seed, name).parameters()) for name in networks
+    }
     logger.info(
         "%d nets of %.2f to %.2f M parameters, each with %d seeds in every trial",
         len(networks),
@@ -111,7 +113,9 @@ def train(
     results = []
     for number, result in enumerate(map_in_order(train_trial, work, training.workers), start=1):
         scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in result.val_accuracy.items())
-        logger.info("Trial %s, seed %d (%d of %d): val/accuracy %s", result.trial, result.seed, number, len(jobs), scores)
+        logger.info(
+            "Trial %s, seed %d (%d of %d): val/accuracy %s", result.trial, result.seed, number, len(jobs), scores
+        )
         results.append(result)
     voters = [trial for trial in dict.fromkeys(samples["trial"]) if trial.startswith(f"{FOLD}_")]
     start: Any = initial_network.model
@@ -205,7 +209,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
     Returns:
         One row per net or support vector machine (``model``), ``trial``, ``seed`` and sample of split val or test, with
         what ``mien.nodes.prediction.described`` says of the sample, its own ``fold``, ``emotion``, whether the row
-        counts for the run's metrics (``primary``: of the best row on val, in a trial that tests a fold), and the scores.
+        counts for the run's metrics (``primary``: best row on val, trial that tests a fold), and the scores.
     """
     from mien.data.pair_images import PairImages, decode_sequences
 

@@ -57,7 +57,7 @@ class CompCNNModelParams(Params):
     """Which rows of the paper's tables are trained, and the sizes of their nets.
 
     Attributes:
-        rows: Of ``NETWORKS`` and ``STACKS``; on the command line ``diff_cnn+comb_1``. What a stack joins is trained too.
+        rows: Of ``NETWORKS`` and ``STACKS``; ``diff_cnn+comb_1`` on the command line. What a stack joins is trained.
         crop_from: Side in pixels that faces are resized to before ``image_size`` pixels of them are cut out.
         num_frames: Images of a sequence from onset to apex; more than 2 need a dataset that packs so many.
     """

@@ -13,7 +13,7 @@ TABLES = ("models", "fold_scores", "emotion_scores", "model_comparisons", "learn
 
 
 def create_pipelines() -> dict[str, Pipeline]:
-    """Aligned pairs of USTC-NVIE, or of SPOS → every trial's rows → nets → predictions of all folds → metrics, figures."""
+    """Aligned pairs of USTC-NVIE, or of SPOS → trials → nets → predictions of all folds → metrics and figures."""
     return {name: _on(name, dataset) for name, dataset in (("comp_cnn", "nvie"), ("comp_cnn_spos", "spos"))}
 
 
