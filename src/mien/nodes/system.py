@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline, node
 
 from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
@@ -49,7 +49,6 @@ def system_pipeline(
         >>> sorted(system_pipeline("sae", initialise=initial_network, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
-    drawn_from = ["predictions", "metrics", "history"]
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
@@ -61,15 +60,7 @@ def system_pipeline(
         node(train, training, ["network", "history"], name="train"),
         node(predict, [rows, "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
-        node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
-        node(show_mistakes, ["predictions", rows, "faces"], "mistakes_sheet", name="show_mistakes"),
-        node(
-            look_inside,
-            [rows, "faces", "network", "params:prediction"],
-            ["features_figure", "features_plot"],
-            name="map_features",
-        ),
+        *_drawing_steps(rows, look_inside),
     ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
@@ -78,3 +69,15 @@ def system_pipeline(
             namespace=system,
             inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
         )
+
+
+def _drawing_steps(rows: str, look_inside: Callable) -> list[Node]:
+    """The figures of a system whose samples, or trials, are the entry ``rows``."""
+    drawn_from = ["predictions", "metrics", "history"]
+    inside = [rows, "faces", "network", "params:prediction"]
+    return [
+        node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(show_mistakes, ["predictions", rows, "faces"], "mistakes_sheet", name="show_mistakes"),
+        node(look_inside, inside, ["features_figure", "features_plot"], name=look_inside.__name__),
+    ]
