@@ -40,12 +40,13 @@ def draw_models(
         columns={"train_subjects": "size", "accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"}
     )
     curve = curve.assign(name=curve["model"].map(NAMES))
+    pairs = int(models["n"].max())
     by_row = _error_bars(models["name"], models, "Error rate of each row, all folds")
     by_emotion = _error_bars(of_primary["emotion"], of_primary, f"Error rate by emotion, {NAMES[primary]}")
     title, axes = "Accuracy by training subjects", {"size": "training subjects", "quantity": "test accuracy"}
     return (
-        figures.class_bars_figure(*by_row, **_PER_CENT, synthetic=synthetic),
-        figures.class_bars_plot(*by_row, **_PER_CENT, synthetic=synthetic),
+        figures.class_bars_figure(*by_row, **_PER_CENT, total=pairs, synthetic=synthetic),
+        figures.class_bars_plot(*by_row, **_PER_CENT, total=pairs, synthetic=synthetic),
         figures.class_bars_figure(*by_emotion, **_PER_CENT, synthetic=synthetic),
         figures.class_bars_plot(*by_emotion, **_PER_CENT, synthetic=synthetic),
         figures.learning_curve_figure(curve, title, **axes, synthetic=synthetic),
