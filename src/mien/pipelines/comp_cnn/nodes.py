@@ -14,11 +14,11 @@ from mien.models.network import Network
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import PREDICTED, apply_to_images, described, score_columns, softmax, unseen_samples
 from mien.pipelines.comp_cnn.params import CompCNNModelParams, CompCNNTrainingParams
-from mien.pipelines.comp_cnn.trials import TrialJob, TrialResult, train_trial
+from mien.pipelines.comp_cnn.trials import MEMBER, TrialJob, TrialResult, from_arrays, to_arrays, train_trial
 
 logger = logging.getLogger(__name__)
 
-ARCHITECTURE, MEMBER = "fold_ensemble", "comp_cnn"
+ARCHITECTURE = "fold_ensemble"
 
 START = "start_0"
 """The trial of nets that are not trained yet."""
@@ -145,21 +145,15 @@ def _jobs(
     config = initial_network.config
     for trial, seed in jobs:
         rows = samples[samples["trial"] == trial].reset_index(drop=True)
-        networks = {
-            name: Network(
-                MEMBER,
-                {**own, "num_classes": config["num_classes"]},
-                initial_network.class_names,
-                start.net(START, seed, name).requires_grad_(True),
-            )
-            for name, own in config["networks"].items()
-        }
+        networks = {name: {**own, "num_classes": config["num_classes"]} for name, own in config["networks"].items()}
         yield TrialJob(
             trial,
             seed,
             rows.assign(row=np.arange(len(rows))),
             np.asarray(faces[rows["row"].to_numpy()]),
+            initial_network.class_names,
             networks,
+            {name: to_arrays(start.net(START, seed, name)) for name in networks},
             start.stacks,
             start.crop_from,
             checkpoints / "trials" / f"{trial}-seed_{seed}",
@@ -176,12 +170,9 @@ def best_row(results: list[TrialResult], trials: list[str], names: list[str]) ->
 
 
 def _fill(ensemble: Any, result: TrialResult) -> None:
-    import torch
-
-    for name, arrays in result.weights.items():
+    for name, weights in result.weights.items():
         part = ensemble.margin if name in ensemble.stacks else ensemble.net
-        state = {key: torch.from_numpy(np.asarray(array)) for key, array in arrays.items()}
-        part(result.trial, result.seed, name).load_state_dict(state)
+        part(result.trial, result.seed, name).load_state_dict(from_arrays(weights))
 
 
 _OF_ONE_NET = ("accuracy", "mean_class_accuracy")

@@ -17,6 +17,12 @@ from mien.nodes.prediction import apply_to_images
 from mien.nodes.training import train_network, validation_metrics
 from mien.pipelines.comp_cnn.params import CompCNNTrainingParams
 
+MEMBER = "comp_cnn"
+"""The architecture of every net."""
+
+Weights = dict[str, np.ndarray]
+"""A state in numpy's arrays: handed from process to process without the files that torch keeps open for each tensor."""
+
 
 @dataclass(frozen=True)
 class TrialJob:
@@ -27,7 +33,9 @@ class TrialJob:
         seed: Of order, augmentation and dropout; the nets' own start has been drawn with it.
         rows: The trial's rows of split train and val; ``row`` counts in ``pairs``.
         pairs: Their packed pairs (n, F, H, W, 1) uint8, in the order of the rows.
-        networks: What training starts from, by name.
+        class_names: Of the outputs.
+        networks: Keyword arguments of each net, by name.
+        start: What its training starts from, by name.
         stacks: Names of the nets that each support vector machine joins, by its name.
         crop_from: Side that pairs are resized to.
         checkpoints: Folder of this job alone.
@@ -38,7 +46,9 @@ class TrialJob:
     seed: int
     rows: pd.DataFrame
     pairs: np.ndarray
-    networks: dict[str, Network]
+    class_names: tuple[str, ...]
+    networks: dict[str, dict[str, Any]]
+    start: dict[str, Weights]
     stacks: dict[str, tuple[str, ...]]
     crop_from: int
     checkpoints: Path
@@ -47,7 +57,7 @@ class TrialJob:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What comes back of a job, in numpy's arrays: a process hands them over without files that stay open.
+    """What comes back of a job.
 
     Attributes:
         trial: Name of the trial.
@@ -59,7 +69,7 @@ class TrialResult:
 
     trial: str
     seed: int
-    weights: dict[str, dict[str, np.ndarray]]
+    weights: dict[str, Weights]
     val_accuracy: dict[str, float]
     history: pd.DataFrame
 
@@ -71,7 +81,8 @@ def train_trial(job: TrialJob) -> TrialResult:
     from mien.losses import ExpressionLoss
 
     training = job.training.model_copy(update={"seed": job.seed})
-    first = next(iter(job.networks.values())).model
+    networks = {name: _network(job, name) for name in job.networks}
+    first: Any = next(iter(networks.values())).model
     parts, images = {}, {}
     for split in ("train", "val"):
         parts[split] = job.rows[job.rows["split"] == split]
@@ -95,13 +106,13 @@ def train_trial(job: TrialJob) -> TrialResult:
     seen = table_digest(job.rows), array_digest(job.pairs)
     trained, histories = {}, []
     with quiet_engine():
-        for name, network in job.networks.items():
+        for name, network in networks.items():
             both = (images["train"], images["val"])
             folder = job.checkpoints / name
             trained[name], history = train_network(network, both, task, folder, training, seen, keep_finished=True)
             histories.append(history.assign(model=name))
     best = {name: best_accuracy(each, training.monitor) for name, each in zip(trained, histories, strict=True)}
-    weights = {name: _arrays(network.model) for name, network in trained.items()}
+    weights = {name: to_arrays(network.model) for name, network in trained.items()}
     for name, of in job.stacks.items():
         weights[name], best[name] = _stack(job, [trained[each] for each in of], parts, images)
     return TrialResult(job.trial, job.seed, weights, best, pd.concat(histories, ignore_index=True))
@@ -116,7 +127,7 @@ def best_accuracy(history: pd.DataFrame, monitor: str) -> float:
 
 def _stack(
     job: TrialJob, networks: list[Network], parts: dict[str, pd.DataFrame], images: dict[str, Any]
-) -> tuple[dict[str, np.ndarray], float]:
+) -> tuple[Weights, float]:
     """Fit a support vector machine on the train rows; its state, and its accuracy on the val rows."""
     from dataclasses import asdict
 
@@ -148,7 +159,23 @@ def _unmoved(images: Any) -> Any:
     return PairImages(images.sequences, images.targets.numpy(), image_size=images.image_size)
 
 
-def _arrays(model: Any) -> dict[str, np.ndarray]:
+def _network(job: TrialJob, name: str) -> Network:
+    from mien.models import create_model
+
+    model = create_model(MEMBER, **job.networks[name])
+    model.load_state_dict(from_arrays(job.start[name]))
+    return Network(MEMBER, job.networks[name], job.class_names, model)
+
+
+def from_arrays(weights: Weights) -> dict[str, Any]:
+    """Weights as a state that a model loads."""
+    import torch
+
+    return {name: torch.tensor(array) for name, array in weights.items()}
+
+
+def to_arrays(model: Any) -> Weights:
+    """The state of a model."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
 
 
