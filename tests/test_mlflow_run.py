@@ -24,6 +24,7 @@ from mien.mlflow_run import (
     connect,
     end_dead_runs,
     experiment_id,
+    input_shape,
     samples_profile,
     tracking_uri,
 )
@@ -279,3 +280,27 @@ def test_the_global_store_is_what_it_was_after_a_model_is_logged(monkeypatch, tm
     with _as_global_store(f"sqlite:///{tmp_path}/here.db"):
         assert "here.db" in os.environ["MLFLOW_TRACKING_URI"]
     assert os.environ.get("MLFLOW_TRACKING_URI") == before
+
+
+def test_every_line_of_a_table_is_a_finished_run_below_the_run(client, run):
+    lines = [{"model": name, "fold": fold, "n": 8.0, "error_rate": 0.25} for name in ("a", "b") for fold in (0, 1)]
+    run.log_children(pd.DataFrame(lines))
+    run.end("FINISHED")
+    below = client.search_runs(["1"], filter_string=f"tags.`mlflow.parentRunId` = '{run.run_id}'")
+    assert {(child.data.tags["model"], child.data.tags["fold"]) for child in below} == {
+        ("a", "0"),
+        ("a", "1"),
+        ("b", "0"),
+        ("b", "1"),
+    }
+    assert {child.info.status for child in below} == {"FINISHED"}
+    assert below[0].data.metrics == {"test/n": 8.0, "test/error_rate": 0.25}
+    assert {child.info.run_name for child in below} >= {"a fold 0"}
+    assert run.not_sent == []
+
+
+def test_a_model_says_the_shape_of_its_input_unless_it_sees_a_colour_face():
+    pair = create_model("comp_cnn", num_classes=2, num_frames=3)
+    assert input_shape(Network("comp_cnn", {}, ("a", "b"), pair)) == (3, 44, 44)
+    face = create_model("softmax_regression", num_classes=2, image_size=8)
+    assert input_shape(Network("softmax_regression", {}, ("a", "b"), face)) == (3, 8, 8)

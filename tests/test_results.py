@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.mlflow_run import MlflowRun, connect, experiment_id
+from mien.mlflow_run import CHILD, MlflowRun, connect, experiment_id
 from mien.results import aligned, last_runs
 
 
@@ -52,6 +52,14 @@ def test_one_environment_and_a_number_of_runs_can_be_asked_for(root):
 def test_a_sweep_is_named_and_its_systems_are_not_taken_for_one(root):
     add(root, "demo", "FINISHED", {}, system="sae,softmax_regression", sweep="keep_rates")
     assert last_runs(root).splitlines()[1].split()[-3:] == ["demo", "sweep", "keep_rates"]
+
+
+def test_parts_of_a_run_are_not_listed_and_do_not_crowd_out_others(root):
+    add(root, "demo", "FINISHED", {"test/accuracy": 0.5}, system="sae", variant="older")
+    add(root, "demo", "FINISHED", {"test/accuracy": 0.5}, system="comp_cnn", variant="parent")
+    for fold in range(3):
+        add(root, "demo", "FINISHED", {"test/accuracy": 0.5}, fold=str(fold), **{CHILD: "fold"})
+    assert [line.split()[5] for line in last_runs(root, last=2).splitlines()[1:]] == ["parent", "older"]
 
 
 def test_lines_fit_a_terminal_of_100_letters_with_all_scores_and_long_names():

@@ -32,6 +32,9 @@ LOCAL_ARTIFACTS = "mlartifacts"
 PAUSE = 60.0
 """Seconds for which a store that did not answer is not asked again."""
 
+CHILD = "child_of_run"
+"""Tag of a run that is a part of another and not listed beside it."""
+
 CHAMPION = "champion"
 """Alias of the registered network with the best validation score: ``models:/<name>@champion``."""
 
@@ -197,6 +200,25 @@ class MlflowRun:
         self._client.log_batch(self.run_id, metrics=defined)
 
     @_warn_if_not_sent
+    def log_children(self, table: "pd.DataFrame") -> None:
+        """Log every line of a table as a finished run below this one: its words as tags, its numbers as metrics.
+
+        Args:
+            table: ``model`` and ``fold`` name a child; the other columns are test scores.
+        """
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        for line in table.to_dict("records"):
+            words = {name: str(line.pop(name)) for name in ("model", "fold")}
+            tags = {**words, CHILD: "fold", "mlflow.parentRunId": self.run_id}
+            name = f"{words['model']} fold {words['fold']}"
+            child = self._client.create_run(self._experiment, run_name=name, start_time=now, tags=tags).info.run_id
+            numbers = [Metric(f"test/{key}", float(value), now, 0) for key, value in line.items()]
+            self._client.log_batch(child, metrics=numbers)
+            self._client.set_terminated(child, "FINISHED")
+
+    @_warn_if_not_sent
     def log_figure(self, name: str, figure: Any) -> None:
         """Log an interactive figure at the artifact root, where the comparison page finds it."""
         self._client.log_figure(self.run_id, figure, f"{name}.html")
@@ -235,11 +257,11 @@ class MlflowRun:
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        size = network.model.image_size
-        example = np.zeros((2, 3, size, size), np.float32)  # a batch of one would be exported as a constant
+        shape = input_shape(network)
+        example = np.zeros((2, *shape), np.float32)  # a batch of one would be exported as a constant
         with torch.no_grad():
             outputs = network.model.eval()(torch.from_numpy(example))
-        image = TensorSpec(np.dtype(np.float32), (-1, 3, size, size))
+        image = TensorSpec(np.dtype(np.float32), (-1, *shape))
         logits = TensorSpec(np.dtype(np.float32), (-1, *outputs.shape[1:]))  # of each head, where a model has several
         logger.info("Exporting the model for MLflow")
         # Made here and handed over, because Model.log would put it into the default experiment
@@ -292,6 +314,12 @@ class MlflowRun:
 
 def _better(metric: str, value: float, champions: str) -> bool:
     return value > float(champions) if metric.endswith("accuracy") else value < float(champions)
+
+
+def input_shape(network: "Network") -> tuple[int, ...]:
+    """Shape of one input: (3, H, H) of a colour face, unless the model says another."""
+    model: Any = network.model
+    return getattr(model, "input_shape", None) or (3, model.image_size, model.image_size)
 
 
 def samples_profile(samples: "pd.DataFrame") -> dict[str, Any]:

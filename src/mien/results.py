@@ -41,7 +41,7 @@ def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
     client = connect(root)
     experiments = [each for each in client.search_experiments() if each.name.startswith(PREFIX)]
     wanted = [each.experiment_id for each in experiments if env is None or each.name == f"{PREFIX}{env}"]
-    runs = client.search_runs(wanted, max_results=last, order_by=["attributes.start_time DESC"]) if wanted else []
+    runs = _newest(client, wanted, last) if wanted else []
     if not runs:
         where = f"of environment {env} " if env else ""
         return f"MLflow knows no run {where}yet. Start one: kedro run --pipelines=sae"
@@ -49,6 +49,23 @@ def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
     header = ["started", "status", "env", "system", "variant", "n", *(SCORES[score] for score in scores)]
     lines = aligned([header, *(_row(run, scores) for run in runs)])
     return "\n".join([*lines, *([DRAWN_NOTE] if any(run.data.metrics.get("drawn_share") for run in runs) else [])])
+
+
+def _newest(client: Any, experiments: list[str], last: int) -> list[Any]:
+    """The last runs, without those that are parts of another, read page by page until there are enough."""
+    from mien.mlflow_run import CHILD
+
+    runs: list[Any] = []
+    page: str | None = None
+    while len(runs) < last:
+        found = client.search_runs(
+            experiments, max_results=200, order_by=["attributes.start_time DESC"], page_token=page
+        )
+        runs += [run for run in found if CHILD not in run.data.tags]
+        page = found.token
+        if not page:
+            break
+    return runs[:last]
 
 
 def aligned(rows: list[list[str]], width: int = WIDTH) -> list[str]:

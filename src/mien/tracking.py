@@ -1,8 +1,8 @@
 """MLflow tracking as Kedro hooks: one run per ``kedro run``.
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
-are ``metrics``, ``history``, ``figure`` (interactive), ``plot`` (PNG), ``sheet`` (of faces), ``samples`` (digest) and
-``network`` (the model).
+are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
+``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model).
 """
 
 import atexit
@@ -109,6 +109,8 @@ class TrackingHooks:
         elif kind == "history":
             for record in data.to_dict("records"):
                 self._run.log_epoch(record)
+        elif kind == "children":
+            self._run.log_children(data)
         elif kind == "figure":
             self._run.log_figure(name.removesuffix("_figure"), data)
         elif kind == "plot":

@@ -111,6 +111,14 @@ def test_a_finished_run_begins_anew_without_a_warning(tmp_path, caplog):
     assert caplog.text == ""
 
 
+def test_a_finished_run_is_kept_for_who_asks_for_it_and_leaves_nothing_to_do(tmp_path):
+    interrupted(tmp_path)
+    Checkpoints(tmp_path, "same").finish()
+    kept = Checkpoints(tmp_path, "same", keep_finished=True)
+    assert (kept.begin().epoch, kept.load_best()["w"]) == (2, 2)
+    assert Checkpoints(tmp_path, "other", keep_finished=True).begin() is None
+
+
 def test_files_of_others_in_the_folder_stay(tmp_path):
     interrupted(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")

@@ -32,7 +32,24 @@ TWO_STREAMS = {
     "landmark_units": (1, 1, 1),
 }
 
+TINY_CNN = {"image_size": 20, "widths": (2, 3, 4), "kernel_sizes": (3, 2, 2), "hidden": (6, 5)}
+
 SMALL = {
+    "comp_cnn": Small(
+        {"num_classes": 2, "compare_after": 2, "comparison": "combine", **TINY_CNN}, inputs=((2, 20, 20),), output=(2,)
+    ),
+    "fold_ensemble": Small(
+        {
+            "num_classes": 2,
+            "networks": {f"comb_{i}": {"compare_after": i, "comparison": "combine", **TINY_CNN} for i in (1, 2, 3)},
+            "stacks": {"comb_svm": ["comb_1", "comb_2", "comb_3"]},
+            "trainings": [["fold_0", 0], ["fold_1", 0]],
+            "primary": "comb_2",
+            "voters": ["fold_0", "fold_1"],
+        },
+        inputs=((2, 20, 20),),
+        output=(2,),
+    ),
     "fer_former": Small(
         {
             "num_classes": 7,

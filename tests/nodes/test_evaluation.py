@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score
 
-from mien.nodes.evaluation import evaluate_classes, intervals, split_scores, subgroup_table, subjects
+from mien.nodes.evaluation import evaluate_classes, intervals, split_rows, split_scores, subgroup_table, subjects
 from mien.nodes.params import EvaluationParams
 
 EVALUATION = EvaluationParams(resamples=100, seed=0, subgroups=("gender", "age"))
@@ -139,3 +139,11 @@ def test_the_intervals_for_a_figures_legend_leave_out_undefined_classes():
     found = intervals(metrics, "auroc", ("a", "b"))
     assert list(found.values()) == [(0.2, 0.4), (0.1, 0.3)]
     assert "a" not in found
+
+
+def test_of_a_table_with_several_models_the_primary_ones_rows_are_taken():
+    table = predictions().assign(primary=[True, True, False, False, True, False])
+    assert split_rows(table, "test")["sample_id"].tolist() == ["a", "b"]
+    target, scores, _ = split_scores(table, "test")
+    assert (target.tolist(), scores[:, 0].tolist()) == ([0, 1], [0.9, 0.2])
+    assert split_rows(predictions(), "test")["sample_id"].tolist() == list("abcd")

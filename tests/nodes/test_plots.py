@@ -84,3 +84,13 @@ def test_a_run_without_mistakes_has_a_sheet_that_says_so():
     samples = pd.DataFrame({"sample_id": list("abcd"), "row": [0, 1, 2, 3]})
     sheets = show_mistakes(table, samples, np.zeros((4, 16, 16, 3), np.uint8))
     assert [sheet.ndim for sheet in sheets] == [3, 3]
+
+
+def test_a_face_that_several_seeds_mislabel_is_shown_once():
+    table = pd.concat([predictions().assign(seed=seed, primary=seed < 2) for seed in range(3)], ignore_index=True)
+    samples = pd.DataFrame({"sample_id": list("abcdabcd"), "row": [0, 1, 2, 3] * 2})  # in two trials
+    faces = np.zeros((4, 16, 16, 3), np.uint8)
+    faces[2] = (255, 0, 0)
+    once = show_mistakes(predictions(), samples, faces)
+    for sheet, other in zip(show_mistakes(table, samples, faces), once, strict=True):
+        assert np.array_equal(sheet, other)

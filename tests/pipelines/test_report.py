@@ -188,6 +188,31 @@ def test_rows_that_are_not_run_are_starred_with_the_reason_and_the_command():
     assert "* SAE, keep rate 0.1: no run here; it needs RAF-DB." in formats.notes(table)
 
 
+def test_rows_of_one_run_that_trained_several_models_are_told_apart():
+    rows = [
+        PaperRow(setting=name, variants=(variant,), model=model, scores={"accuracy": paper}, n=n)
+        for name, variant, model, paper, n in (
+            ("DiffCNN", "full", "diff_cnn", 0.92, 0),
+            ("Comb@1", "full", "comb_1", 0.94, 0),
+            ("DiffCNN, subset", "subset", "diff_cnn", 0.96, 9),
+        )
+    ]
+    table = PaperTable(name="CompCNN", reference="X", dataset="NVIE", n=N, rows=tuple(rows))
+    report = REPORT.model_copy(update={"papers": {"comp_cnn": table}})
+    scores = {"test/diff_cnn/accuracy": 0.7, "test/diff_cnn/accuracy_low": 0.6, "test/comb_1/accuracy": 0.8}
+    runs = [run("comp_cnn", "full", 0.8), run("comp_cnn", "demo", 0.8)]
+    runs = [replace(each, metrics={**each.metrics, **scores}) for each in runs]
+    shown = score_table(runs, report)
+    assert shown[["setting", "variant", "accuracy_paper", "accuracy", "paper_n"]].fillna(-1).to_numpy().tolist() == [
+        ["DiffCNN", "full", 0.92, 0.7, N],
+        ["Comb@1", "full", 0.94, 0.8, N],
+        ["DiffCNN, subset", "subset", 0.96, -1, 9],
+        ["DiffCNN", "demo", -1, 0.7, N],
+        ["Comb@1", "demo", -1, 0.8, N],
+    ]
+    assert shown.loc[0, "accuracy_low"] == 0.6
+
+
 def test_systems_and_variants_without_a_papers_row_follow_the_papers():
     table = score_table([run("other", "v", 0.5), run("sae", "own", 0.6)], REPORT)
     assert list(zip(table["name"], table["variant"], strict=True)) == [

@@ -67,7 +67,23 @@ TINY_WEAK_LANDMARKS: dict[str, Any] = {
     "dataset_prediction": {"device": CPU},
 }
 
+TINY_COMP_CNN: dict[str, Any] = {
+    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["diff_cnn", "comb_svm"]},
+    "training": {
+        "max_epochs": 2,
+        "batch_size": 8,
+        "num_seeds": 1,
+        "workers": 1,
+        "svm": {"costs": [1.0], "num_folds": 2},
+        "device": CPU,
+    },
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
 TINY: dict[str, dict[str, Any]] = {
+    "comp_cnn": {**TINY_COMP_CNN, "protocol": {"curve": {"train_subjects": [4], "test_folds": [0]}}},
+    "comp_cnn_spos": TINY_COMP_CNN,
     "fer_former": TINY_FER_FORMER,
     "fer_former_ferplus": TINY_FER_FORMER,
     "fer_former_sfew": TINY_FER_FORMER,
@@ -94,6 +110,7 @@ TINY_DATA: dict[str, dict[str, Any]] = {
     },
     "nvie": {
         "twin": {"draw": True, "num_subjects": 10, "num_emotions": 1, "image_size": 96},
+        "reader": {"num_folds": 3},
         "alignment": {"method": "given", "workers": 1},
     },
     "spos": {

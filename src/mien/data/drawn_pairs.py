@@ -160,8 +160,8 @@ def _rng(pair: DrawnPair, purpose: int) -> np.random.Generator:
 def _sample_scene(rng: np.random.Generator, person: Person, azimuth: float) -> tuple[FaceParameters, FaceParameters]:
     """Draw all of a pair but the expression: the session, then how onset and apex depart from it.
 
-    Source: ours. The lamp moves enough to change more pixels than the expression does, the head a little, so that the
-        difference of the two images shows them first.
+    Source: ours. The head moves by a pixel or two between the images and hardly turns, the lamp changes a little: the
+        difference of the pixels shows moved edges first, and what is left of them after pooling is the expression.
     """
     session = replace(
         sample_face(rng, "neutral", identity=person.identity, roll_degrees=float(rng.normal(0.0, 3.0))),
@@ -180,26 +180,26 @@ def _sample_scene(rng: np.random.Generator, person: Person, azimuth: float) -> t
 def _move(rng: np.random.Generator, session: FaceParameters) -> FaceParameters:
     """Move head, eyes, lamp and camera a little."""
     pose, light, camera, framing = session.pose, session.light, session.camera, session.framing
-    gaze_x, gaze_y = np.clip(np.array(pose.gaze) + rng.normal(0.0, (0.25, 0.12)), -0.8, 0.8)
-    dx, dy, scale = rng.normal(0.0, 0.08, 3)
+    gaze_x, gaze_y = np.clip(np.array(pose.gaze) + rng.normal(0.0, (0.08, 0.04)), -0.8, 0.8)
+    dx, dy, scale = rng.normal(0.0, (0.15, 0.15, 0.05))
     return replace(
         session,
         pose=replace(
             pose,
-            roll=pose.roll + float(rng.normal(0.0, 0.5)),
-            yaw=float(np.clip(pose.yaw + rng.normal(0.0, 0.9), -24.0, 24.0)),
-            pitch=float(np.clip(pose.pitch + rng.normal(0.0, 0.7), -14.0, 14.0)),
+            roll=pose.roll + float(rng.normal(0.0, 0.15)),
+            yaw=float(np.clip(pose.yaw + rng.normal(0.0, 0.3), -24.0, 24.0)),
+            pitch=float(np.clip(pose.pitch + rng.normal(0.0, 0.25), -14.0, 14.0)),
             gaze=(float(gaze_x), float(gaze_y)),
         ),
         light=replace(
             light,
-            azimuth=light.azimuth + float(rng.normal(0.0, 20.0)),
-            elevation=light.elevation + float(rng.normal(0.0, 8.0)),
-            strength=float(np.clip(light.strength + rng.normal(0.0, 0.10), 0.2, 1.0)),
+            azimuth=light.azimuth + float(rng.normal(0.0, 8.0)),
+            elevation=light.elevation + float(rng.normal(0.0, 4.0)),
+            strength=float(np.clip(light.strength + rng.normal(0.0, 0.05), 0.2, 1.0)),
         ),
         camera=replace(
             camera,
-            exposure=float(np.clip(camera.exposure * np.exp(rng.normal(0.0, 0.15)), 0.6, 1.8)),
+            exposure=float(np.clip(camera.exposure * np.exp(rng.normal(0.0, 0.08)), 0.6, 1.8)),
             noise_seed=int(rng.integers(2**31)),
         ),
         framing=replace(framing, x=framing.x + float(dx), y=framing.y + float(dy), scale=framing.scale + float(scale)),

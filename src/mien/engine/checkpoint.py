@@ -51,17 +51,21 @@ class Checkpoints:
     Args:
         folder: Where the checkpoints lie.
         fingerprint: Digest of what the result depends on.
+        keep_finished: Go on from a finished run too, which leaves nothing to do: of many runs that belong together,
+            those that were finished before an interruption are not repeated. Who asks for it clears the folder.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, keep_finished: bool = False) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
+        self.keep_finished = keep_finished
 
     def begin(self) -> EpochState | None:
         """Return the state to go on from, or clear the folder and return None for a new run."""
         run = self._read_run()
         last = max(self.folder.glob("epoch_*"), default=None)
-        if run.get("fingerprint") == self.fingerprint and not run.get("finished") and last is not None:
+        goes_on = self.keep_finished or not run.get("finished")
+        if run.get("fingerprint") == self.fingerprint and goes_on and last is not None:
             state = torch.load(last / STATE_FILE, map_location="cpu", weights_only=True)
             logger.info("Resuming after epoch %d from %s", state["epoch"], self.folder)
             return EpochState(weights=load_file(last / WEIGHTS_FILE), **state)

@@ -13,6 +13,7 @@ FACE_REASONS = ["aligned", "several_faces", "no_face", "already_aligned"]
 CROPS = ["points", "whole", "centre", "none"]
 
 _WORD = pa.Check.str_matches(r"^[a-z_]+$")
+_WORD_AND_NUMBER = pa.Check.str_matches(r"^[a-z_]+_[0-9]+$")
 
 
 def _labelled_where_judged(listed: pd.DataFrame) -> pd.Series:
@@ -73,6 +74,27 @@ ListedPairs = _named(
 
 PairSamples = _named(ListedPairs.add_columns(_LOCATED), "pair samples")
 """One row per pair, with where its face is and which packed pair it became."""
+
+
+def _nobody_is_in_two_parts(trials: pd.DataFrame) -> pd.Series:
+    parts = trials.groupby(["trial", "subject"])["split"].transform("nunique")
+    return parts == 1
+
+
+_TRIALS = {
+    **PairSamples.columns,
+    "sample_id": pa.Column(str),
+    "split": pa.Column(str, pa.Check.isin(SPLITS)),
+    "trial": pa.Column(str, _WORD_AND_NUMBER),
+}
+
+PairTrials = pa.DataFrameSchema(
+    _TRIALS,
+    unique=["trial", "sample_id"],
+    checks=pa.Check(_nobody_is_in_two_parts, error="a subject is in two parts of a trial"),
+    name="pair trials",
+)
+"""One row per trial of a cross-validation and pair, with the part that the pair has in it."""
 
 ListedAttributes = _named(
     _LISTED.add_columns(
@@ -193,3 +215,20 @@ Predictions = pa.DataFrameSchema(
     name="predictions",
 )
 """One row per sample that the network has not been trained on, with one score per class; target -1 where unlabelled."""
+
+TrialPredictions = pa.DataFrameSchema(
+    {
+        **Predictions.columns,
+        "sample_id": pa.Column(str),
+        "subject": pa.Column(str),
+        "fold": pa.Column(int, pa.Check.ge(0)),
+        "model": pa.Column(str),
+        "trial": pa.Column(str, _WORD_AND_NUMBER),
+        "seed": pa.Column(int, pa.Check.ge(0)),
+        "primary": pa.Column(bool),
+    },
+    unique=["model", "trial", "seed", "sample_id"],
+    checks=pa.Check(_scores_add_up, error="the scores of a row do not add up to 1"),
+    name="trial predictions",
+)
+"""One row per model, trial, seed and sample that the model was not trained on; ``fold`` is the sample's own."""

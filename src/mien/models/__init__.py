@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ARCHITECTURES = {
+    "comp_cnn": "mien.models.comp_cnn:CompCNN",
     "fer_former": "mien.models.fer_former:FERFormer",
+    "fold_ensemble": "mien.models.fold_ensemble:FoldEnsemble",
     "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
     "poster": "mien.models.poster:Poster",
     "resnet18": "mien.models.resnet18:ResNet18",

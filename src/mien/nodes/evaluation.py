@@ -104,13 +104,18 @@ def _bands(values: pd.Series) -> pd.Series:
     return decade.astype("string").str.zfill(3) + " to " + (decade + 9).astype("string").str.zfill(3)
 
 
+def split_rows(predictions: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Rows of one split; where the table has several models, those of the primary one."""
+    return predictions[(predictions["split"] == split) & predictions.get("primary", True)]
+
+
 def split_scores(predictions: pd.DataFrame, split: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Targets (n,), scores (n, M) and class names of one split of a predictions table.
 
     Raises:
         ValueError: The split has no rows.
     """
-    rows = predictions[predictions["split"] == split]
+    rows = split_rows(predictions, split)
     if rows.empty:
         raise ValueError(
             f"No row of split {split} in the predictions table of {len(predictions)} rows: nothing to measure. "

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mien.nodes import figures
-from mien.nodes.evaluation import intervals, split_scores
+from mien.nodes.evaluation import intervals, split_rows, split_scores
 
 DRAWN = ("confusion_matrix", "roc", "precision_recall", "reliability", "class_recall", "training_curves")
 """Figures of a classifier, in the order in which the functions below return them."""
@@ -84,9 +84,10 @@ def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.nd
     Returns:
         Two sheets (H, W, 3) uint8 RGB.
     """
+    predictions = split_rows(predictions, "test").drop_duplicates("sample_id")  # one of several seeds
     target, scores, names = split_scores(predictions, "test")
-    ids = predictions.loc[predictions["split"] == "test", "sample_id"]
-    rows = samples.set_index("sample_id").loc[ids, "row"].to_numpy()
+    row_of = samples.drop_duplicates("sample_id").set_index("sample_id")["row"]
+    rows = row_of.loc[predictions["sample_id"]].to_numpy()
     shown = faces[rows], target, scores.argmax(axis=1), scores.max(axis=1), names, "Mislabelled test faces"
     synthetic = bool(predictions["drawn"].any())
     return figures.mistakes_sheet(*shown, synthetic=synthetic), figures.mistakes_grid(*shown, synthetic=synthetic)

@@ -3,8 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 
-from kedro.pipeline import Pipeline, node
-from kedro.pipeline.node import Node
+from kedro.pipeline import Node, Pipeline, node
 
 from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
@@ -21,6 +20,7 @@ def system_pipeline(
     dataset: str,
     faces: str = "faces_112",
     networks: tuple[str, ...] = (),
+    split: Callable | None = None,
     train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
@@ -35,6 +35,8 @@ def system_pipeline(
         dataset: Whose samples and faces are read, as in ``raf_db``.
         faces: Which of its packed faces.
         networks: Entries with trained networks of other pipelines that ``initialise`` takes weights from; at most two.
+        split: Node function (samples, ``params:protocol``) → rows of several trials, each with its own train, val and
+            test rows, where the dataset has folds instead of splits; every other step reads them instead of samples.
         train: Node function (train_and_val, faces, checkpoints, initial_network, ``params:training``) → network,
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
@@ -49,13 +51,15 @@ def system_pipeline(
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
-    steps = [
-        node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
+    rows = "samples" if split is None else "trials"
+    steps = [] if split is None else [node(split, ["samples", "params:protocol"], rows, name="split")]
+    steps += [
+        node(select_train_and_val, rows, "train_and_val", name="select_train_and_val"),
         node(initialise, start, "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
-        node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(predict, [rows, "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
-        *(classifier_figures() if figures is None else figures),
+        *(classifier_figures(rows) if figures is None else figures),
     ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant

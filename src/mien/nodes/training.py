@@ -45,6 +45,7 @@ def train_network(
     training: RecipeParams,
     seen: Sequence[str],
     build_optimizer: "Callable[[RecipeParams, nn.Module], Any] | None" = None,
+    keep_finished: bool = False,
 ) -> tuple[Network, pd.DataFrame]:
     """Train a network, or go on where the same training was cut off.
 
@@ -56,6 +57,7 @@ def train_network(
         training: The recipe.
         seen: Digests of the data: checkpoints of a training on other data are not resumed from.
         build_optimizer: Of the recipe and the model; None gives all parameters one learning rate.
+        keep_finished: Do not repeat a training whose checkpoints say that it is finished.
 
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
@@ -75,7 +77,7 @@ def train_network(
         *images,
         task,
         _recipe(training, build_optimizer or _build_optimizer),
-        Checkpoints(checkpoints, fingerprint),
+        Checkpoints(checkpoints, fingerprint, keep_finished),
     )
     return network, pd.DataFrame(history)
 

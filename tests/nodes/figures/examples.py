@@ -68,10 +68,22 @@ def bands() -> pd.DataFrame:
     )
 
 
+def curve(n: int) -> pd.DataFrame:
+    """Three models at four sizes, one of them at a single size and without an interval."""
+    names = ["DiffCNN"] * 4 + ["CompCNN-Sub-SVM"] * 4 + ["CompCNN-Comb-SVM"]
+    value = np.array([0.6, 0.7, 0.72, 0.75, 0.62, 0.75, 0.8, 0.85, 0.9])
+    low, high = value - 0.05, value + 0.04
+    low[-1] = high[-1] = np.nan
+    sizes = [10, 20, 40, 80, 10, 20, 40, 80, 80]
+    return pd.DataFrame({"name": names, "size": sizes, "n": n, "value": value, "low": low, "high": high})
+
+
 def landmark_errors(n: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(2)
     return {"MobileFaceNet": rng.gamma(6, 0.008, n), "mean shape": rng.gamma(6, 0.05, n)}
 
+
+AXES = {"size": "training subjects", "quantity": "test accuracy"}
 
 OF_CLASSES = (
     "confusion",
@@ -83,7 +95,7 @@ OF_CLASSES = (
     "embedding",
     "kept tokens",
 )
-OTHERS = ("age", "age bands", "landmark errors", "training")
+OTHERS = ("age", "age bands", "landmark errors", "training", "learning curve")
 _HARD = {
     "absent and never predicted": ("confusion", "roc with intervals", "precision and recall", "bars", "kept tokens"),
     "long names": ("confusion", "roc with intervals", "bars", "embedding", "kept tokens"),
@@ -118,6 +130,7 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "age": ("age", (age, age + rng.normal(size=n), "CNN"), {"intervals": {"mae": (4.9, 5.3)}}),
         "age bands": ("age_bands", (bands(), "CNN"), {}),
         "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on drawn faces"), {}),
+        "learning curve": ("learning_curve", (curve(n), "Accuracy by training subjects"), AXES),
         "training": ("training_curves", (history(1 if n == 1 else 40), "SAE on RAF-DB"), {}),
     }
     function, arguments, options = drawings[name]

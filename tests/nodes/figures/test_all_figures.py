@@ -14,7 +14,15 @@ from tests.nodes.figures.examples import DRAWINGS, OF_CLASSES, OTHERS, draw, int
 
 from mien.nodes import figures
 
-WITH_LEGEND = ("roc", "roc with intervals", "precision and recall", "reliability", "embedding", "landmark errors")
+WITH_LEGEND = (
+    "roc",
+    "roc with intervals",
+    "precision and recall",
+    "reliability",
+    "embedding",
+    "landmark errors",
+    "learning curve",
+)
 
 every_plot = pytest.mark.parametrize(("case", "name"), DRAWINGS)
 
@@ -27,7 +35,7 @@ def test_importing_figures_loads_no_drawing_library():
 
 def test_every_figure_exists_twice():
     names = [name.rpartition("_")[0] for name in figures.__all__ if name.endswith(("_figure", "_plot"))]
-    assert len(names) == 22
+    assert len(names) == 26
     assert {names.count(name) for name in names} == {2}
 
 

@@ -34,6 +34,11 @@ def test_the_printed_bars_are_those_of_the_interactive_figure():
     assert axes.get_xlabel() == "recall"
 
 
+def test_bars_of_the_same_samples_name_their_number_once():
+    shared = figures.class_bars_figure(["a", "b"], [0.5, 0.6], [0.4, 0.5], [0.6, 0.7], [30, 30], "t", total=30)
+    assert shared.layout.title.text == "t (n = 30)"
+
+
 def test_an_interval_that_does_not_hold_the_value_is_drawn_as_it_is():
     _, strokes = figures.class_bars_figure(["a"], [0.5], [0.6], [0.7], [3], "t").data
     assert list(strokes.x) == [0.6, 0.7, None]

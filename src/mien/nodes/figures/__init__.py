@@ -17,12 +17,14 @@ from mien.nodes.figures.curves import (
     roc_plot,
 )
 from mien.nodes.figures.embedding import embedding_figure, embedding_plot, tsne_points
+from mien.nodes.figures.feature_maps import feature_maps_figure, feature_maps_plot
 from mien.nodes.figures.landmarks import (
     LANDMARK_TILE,
     cumulative_error_figure,
     cumulative_error_plot,
     landmarks_sheet,
 )
+from mien.nodes.figures.learning_curve import learning_curve_figure, learning_curve_plot
 from mien.nodes.figures.mistakes import mistakes_grid, mistakes_sheet
 from mien.nodes.figures.panels import MapPanel, MatrixPanel, confusion_panels, embedding_panels
 from mien.nodes.figures.regression import age_bands_figure, age_bands_plot, age_figure, age_plot
@@ -51,10 +53,14 @@ __all__ = [
     "embedding_figure",
     "embedding_panels",
     "embedding_plot",
+    "feature_maps_figure",
+    "feature_maps_plot",
     "kept_frequency_figure",
     "kept_frequency_plot",
     "landmarks_sheet",
     "layout",
+    "learning_curve_figure",
+    "learning_curve_plot",
     "mistakes_grid",
     "mistakes_sheet",
     "precision_recall_figure",

@@ -64,6 +64,7 @@ def class_bars_figure(
     *,
     quantity: str = "recall",
     limit: float | None = 1.0,
+    total: int | None = None,
     synthetic: bool = False,
 ) -> PlotlyFigure:
     """Interactive horizontal bars, the first on top, each with its interval, value and n.
@@ -74,9 +75,10 @@ def class_bars_figure(
         lows: (K,) lower bounds of the 95 % intervals; None or NaN where unknown.
         highs: (K,) upper bounds likewise.
         n: (K,) rows of each.
-        title: the sum of n is appended.
+        title: the sum of n, or ``total``, is appended.
         quantity: what the values are, with its unit; the name of the axis.
         limit: the largest value possible, where the axis ends; None lets it end above the largest bound.
+        total: samples in all, where bars share them.
         synthetic: say under the title that the faces are drawn.
 
     Raises:
@@ -84,9 +86,8 @@ def class_bars_figure(
     """
     import plotly.graph_objects as go
 
-    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit)
-    figure = go.Figure()
-    places = list(range(len(shown.names)))
+    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, total)
+    figure, places = go.Figure(), list(range(len(shown.names)))
     figure.add_bar(
         y=places,
         x=shown.values.tolist(),
@@ -107,8 +108,7 @@ def class_bars_figure(
     for place, text in zip(places, shown.texts, strict=True):
         figure.add_annotation(y=place, text=text, **beside)
     figure.add_annotation(y=1, yref="paper", yanchor="bottom", text=shown.heading, **beside)
-    height = 190 + 44 * len(places)
-    figure.update_layout(**layout(shown.title, synthetic), width=760, height=height, showlegend=False)
+    figure.update_layout(**layout(shown.title, synthetic), width=760, height=190 + 44 * len(places), showlegend=False)
     figure.update_layout(margin={"r": 190, "l": 150})
     figure.update_xaxes(title_text=quantity, range=[0, _end(shown, limit)])
     ticks = [wrapped(name, "<br>", _NAME_LETTERS) for name in shown.names]
@@ -126,10 +126,11 @@ def class_bars_plot(
     *,
     quantity: str = "recall",
     limit: float | None = 1.0,
+    total: int | None = None,
     synthetic: bool = False,
 ) -> MatplotlibFigure:
     """Printed bars; arguments and errors as in ``class_bars_figure``."""
-    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit)
+    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, total)
     names = [wrapped(name, letters=_NAME_LETTERS) for name in shown.names]
     height = 0.9 + sum(max(0.22, 0.14 * (name.count("\n") + 1)) for name in names)
     figure, (axes,) = canvas(COLUMN_WIDTH, height, shown.title, synthetic=synthetic)
@@ -159,6 +160,7 @@ def _bars(
     title: str,
     quantity: str,
     limit: float | None,
+    total: int | None,
 ) -> _Bars:
     K = len(class_names)
     numbers = {"values": values, "lows": lows, "highs": highs, "n": n}
@@ -185,7 +187,7 @@ def _bars(
     ]
     named = [f"{name} ({int(size):,})" for name, size in zip(class_names, n, strict=True)]
     heading = "[95 % interval]" if any("[" in text for text in texts) else ""
-    return _Bars(named, height, low, high, texts, heading, with_n(title, int(np.sum(n))))
+    return _Bars(named, height, low, high, texts, heading, with_n(title, int(np.sum(n)) if total is None else total))
 
 
 def _end(shown: _Bars, limit: float | None) -> float:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mien.nodes.params import Params
 
-Score = Literal["accuracy", "mean_class_accuracy", "macro_f1", "auroc", "error_rate", "mae_years"]
+Score = Literal["accuracy", "mean_class_accuracy", "macro_f1", "auroc", "error_rate", "errors", "mae_years"]
 
 
 class PaperRow(Params):
@@ -15,17 +15,22 @@ class PaperRow(Params):
     Attributes:
         setting: As the paper names it.
         variants: Names of our variants that repeat it; the first is the one to run.
+        model: Of a run that trains several models, the one that the row is about; its scores are
+            ``test/<model>/<score>``. Empty where a run is one model.
         set: Parameters of that variant that differ from the published setting, by dotted name without the system's.
-        scores: The paper's, in the unit of our metrics: fractions, years. Empty for a baseline.
+        scores: The paper's, in the unit of our metrics: fractions, counts, years. Empty for a baseline.
         recalls: The paper's accuracy of each class, as a fraction, by the class's name.
+        n: Test samples, where they are not the table's; 0 where they are.
         note: What a reader must know of them.
     """
 
     setting: str
     variants: tuple[str, ...] = Field(min_length=1)
+    model: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
     scores: dict[Score, float] = Field(default_factory=dict)
     recalls: dict[str, float] = Field(default_factory=dict)
+    n: int = Field(ge=0, default=0)
     note: str = ""
 
     def command(self, system: str) -> str:

@@ -40,7 +40,7 @@ def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFra
         if not published:
             continue
         rows += published
-        settings = {variant: row.setting for row in table.rows for variant in row.variants}
+        settings = {variant: row.setting for row in table.rows if not row.model for variant in row.variants}
         rows += [_ours(system, table, settings.get(variant, ""), runs) for variant, runs in sorted(ours.items())]
     names = ["system", "name", "method", "setting", "whose", "measured_on", "seeds", "source"]
     scores = [f"{score}{end}" for score in SHOWN_SCORES for end in ("", "_sd")]

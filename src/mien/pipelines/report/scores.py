@@ -8,6 +8,7 @@ SCORE_NAMES = {
     "macro_f1": "Macro F1, %",
     "auroc": "AUROC",
     "error_rate": "Error, %",
+    "errors": "Errors",
     "mae_years": "MAE, years",
 }
 """With the unit in which each is printed."""
@@ -22,7 +23,7 @@ def printed_unit(score: str) -> tuple[float, int]:
     """What a score is multiplied by to be printed, and the digits behind its point."""
     if score in _IN_PERCENT:
         return 100, 2  # as the papers print
-    return 1, 3 if score == "auroc" else 2
+    return 1, {"auroc": 3, "errors": 1}.get(score, 2)  # errors are a mean over seeds
 
 
 def shown(value: float, score: str) -> str:

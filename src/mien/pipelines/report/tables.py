@@ -39,13 +39,31 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
     for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
         table = report.papers.get(system) or PaperTable(name=system, reference="", dataset="", n=0)
         of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
+        told = set()
         for paper_row in table.rows:
-            repeated = [variant for variant in paper_row.variants if variant in of_system]
-            runs = of_system.pop(repeated[0]) if repeated else []
-            rows.append(_row(system, table, paper_row, runs, report.scores))
+            repeated = [variant for variant in paper_row.variants if _has(of_system.get(variant, ()), paper_row)]
+            told |= {*repeated[:1]}
+            rows.append(_row(system, table, paper_row, of_system[repeated[0]] if repeated else [], report.scores))
         for variant, runs in sorted(of_system.items()):
-            rows.append(_row(system, table, PaperRow(setting="", variants=(variant,)), runs, report.scores))
+            if variant not in told:
+                rows += [_row(system, table, row, runs, report.scores) for row in _own_rows(table, variant, runs)]
     return pd.DataFrame(rows, columns=_columns(report.scores))
+
+
+def _has(runs: Sequence[RunRecord], row: PaperRow) -> bool:
+    """Whether there are runs, and they have trained the row's model."""
+    return bool(runs) and (not row.model or f"test/{row.model}/accuracy" in runs[0].metrics)
+
+
+def _own_rows(table: PaperTable, variant: str, runs: Sequence[RunRecord]) -> list[PaperRow]:
+    """Rows of a variant that no row of the paper is about: one, or one per model that the paper's rows name."""
+    named: dict[str, str] = {}
+    for row in table.rows:
+        if row.model and _has(runs, row):
+            named.setdefault(row.model, row.setting)
+    return [PaperRow(setting=setting, variants=(variant,), model=model) for model, setting in named.items()] or [
+        PaperRow(setting="", variants=(variant,))
+    ]
 
 
 def grouped_runs(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
@@ -78,13 +96,13 @@ def _row(
         "setting": paper.setting,
         "variant": variant,
         "note": paper.note,
-        "n": table.n,
-        "paper_n": table.n,
+        "n": paper.n or table.n,
+        "paper_n": paper.n or table.n,
         "seeds": len(runs),
     }
     for score in scores:
         row[f"{score}_paper"] = paper.scores.get(score, np.nan)
-        row |= _summary(score, [run.metrics for run in runs])
+        row |= _summary(score, [run.metrics for run in runs], paper.model)
     if not runs:
         return row | {
             "measured_on": table.dataset,
@@ -132,11 +150,12 @@ def _differences(runs: Sequence[RunRecord]) -> str:
     return f"the mean is of different settings, its runs differ in {', '.join(sorted(differing))}" if differing else ""
 
 
-def _summary(score: str, metrics: Sequence[dict[str, float | None]]) -> dict[str, float]:
+def _summary(score: str, metrics: Sequence[dict[str, float | None]], model: str = "") -> dict[str, float]:
     """Mean and standard deviation over runs; of a single run its interval."""
-    numbers = np.array([each.get(f"test/{score}") for each in metrics], np.float64)  # None becomes NaN
+    name = f"test/{model}/{score}" if model else f"test/{score}"
+    numbers = np.array([each.get(name) for each in metrics], np.float64)  # None becomes NaN
     single = metrics[0] if len(metrics) == 1 else {}
-    low, high = (single.get(f"test/{score}_{end}") for end in ("low", "high"))
+    low, high = (single.get(f"{name}_{end}") for end in ("low", "high"))
     return {
         score: float(numbers.mean()) if len(numbers) else np.nan,
         f"{score}_sd": float(numbers.std(ddof=1)) if len(numbers) > 1 else np.nan,

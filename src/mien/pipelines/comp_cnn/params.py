@@ -1,0 +1,138 @@
+"""Parameters of ``comp_cnn``."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from mien.nodes.params import EvaluationParams, Fraction, LossParams, Params, RecipeParams
+
+OPERATORS = {"sub": "subtract", "comb": "combine", "mlp": "mlp", "attention": "attention"}
+"""The comparison of a row, by the row's first word."""
+
+LAYERS = (1, 2, 3)
+"""Pooling layers after which maps are compared."""
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "diff_cnn": {"comparison": "subtract", "compare_after": 0},
+    **{
+        f"{word}_{layer}": {"comparison": operator, "compare_after": layer}
+        for word, operator in OPERATORS.items()
+        for layer in LAYERS
+    },
+}
+"""What tells the nets apart, by name."""
+
+STACKS = {f"{word}_svm": tuple(f"{word}_{layer}" for layer in LAYERS) for word in OPERATORS}
+"""Nets that a support vector machine joins, by its name."""
+
+NAMES = {
+    "diff_cnn": "DiffCNN",
+    **{f"{word}_{layer}": f"CompCNN-{word.capitalize()}@{layer}" for word in OPERATORS for layer in LAYERS},
+    **{f"{word}_svm": f"CompCNN-{word.capitalize()}-SVM" for word in OPERATORS},
+}
+"""As the paper writes them."""
+
+_ALL = (*NETWORKS, *STACKS)
+
+
+def _words(rows: Any) -> Any:
+    """The command line knows no lists: ``diff_cnn+comb_1`` is one."""
+    return tuple(rows.split("+")) if isinstance(rows, str) else rows
+
+
+def _known_rows(rows: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [row for row in rows if row not in _ALL]
+    if unknown or len(set(rows)) < len(rows):
+        raise ValueError(
+            f"model.rows names {', '.join(unknown) or 'a row twice'} among {', '.join(rows)}. "
+            f"Name each once, of {', '.join(_ALL)}."
+        )
+    return rows
+
+
+Rows = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_words), AfterValidator(_known_rows)]
+
+
+class CompCNNModelParams(Params):
+    """Which rows of the paper's tables are trained, and the sizes of their nets.
+
+    Attributes:
+        rows: Of ``NETWORKS`` and ``STACKS``; ``diff_cnn+comb_1`` on the command line. What a stack joins is trained.
+        crop_from: Side in pixels that faces are resized to before ``image_size`` pixels of them are cut out.
+        num_frames: Images of a sequence from onset to apex; more than 2 need a dataset that packs so many.
+    """
+
+    rows: Rows
+    image_size: int = Field(ge=8)
+    crop_from: int = Field(ge=8)
+    num_frames: int = Field(ge=2)
+    order: Literal["apex_minus_onset", "onset_minus_apex"]
+    widths: tuple[int, int, int]
+    kernel_sizes: tuple[int, int, int]
+    hidden: tuple[int, int]
+    pool_drop_rates: tuple[float, float, float]
+    hidden_drop_rates: tuple[float, float]
+    mean: float
+    std: float = Field(gt=0)
+
+    def networks(self) -> dict[str, dict[str, Any]]:
+        """Keyword arguments of each net that the rows need, by its name, in the order of ``NETWORKS``."""
+        wanted = {name for row in self.rows for name in STACKS.get(row, (row,))}
+        sizes = self.model_dump(mode="json", exclude={"rows", "crop_from"})
+        return {name: {**sizes, **own} for name, own in NETWORKS.items() if name in wanted}
+
+    def stacks(self) -> dict[str, tuple[str, ...]]:
+        """The stacks among the rows, with what they join."""
+        return {row: STACKS[row] for row in self.rows if row in STACKS}
+
+
+class PairAugmentationParams(Params):
+    """How a pair is moved, both images alike."""
+
+    shift: int = Field(ge=0)
+    flip: float = Fraction
+    rotate_degrees: float = Field(ge=0, le=45)
+
+
+class SVMParams(Params):
+    """The support vector machine on the nets' features.
+
+    Attributes:
+        costs: Values of C to choose from.
+        num_folds: Groups of training subjects by which C is chosen.
+    """
+
+    costs: tuple[float, ...] = Field(min_length=1)
+    num_folds: int = Field(ge=2)
+
+
+class CompCNNTrainingParams(RecipeParams):
+    """The recipe of every net.
+
+    Attributes:
+        seed: The first seed.
+        num_seeds: How many; scores are averaged over them.
+        workers: Processes that train trials; 0 is one per core. No result depends on it.
+    """
+
+    num_seeds: int = Field(ge=1)
+    workers: int = Field(ge=0)
+    monitor: Literal["val/accuracy", "val/mean_class_accuracy", "val/loss"]
+    loss: LossParams
+    augmentation: PairAugmentationParams
+    svm: SVMParams
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed."""
+        return tuple(range(self.seed, self.seed + self.num_seeds))
+
+
+class CompCNNEvaluationParams(EvaluationParams):
+    """How predictions are judged.
+
+    Attributes:
+        compared_with: The row that every other is compared with.
+    """
+
+    compared_with: str

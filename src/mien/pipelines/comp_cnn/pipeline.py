@@ -1,0 +1,45 @@
+"""The pipelines ``comp_cnn`` and ``comp_cnn_spos``."""
+
+from kedro.pipeline import Pipeline, node
+
+from mien.nodes.folds import split_by_folds
+from mien.nodes.system import classifier_figures, system_pipeline
+from mien.pipelines.comp_cnn.drawing import draw_models, show_maps
+from mien.pipelines.comp_cnn.judging import evaluate, judge_models
+from mien.pipelines.comp_cnn.nodes import initialise, predict, train
+
+TABLES = ("models", "fold_scores", "emotion_scores", "model_comparisons", "learning_curve")
+"""What ``judge_models`` makes, in its order."""
+
+
+def create_pipelines() -> dict[str, Pipeline]:
+    """Aligned pairs of USTC-NVIE, or of SPOS → trials → nets → predictions of all folds → metrics and figures."""
+    return {name: _on(name, dataset) for name, dataset in (("comp_cnn", "nvie"), ("comp_cnn_spos", "spos"))}
+
+
+def _on(name: str, dataset: str) -> Pipeline:
+    line = system_pipeline(
+        name,
+        initialise=initialise,
+        dataset=dataset,
+        faces="faces_48",
+        split=split_by_folds,
+        train=train,
+        predict=predict,
+        evaluate=evaluate,
+        figures=[
+            *classifier_figures("trials", features=False),
+            node(
+                show_maps,
+                ["trials", "faces", "network", "params:prediction"],
+                ["features_figure", "features_plot"],
+                name="show_maps",
+            ),
+        ],
+    )
+    drawn = [f"{figure}_{kind}" for figure in ("models", "emotions", "train_subjects") for kind in ("figure", "plot")]
+    own = [
+        node(judge_models, ["predictions", "params:evaluation"], list(TABLES), name="judge_models"),
+        node(draw_models, ["models", "emotion_scores", "learning_curve", "predictions"], drawn, name="draw_models"),
+    ]
+    return line + Pipeline(own, namespace=name)
