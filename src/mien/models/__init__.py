@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ARCHITECTURES = {
+    "face_voice": "mien.models.face_voice:FaceVoice",
     "fer_former": "mien.models.fer_former:FERFormer",
+    "frame_lstm": "mien.models.frame_lstm:FrameLSTM",
+    "lopes_cnn": "mien.models.lopes_cnn:LopesCNN",
     "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
     "poster": "mien.models.poster:Poster",
     "sae": "mien.models.sae:SAE",
     "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",
+    "standardised_linear": "mien.models.standardised_linear:StandardisedLinear",
+    "voice_cnn": "mien.models.voice_cnn:VoiceCNN",
+    "ward_cnn": "mien.models.ward_cnn:WardCNN",
 }
 
 

@@ -1,9 +1,10 @@
 """The line that every system is: initialise → train → predict → evaluate → plot."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from kedro.pipeline import Pipeline, node
+from kedro.pipeline.node import Node
 
 from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
@@ -23,6 +24,11 @@ def system_pipeline(
     train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
+    packed: str = "faces",
+    prepare: Sequence[Node] = (),
+    inputs: Mapping[str, str] | None = None,
+    parameters: Mapping[str, str] | None = None,
+    figures: Sequence[Node] | None = None,
 ) -> Pipeline:
     """Chain select → initialise → train → predict → evaluate → plot under the namespace of one system.
 
@@ -37,22 +43,41 @@ def system_pipeline(
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
+        packed: Name of what ``train`` and ``predict`` take as faces.
+        prepare: Nodes that make ``samples`` or ``packed``, where a system gathers its own from the dataset.
+        inputs: What ``prepare`` reads, by the name that its nodes give it.
+        parameters: Likewise its parameters of other pipelines, as ``params:lopes`` → ``params:ravdess.lopes``.
+        figures: Nodes in the place of those that draw a classifier of single faces.
 
     Example:
         >>> from mien.nodes.initial import initial_network
         >>> sorted(system_pipeline("sae", initialise=initial_network, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
-    drawn_from = ["predictions", "metrics", "history"]
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
-    training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
+    training = ["train_and_val", packed, "checkpoints", "initial_network", "params:training"]
     steps = [
+        *prepare,
         node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
         node(initialise, start, "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
-        node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(predict, ["samples", packed, "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
+        *(_figures_of_faces() if figures is None else figures),
+    ]
+    made = {entry for step in prepare for entry in step.outputs}
+    read = {"samples": f"{dataset}_samples", packed: f"{dataset}_{faces}"}
+    outside = {name: entry for name, entry in read.items() if name not in made} | dict(inputs or {}) | sources
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
+        return Pipeline(steps, namespace=system, inputs=outside, parameters=dict(parameters or {}))
+
+
+def _figures_of_faces() -> list[Node]:
+    """The figures of a classifier of single faces."""
+    drawn_from = ["predictions", "metrics", "history"]
+    return [
         node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
         node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
         node(show_mistakes, ["predictions", "samples", "faces"], "mistakes_sheet", name="show_mistakes"),
@@ -63,10 +88,3 @@ def system_pipeline(
             name="map_features",
         ),
     ]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
-        return Pipeline(
-            steps,
-            namespace=system,
-            inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
-        )
