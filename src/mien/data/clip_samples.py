@@ -160,8 +160,8 @@ class SoundSamples:
         prosody: (n, P) float32.
         targets: Class id per sample.
         steps: T of what is given out; a longer sound loses its end.
-        noise: Standard deviation per channel (C,) of Gaussian noise on whole sounds in training: another loudness, another
-            voice; None for evaluation.
+        noise: Standard deviation per channel (C,) of Gaussian noise on whole sounds in training: another loudness,
+            another voice; None for evaluation.
         seed: Of the noise.
 
     ``dataset[key]`` is ``((sound, mask, prosody), target)`` with sound (T, C), mask (T,), 1 where there is sound, and
@@ -187,8 +187,8 @@ class SoundSamples:
         self.targets = np.asarray(targets, np.int64)
         if {len(start), len(length), len(prosody)} != {len(self.targets)} or (len(length) and length.min() < 1):
             raise ValueError(
-                f"{len(start)} starts, {len(length)} lengths, {len(prosody)} vectors and {len(self.targets)} targets, "
-                f"shortest sound {length.min(initial=0)} steps: leave clips without sound out, and give all of the rest."
+                f"{len(start)} starts, {len(length)} lengths, {len(prosody)} vectors, {len(self.targets)} targets, the "
+                "shortest sound perhaps empty: leave clips without sound out, and give all of the rest."
             )
         self.steps, self.noise, self.seed = steps, noise, seed
 

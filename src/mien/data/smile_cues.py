@@ -45,7 +45,9 @@ def measure_cues(face: np.ndarray, points: np.ndarray) -> np.ndarray:
         ValueError: the points are not (68, 2) and finite, or the eyes coincide.
     """
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise ValueError(f"points of shape {points.shape} are no 68 landmarks (x, y), or not finite: predict them anew.")
+        raise ValueError(
+            f"points of shape {points.shape} are no 68 landmarks (x, y), or not finite: predict them anew."
+        )
     H, W = face.shape[:2]
     p = points * (W, H) - 0.5
     left, right = p[36:42].mean(axis=0), p[42:48].mean(axis=0)

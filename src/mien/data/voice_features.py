@@ -6,9 +6,9 @@ prosody_vector(sound)                           (19,): pitch, energy, rate, paus
 functionals(sound)                              (19 + 2 num_mels,): those, and mean and deviation of each mel band
 ```
 
-Source: ours, by the textbook: triangular filters on HTK's mel scale over torch's short-time Fourier transform, pitch from
-the normalised autocorrelation (Boersma 1993), syllables as peaks of the intensity (after de Jong and Wempe 2009). Which
-prosody tells emotions apart: Juslin and Laukka 2003.
+Source: ours, by the textbook: triangular filters on HTK's mel scale over torch's short-time Fourier transform, pitch
+from the normalised autocorrelation (Boersma 1993), syllables as peaks of the intensity (after de Jong and Wempe 2009).
+Which prosody tells emotions apart: Juslin and Laukka 2003.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PITCH_RANGE = (60.0, 500.0)
 """Hz, from low men's voices to excited women's. Source: ours."""
 
 CONTOURS: tuple[str, ...] = ("pitch", "harmonicity", "energy")
-"""Columns behind the mel bands: semitones above 55 Hz, 0 where unvoiced; peak of the autocorrelation; dB of full scale."""
+"""Columns behind the mel bands: semitones above 55 Hz, 0 where unvoiced; peak of autocorrelation; dB of full scale."""
 
 PROSODY: tuple[str, ...] = (
     "pitch_median",

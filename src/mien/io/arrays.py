@@ -22,7 +22,13 @@ class ArrayArchive(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]
             return {name: archive[name] for name in archive.files}
 
     def save(self, data: dict[str, np.ndarray]) -> None:
-        """Write under a temporary name, then move the file to its own."""
+        """Write under a temporary name, then move the file to its own.
+
+        Raises:
+            ValueError: An array holds objects, which only a pickle could keep.
+        """
+        if objects := [name for name, array in data.items() if array.dtype.hasobject]:
+            raise ValueError(f"Arrays {objects} for {self._filepath} hold objects: give numbers or strings.")
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
         part = partial_path(self._filepath)
         with part.open("wb") as file:

@@ -29,8 +29,8 @@ class FaceVoice(nn.Module):
     Raises:
         ValueError: No member ``face``.
 
-    Source: Ward's thesis plans a weighted sum of a face's and a voice's scores, after the two streams in Wu et al. 2016;
-        temperatures, Guo et al. 2017; the logistic fusion, ours for comparison.
+    Source: Ward's thesis plans a weighted sum of a face's and a voice's scores, after the two streams in Wu et al.
+        2016; temperatures, Guo et al. 2017; the logistic fusion, ours for comparison.
 
     Example:
         >>> face = {"architecture": "lopes_cnn", "config": {}}
@@ -51,8 +51,8 @@ class FaceVoice(nn.Module):
         super().__init__()
         if FACE not in members:
             raise ValueError(
-                f"FaceVoice has the members {', '.join(members) or 'none'} and no {FACE}: single frames cannot be judged. "
-                "Add it."
+                f"FaceVoice has the members {', '.join(members) or 'none'} and no {FACE}: single frames cannot be "
+                "judged. Add it."
             )
         built = {
             name: create_model(each["architecture"], num_classes=num_classes, **each["config"])

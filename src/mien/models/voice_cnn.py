@@ -69,7 +69,7 @@ class VoiceCNN(nn.Module):
         self.classify = nn.Linear(2 * widths[-1], num_classes)
 
     def start_from(self, sound: tuple[Tensor, Tensor], prosody: tuple[Tensor, Tensor]) -> None:
-        """Take mean and standard deviation of the training clips, (C,) each of the sound and (P,) each of the prosody."""
+        """Take mean and standard deviation of the training clips: (C,) of the sound, (P,) of the prosody."""
         for name, (mean, std) in (("sound", sound), ("prosody", prosody)):
             getattr(self, f"{name}_mean").copy_(mean)
             getattr(self, f"{name}_std").copy_(std.clamp(min=1e-4))

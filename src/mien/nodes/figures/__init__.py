@@ -7,6 +7,15 @@ both say so under the title, so that no picture of a demo passes for a result. S
 
 from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
 from mien.nodes.figures.calibration import reliability_figure, reliability_plot
+from mien.nodes.figures.clips import (
+    Timeline,
+    cues_figure,
+    cues_plot,
+    fusion_weight_figure,
+    fusion_weight_plot,
+    timeline_figure,
+    timeline_plot,
+)
 from mien.nodes.figures.confusion import confusion_matrix_figure, confusion_matrix_plot
 from mien.nodes.figures.curves import (
     MACRO_AVERAGE,
@@ -16,6 +25,7 @@ from mien.nodes.figures.curves import (
     roc_plot,
 )
 from mien.nodes.figures.embedding import embedding_figure, embedding_plot, tsne_points
+from mien.nodes.figures.intervals import intervals_figure, intervals_plot
 from mien.nodes.figures.landmarks import (
     LANDMARK_TILE,
     cumulative_error_figure,
@@ -33,6 +43,7 @@ __all__ = [
     "COLUMN_WIDTH",
     "LANDMARK_TILE",
     "MACRO_AVERAGE",
+    "Timeline",
     "age_bands_figure",
     "age_bands_plot",
     "age_figure",
@@ -41,10 +52,16 @@ __all__ = [
     "class_bars_plot",
     "confusion_matrix_figure",
     "confusion_matrix_plot",
+    "cues_figure",
+    "cues_plot",
     "cumulative_error_figure",
     "cumulative_error_plot",
     "embedding_figure",
     "embedding_plot",
+    "fusion_weight_figure",
+    "fusion_weight_plot",
+    "intervals_figure",
+    "intervals_plot",
     "kept_frequency_figure",
     "kept_frequency_plot",
     "landmarks_sheet",
@@ -57,6 +74,8 @@ __all__ = [
     "reliability_plot",
     "roc_figure",
     "roc_plot",
+    "timeline_figure",
+    "timeline_plot",
     "tokens_sheet",
     "training_curves_figure",
     "training_curves_plot",

@@ -9,7 +9,6 @@ from mien.nodes.evaluation import evaluate_classes, subjects
 from mien.nodes.params import EvaluationParams
 from mien.nodes.prediction import SCORE_PREFIX
 from mien.pipelines.sentiment.members import ABLATED
-from mien.pipelines.sentiment.params import SentimentEvaluationParams
 from mien.pipelines.sentiment.prediction import class_names_of, sentiment_of, sentiment_target
 
 ENDS = ("", "_low", "_high")
@@ -28,18 +27,24 @@ def of_row(predictions: pd.DataFrame, row: str) -> pd.DataFrame:
 
 
 def pairs(rows: list[str], face: str | None, voice: str | None) -> list[tuple[str, str]]:
-    """Rows that are compared: fused with each sense and with the learned fusion, over time with single frames, ablations
-    with the whole.
+    """Rows that are compared, the first of each pair being what the second is held against.
+
+    Fused with each sense and with the learned fusion; the other rows of a face with the mean of frames; the mean of
+    frames with what it is without one of Lopes' steps.
     """
-    wanted = [(face, "fused"), (voice, "fused"), (face, "fused_learned"), ("fused", "fused_learned"), ("face", "face_mean")]
+    wanted = [
+        (face, "fused"),
+        (voice, "fused"),
+        (face, "fused_learned"),
+        ("fused", "fused_learned"),
+        ("face", "face_mean"),
+    ]
     wanted += [("face_mean", row) for row in ("face_ward", "face_lstm", "face_motion", "face_two_stream", "rules")]
     wanted += [("voice_svm", "voice"), *((row, "face_mean") for row in ABLATED)]
     return [(one, other) for one, other in wanted if one in rows and other in rows and one != other]
 
 
-def evaluate(
-    predictions: pd.DataFrame, evaluation: SentimentEvaluationParams
-) -> tuple[dict[str, float | None], pd.DataFrame]:
+def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[dict[str, float | None], pd.DataFrame]:
     """Metrics of the fused row as of any classifier, of every row of the table, and of the differences between them.
 
     Args:
@@ -47,13 +52,13 @@ def evaluate(
         evaluation: Resamples and seed of the intervals; attributes to group by.
 
     Returns:
-        As ``mien.nodes.evaluation.evaluate_classes`` of the primary row; ``<split>/<row>/accuracy`` … with intervals that
-        draw whole subjects; ``<split>/<row>/sentiment_accuracy`` of the three sentiments; ``test/<b>_minus_<a>/accuracy``
-        with its interval, ``mcnemar_p`` (clips one by one) and ``subjects_p`` (whole subjects exchanged);
-        ``test/smile_auroc`` and ``test/laugh_auroc``: of the rules telling happy clips from the rest. And the table of subgroups.
+        As ``mien.nodes.evaluation.evaluate_classes`` of the primary row; ``<split>/<row>/accuracy`` … with intervals
+        that draw whole subjects; ``<split>/<row>/sentiment_accuracy`` of the three sentiments;
+        ``test/<b>_minus_<a>/accuracy`` with its interval, ``mcnemar_p`` (clips one by one) and ``subjects_p`` (whole
+        subjects exchanged); ``test/smile_auroc`` and ``test/laugh_auroc``: of the rules telling happy clips from the
+        rest. And the table of subgroups.
     """
-    base = EvaluationParams(resamples=evaluation.resamples, seed=evaluation.seed, subgroups=evaluation.subgroups)
-    metrics, subgroups = evaluate_classes(of_row(predictions, primary_row(predictions)), base)
+    metrics, subgroups = evaluate_classes(of_row(predictions, primary_row(predictions)), evaluation)
     rows = list(dict.fromkeys(predictions["model"]))
     for split in ("test", "val"):
         for row in rows:
@@ -86,7 +91,7 @@ def _smile_metrics(test: pd.DataFrame) -> dict[str, float | None]:
     return {f"test/{name}_auroc": float(roc_auc_score(happy, seen[name])) for name in ("smile", "laugh")}
 
 
-def _row_metrics(rows: pd.DataFrame, evaluation: SentimentEvaluationParams) -> dict[str, float | None]:
+def _row_metrics(rows: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, float | None]:
     from mien.metrics import classification_metrics
 
     names = class_names_of(rows)
@@ -102,9 +107,7 @@ def _row_metrics(rows: pd.DataFrame, evaluation: SentimentEvaluationParams) -> d
     return metrics
 
 
-def _comparison(
-    test: pd.DataFrame, one: str, other: str, evaluation: SentimentEvaluationParams
-) -> dict[str, float | None]:
+def _comparison(test: pd.DataFrame, one: str, other: str, evaluation: EvaluationParams) -> dict[str, float | None]:
     from mien.metrics import paired_comparison
 
     first, second = of_row(test, one), of_row(test, other)

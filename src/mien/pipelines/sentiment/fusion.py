@@ -46,7 +46,7 @@ def fit_temperature(log_scores: np.ndarray, target: np.ndarray) -> float:
 
 
 def fuse(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:
-    """Weighted sum of scores (n, M): weight times the first and the rest of the second; one alone where the other is NaN.
+    """Weighted sum of scores (n, M): weight times the first, the rest of the second; one alone where the other is NaN.
 
     Example:
         >>> fuse(np.array([[1.0, 0.0], [np.nan, np.nan]]), np.array([[0.5, 0.5], [0.2, 0.8]]), 0.6).tolist()
@@ -81,8 +81,8 @@ def fit_learned(
     seen = np.unique(target[both])
     if len(seen) < 2:
         raise ValueError(
-            f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be learnt from them. Leave "
-            "fused_learned out of model.rows."
+            f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be learnt from them. "
+            "Leave fused_learned out of model.rows."
         )
     model = LogisticRegression(C=regularisation, max_iter=1000)
     model.fit(_joined(first[both], second[both]), target[both])

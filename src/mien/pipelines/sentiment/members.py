@@ -36,7 +36,7 @@ STREAMS = ("face_mean", "face_motion")
 
 
 def rows_to_score(rows: tuple[str, ...], face: str, voice: str) -> list[str]:
-    """Rows of one sense that a table takes: its own, and those that its fusions and streams are made of, parts first."""
+    """Rows of one sense that a table takes: its own, and those that its fusions and streams are made of."""
     wanted = set(rows)
     if wanted & {"fused", "fused_learned"}:
         wanted |= {face, voice}

@@ -245,29 +245,3 @@ class SentimentTrainingParams(RecipeParams):
             return self
         changes = {"max_epochs": own.max_epochs, "batch_size": own.batch_size, "optimizer": own.optimizer}
         return self.model_copy(update=changes)
-
-
-class SentimentEvaluationParams(Params):
-    """How predictions are judged.
-
-    Attributes:
-        resamples: Bootstrap resamples behind each 95 % interval.
-        seed: Seed of the bootstrap.
-        subgroups: Attributes by which scores are also told apart, where the dataset has them.
-        weights: Fusion weights on the curve, evenly from 0 to 1.
-    """
-
-    resamples: int = Field(ge=100)
-    seed: int = Field(ge=0)
-    subgroups: tuple[str, ...]
-    weights: int = Field(ge=2)
-
-
-class TimelineParams(Params):
-    """The clip that is drawn over time.
-
-    Attributes:
-        clip: Its sample_id; null takes the test clip that the fusion turns from wrong to right most clearly.
-    """
-
-    clip: str | None

@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
 from mien.nodes.system import system_pipeline
+from mien.pipelines.sentiment.drawing import DRAWN, draw_clip, draw_cues, plot, plot_for_paper, show_mistakes
 from mien.pipelines.sentiment.evaluation import evaluate
 from mien.pipelines.sentiment.prediction import predict, score_over_time
 from mien.pipelines.sentiment.sources import (
@@ -28,8 +29,9 @@ CROSS = ("ravdess", "crema_d")
 
 
 def create_pipelines() -> dict[str, Pipeline]:
-    """Clips of RAVDESS, of CREMA-D, or of the one to learn from and the other to be tested on → networks of face and
-    voice → a row per clip and network → metrics, comparisons and figures.
+    """Clips → networks of face and voice → a row per clip and network → metrics, comparisons and figures.
+
+    On RAVDESS, on CREMA-D, and learnt from the one and tested on the other.
     """
     return {
         "sentiment": _on_one("sentiment", "ravdess"),
@@ -63,11 +65,11 @@ def _across(system: str, learnt: str, judged: str) -> Pipeline:
         gathered = f"{part}_gathered_faces"
         prepare += [
             node(gather_whole_faces, faces, gathered, name=f"gather_{part}_faces"),
-            *_gathering(clips=f"{part}_samples", inputs=f"{part}_inputs", part=f"{part}_"),
+            *_gathering(clips=f"{part}_selected", inputs=f"{part}_inputs", part=f"{part}_"),
         ]
         inputs |= {f"{part}_{name}": entry for name, entry in _read_of(dataset).items()}
     prepare += [
-        node(join_clips, ["learnt_samples", "judged_samples", "learnt_clips"], "samples", name="join_clips"),
+        node(join_clips, ["learnt_selected", "judged_selected", "learnt_clips"], "samples", name="join_clips"),
         node(join_inputs, ["learnt_inputs", "judged_inputs"], INPUTS, name="join_inputs"),
     ]
     return _system(system, learnt, prepare, inputs=inputs)
@@ -96,7 +98,16 @@ def _system(
     system: str, dataset: str, prepare: list[Node], inputs: dict[str, str], parameters: dict[str, str] | None = None
 ) -> Pipeline:
     over_time = ["samples", INPUTS, "network", "params:prediction"]
-    figures = [node(score_over_time, over_time, "scores_over_time", name="score_over_time")]
+    drawn_from = ["predictions", "metrics", "history"]
+    moments = ["predictions", "scores_over_time", INPUTS]
+    figures = [
+        node(score_over_time, over_time, "scores_over_time", name="score_over_time"),
+        node(plot, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(plot_for_paper, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(show_mistakes, ["predictions", INPUTS], "mistakes_sheet", name="show_mistakes"),
+        node(draw_clip, moments, ["timeline_figure", "timeline_plot"], name="draw_clip"),
+        node(draw_cues, moments[:2], ["cues_figure", "cues_plot"], name="draw_cues"),
+    ]
     return system_pipeline(
         system,
         initialise=initialise,

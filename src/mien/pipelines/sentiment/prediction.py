@@ -1,4 +1,4 @@
-"""Node functions of ``sentiment`` that apply its networks: a row per clip and row of the table, and scores over time."""
+"""Node functions of ``sentiment`` that apply its networks: to whole clips, and over time."""
 
 import logging
 
@@ -31,9 +31,7 @@ SENTIMENTS: tuple[str, ...] = ("negative", "neutral", "positive")
 """By the sign of the valence."""
 
 
-def predict(
-    samples: pd.DataFrame, inputs: ClipInputs, network: Network, prediction: PredictionParams
-) -> pd.DataFrame:
+def predict(samples: pd.DataFrame, inputs: ClipInputs, network: Network, prediction: PredictionParams) -> pd.DataFrame:
     """Class scores of the val and test clips by every row of the table.
 
     Args:
@@ -45,8 +43,9 @@ def predict(
     Returns:
         One row per clip and row of the table: what is known of the clip, ``model`` (the row's name), ``senses`` (what
         the scores are of: ``face``, ``voice`` or ``both``; ``none`` where the model lacks its sense, and scores are
-        equal), ``parts`` (the rows that a fused one adds), ``smile`` and ``laugh`` (largest over the frames, by the rules;
-        missing without a face), ``score/<class>``, and ``valence`` and ``sentiment``, which follow from them.
+        equal), ``parts`` (the rows that a fused one adds), ``weight`` (of the face in the sum), ``smile`` and ``laugh``
+        (largest over the frames, by the rules; missing without a face), ``score/<class>``, and ``valence`` and
+        ``sentiment``, which follow from them.
     """
     unseen = unseen_samples(samples, ("val", "test"))
     model = network.model
@@ -62,8 +61,14 @@ def predict(
         each = np.where(known[:, None], scores[row], 1 / len(network.class_names))
         valence, sentiment = sentiment_of(each, network.class_names)
         parts = " + ".join(model.settings["fused"]) if row.startswith("fused") else ""
+        weight = model.weight("fused") if row == "fused" else np.nan
         told = known_of_clip.assign(
-            model=row, parts=parts, senses=_senses(row, seen, heard), valence=valence, sentiment=sentiment
+            model=row,
+            parts=parts,
+            weight=weight,
+            senses=_senses(row, seen, heard),
+            valence=valence,
+            sentiment=sentiment,
         )
         tables.append(pd.concat([told, score_columns(each, network.class_names)], axis=1))
         if not known.all():
@@ -119,18 +124,15 @@ def score_over_time(
         prediction: Batch size and device.
 
     Returns:
-        One row per moment and sense: ``sample_id``, ``sense``, ``time_seconds``, ``row`` of the face (-1 for sound), the six
-        cues, ``smile`` and ``laugh`` (missing for sound), and ``score/<class>``.
+        One row per moment and sense: ``sample_id``, ``sense``, ``time_seconds``, ``row`` of the face (-1 for sound),
+        the six cues, ``smile`` and ``laugh`` (missing for sound), and ``score/<class>``.
     """
     unseen = unseen_samples(samples, ("test",))
     frames, model = inputs.frames_of(unseen), network.model
     scores = frame_scores(inputs, frames, "face", model.members["face"], prediction)
     cues = cues_over_time(inputs, frames, unseen, *rules_of(model))
-    of_faces = pd.concat(
-        [frames[["clip", "time_seconds", "row"]].rename(columns={"clip": "sample_id"}).assign(sense="face"), cues]
-        + [score_columns(scores, network.class_names)],
-        axis=1,
-    )
+    moments = frames[["clip", "time_seconds", "row"]].rename(columns={"clip": "sample_id"}).assign(sense="face")
+    of_faces = pd.concat([moments, cues, score_columns(scores, network.class_names)], axis=1)
     tables = [of_faces]
     if "voice" in model.members:
         tables.append(_voices_over_time(unseen, inputs, network))

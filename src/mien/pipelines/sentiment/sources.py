@@ -45,8 +45,8 @@ def select_clips(clips: pd.DataFrame, frames: pd.DataFrame, classes: ClassParams
     present = [name for name in classes.keep if name in set(clips["expression"])]
     if len(present) < 2:
         raise ValueError(
-            f"Of the classes {', '.join(classes.keep)} the dataset has {', '.join(present) or 'none'}: there is nothing "
-            f"to tell apart. Set classes.keep to some of {', '.join(sorted(set(clips['expression'])))}."
+            f"Of the classes {', '.join(classes.keep)} the dataset has {', '.join(present) or 'none'}: there is "
+            f"nothing to tell apart. Set classes.keep to some of {', '.join(sorted(set(clips['expression'])))}."
         )
     found = frames[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
     num_faces = clips["sample_id"].map(found["clip"].value_counts()).fillna(0).astype("int64")
@@ -72,8 +72,8 @@ def _say_what_is_missing(table: pd.DataFrame) -> None:
             logger.warning("%d clips have %s, the first %s", some.sum(), name, table.loc[some, "sample_id"].iloc[0])
     if not (seen | heard).any():
         raise ValueError(
-            f"None of the {len(table)} clips has a face or a voice: nothing can be judged. Look at the column reason of "
-            "the samples table and audio_reason of the clips table."
+            f"None of the {len(table)} clips has a face or a voice: nothing can be judged. Look at the column reason "
+            "of the samples table and audio_reason of the clips table."
         )
 
 

@@ -114,11 +114,10 @@ def _check_sizes(inputs: ClipInputs, model: Any) -> None:
             f"The prepared faces are {side} px wide and model.face.image_size is {model.image_size}. Set it, or the "
             "dataset's lopes.size, so that both are the same."
         )
-    voice = model.members["voice"] if "voice" in model.members else None
-    if voice is not None and len(voice.sound_mean) != bands:
+    if "voice" in model.members and len(model.members["voice"].sound_mean) != bands:
         raise ValueError(
-            f"Sounds are described by {bands} numbers a step and the voice network takes {len(voice.sound_mean)}. Set "
-            "model.voice.num_mels to voice.num_mels."
+            f"Sounds are described by {bands} numbers a step and the voice network takes "
+            f"{len(model.members['voice'].sound_mean)}. Set model.voice.num_mels to voice.num_mels."
         )
 
 
@@ -193,9 +192,7 @@ class Lesson:
             return FaceImages(faces, rows, labels, **sizes)
         neighbours = self.inputs.jittered[preparation(name)]
         rows = frames["jittered_row"].to_numpy()
-        return NeighbourFaces(
-            neighbours, rows, labels, mean=model.mean[0], std=model.std[0], seed=self.training.seed
-        )
+        return NeighbourFaces(neighbours, rows, labels, mean=model.mean[0], std=model.std[0], seed=self.training.seed)
 
     def _sequences(self, split: str) -> Any:
         from mien.data.clip_samples import ArraySamples
