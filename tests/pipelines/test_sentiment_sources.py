@@ -9,11 +9,10 @@ from tests.pipelines.drawn_clip_inputs import clip_inputs, clip_table
 
 from mien.data.voice_features import PROSODY
 from mien.io.packed_audio import Waveforms
-from mien.io.packed_faces import FaceStream
 from mien.io.schemas import ClipSamples
 from mien.pipelines.sentiment.params import ClassParams, RuleParams, VoiceFeatureParams
 from mien.pipelines.sentiment.prediction import sentiment_of, sentiment_target
-from mien.pipelines.sentiment.sources import _side_by_side, describe_voices, join_clips, join_inputs, select_clips
+from mien.pipelines.sentiment.sources import describe_voices, join_clips, join_inputs, select_clips
 
 ALL = ClassParams(keep=("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"))
 
@@ -111,19 +110,6 @@ def test_datasets_without_two_shared_classes_cannot_be_joined():
     one = clip_table({"train": 1})
     with pytest.raises(ValueError, match="share the classes happy: give them two"):
         join_clips(one, one[one["expression"] == "happy"], one)
-
-
-def test_streams_side_by_side_keep_rows_and_streams_apart():
-    streams = [
-        FaceStream((3, 2, 2, 1), lambda start, k=k: [np.full((3, 2, 2, 1), k, np.uint8)[start:]], str(k))
-        for k in (5, 9)
-    ]
-    joined = _side_by_side(streams)
-    (batch,) = joined.batches(1)
-    assert joined.shape == (3, 2, 2, 2, 1)
-    assert batch.shape == (2, 2, 2, 2, 1)
-    assert batch[:, 0].max() == 5
-    assert batch[:, 1].min() == 9
 
 
 def test_sentiment_follows_from_the_emotions():

@@ -18,6 +18,7 @@ class NeighbourFaces:
         targets: Class id per sample.
         mean: Subtracted from pixels in [0, 1].
         std: Divided by.
+        flip: Probability of the mirror image.
         seed: Of the choice.
 
     ``dataset[key]`` is ``((image,), target)`` with image (1, S, S) float32. A key is ``epoch * n + i``
@@ -36,19 +37,22 @@ class NeighbourFaces:
         *,
         mean: float,
         std: float,
+        flip: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
         _check_rows(self.rows, self.targets, len(faces))
-        self.mean, self.std, self.seed = mean, std, seed
+        self.mean, self.std, self.flip, self.seed = mean, std, flip, seed
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, key: int) -> tuple[tuple[Tensor], Tensor]:
         index = key % len(self)
-        neighbour = int(np.random.SeedSequence((self.seed, key)).generate_state(1)[0]) % self.faces.shape[1]
+        drawn, mirrored = np.random.SeedSequence((self.seed, key)).generate_state(2)
+        neighbour = int(drawn) % self.faces.shape[1]
         face = np.asarray(self.faces[self.rows[index], neighbour, :, :, 0], np.float32)
+        face = mirrored_at(face, int(mirrored), self.flip)
         image = torch.from_numpy((face / 255 - self.mean) / self.std)[None]
         return (image,), torch.tensor(self.targets[index])
 
@@ -61,6 +65,8 @@ class FrameDifferences:
         rows: Rows of each sample's ``length + 1`` consecutive faces, (m, length + 1); see ``stacked_rows``.
         targets: Class id per sample.
         std: Differences of pixels in [0, 1] are divided by it.
+        flip: Probability of the mirror image, in training.
+        seed: Of that choice.
 
     ``dataset[i]`` is ``((stack,), target)`` with stack (length, S, S) float32.
 
@@ -71,10 +77,19 @@ class FrameDifferences:
         ValueError: Rows and targets differ in length, or a row is not among the faces.
     """
 
-    def __init__(self, faces: np.ndarray, rows: np.ndarray, targets: Sequence[int] | np.ndarray, *, std: float) -> None:
+    def __init__(
+        self,
+        faces: np.ndarray,
+        rows: np.ndarray,
+        targets: Sequence[int] | np.ndarray,
+        *,
+        std: float,
+        flip: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
         _check_rows(self.rows, self.targets, len(faces))
-        self.std = std
+        self.std, self.flip, self.seed = std, flip, seed
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,7 +97,24 @@ class FrameDifferences:
     def __getitem__(self, key: int) -> tuple[tuple[Tensor], Tensor]:
         index = key % len(self)
         stack = np.asarray(self.faces[self.rows[index], :, :, 0], np.float32)
+        drawn = int(np.random.SeedSequence((self.seed, key)).generate_state(1)[0])
+        stack = mirrored_at(stack, drawn, self.flip)
         return (torch.from_numpy(np.diff(stack, axis=0) / (255 * self.std)),), torch.tensor(self.targets[index])
+
+
+def mirrored_at(image: np.ndarray, drawn: int, flip: float) -> np.ndarray:
+    """The mirror image of the last axis with a probability.
+
+    Args:
+        image: (..., H, W).
+        drawn: a whole number below 2^32, drawn evenly.
+        flip: the probability.
+
+    Example:
+        >>> mirrored_at(np.array([[1, 2]]), 2**31, 0.6).tolist(), mirrored_at(np.array([[1, 2]]), 2**31, 0.4).tolist()
+        ([[2, 1]], [[1, 2]])
+    """
+    return np.ascontiguousarray(image[..., ::-1]) if drawn < flip * 2**32 else image
 
 
 def stacked_rows(rows: np.ndarray, length: int) -> np.ndarray:

@@ -57,13 +57,19 @@ def fuse(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:
 
 
 def fit_weight(first: np.ndarray, second: np.ndarray, target: np.ndarray) -> float:
-    """Weight of the first in 0 to 1, in hundredths, with the least log loss where both are known; 0.5 without rows."""
+    """Weight of the first in 0 to 1, in hundredths, with the best accuracy where both are known; 0.5 without rows.
+
+    Of weights with equal accuracy the one with the least log loss. The log loss alone would prefer the surer of the two
+    long after the sum has begun to mistake what the other tells apart.
+    """
     both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if not both.any():
         return 0.5
     weights = np.linspace(0, 1, 101)
-    losses = [_log_loss(fuse(first[both], second[both], weight), target[both]) for weight in weights]
-    return float(weights[int(np.argmin(losses))])
+    sums = [fuse(first[both], second[both], weight) for weight in weights]
+    accuracy = [(scores.argmax(axis=1) == target[both]).mean() for scores in sums]
+    losses = [_log_loss(scores, target[both]) for scores in sums]
+    return float(weights[np.lexsort([losses, -np.array(accuracy)])[0]])
 
 
 def fit_learned(

@@ -112,13 +112,13 @@ def frame_images(inputs: ClipInputs, frames: pd.DataFrame, member: str, model: A
     )
 
 
-def motion_images(inputs: ClipInputs, frames: pd.DataFrame, model: Any, labels: np.ndarray) -> Any:
-    """Stacks of differences around frames that are sorted by clip and time."""
+def motion_images(inputs: ClipInputs, frames: pd.DataFrame, model: Any, labels: np.ndarray, **augmentation: Any) -> Any:
+    """Stacks of differences around frames that are sorted by clip and time; mirrored as in training, if asked for."""
     from mien.data.clip_samples import FrameDifferences, stacked_rows
 
     rows = [stacked_rows(each.to_numpy(), model.in_channels) for _, each in frames.groupby("place")["row"]]
     stacks = np.concatenate(rows) if rows else np.zeros((0, model.in_channels + 1), np.int64)
-    return FrameDifferences(inputs.faces[FULL], stacks, labels, std=model.std[0])
+    return FrameDifferences(inputs.faces[FULL], stacks, labels, std=model.std[0], **augmentation)
 
 
 def frame_scores(

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mien.data.smile_cues import CUES
 from mien.labels import EXPRESSIONS
-from mien.nodes.params import LossParams, OptimizerParams, Params, RecipeParams
+from mien.nodes.params import Fraction, LossParams, OptimizerParams, Params, RecipeParams
 
 Row = Literal[
     "face",
@@ -224,6 +224,7 @@ class SentimentTrainingParams(RecipeParams):
         lstm: The network over frames.
         voice: The network of the voice.
         voice_noise: Standard deviation of noise on log-mel bands and contours in training, in their own.
+        flip: Probability of the mirror image of a face in training.
         linear: Rules and support vector machine.
         fusion_regularisation: Inverse strength of the learned fusion's L2 penalty, scikit-learn's C.
     """
@@ -235,6 +236,7 @@ class SentimentTrainingParams(RecipeParams):
     lstm: PartParams
     voice: PartParams
     voice_noise: float = Field(ge=0)
+    flip: float = Fraction
     linear: LinearParams
     fusion_regularisation: float = Field(gt=0)
 

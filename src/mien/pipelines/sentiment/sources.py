@@ -1,7 +1,6 @@
 """Node functions of ``sentiment`` that gather what is to be seen and heard of a dataset's clips."""
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from mien.io.packed_audio import Waveforms
 from mien.io.packed_faces import FaceStream
 from mien.labels import EXPRESSIONS
 from mien.models.network import Network
-from mien.nodes.lopes import LEARNT_FROM, LopesParams, normalise_faces, synthesise_faces
+from mien.nodes.lopes import LEARNT_FROM, LopesParams, prepare_in_several_ways
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images
 from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs, joined
@@ -157,20 +156,7 @@ def leave_steps_out(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> tup
     """
     switches = {"rotation": "rotate", "crop": "crop", "normalisation": "normalise"}
     ablated = [lopes.model_copy(update={switches[step]: False}) for step in ABLATIONS]
-    plain = [normalise_faces(samples, raw, each) for each in ablated]
-    jittered = [synthesise_faces(samples, raw, each) for each in ablated]
-    return _side_by_side(plain), _side_by_side(jittered)
-
-
-def _side_by_side(streams: list[FaceStream]) -> FaceStream:
-    """Streams of equal shape as one, stacked behind the first axis."""
-
-    def batches(start: int) -> Iterable[np.ndarray]:
-        for parts in zip(*(stream.batches(start) for stream in streams), strict=True):
-            yield np.stack(parts, axis=1)
-
-    n, *shape = streams[0].shape
-    return FaceStream((n, len(streams), *shape), batches, " ".join(stream.key for stream in streams))
+    return prepare_in_several_ways(samples, raw, ablated)
 
 
 def gather_faces(

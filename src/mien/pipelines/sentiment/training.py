@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,16 +184,19 @@ class Lesson:
         clips, model = self.split(split), self.network.model.members[name]
         frames = self.inputs.frames_of(clips)
         labels = clips["label"].to_numpy()[frames["place"]]
+        learning = split == "train"
+        augmentation = {"flip": self.training.flip, "seed": self.training.seed} if learning else {}
         if name == "motion":
-            return motion_images(self.inputs, frames, model, labels)
-        if name == "ward" or name == WITHOUT_SYNTHESIS or split == "val":
-            faces = self.inputs.pictures if name == "ward" else self.inputs.faces[preparation(name)]
-            rows = frames["row"].to_numpy()
-            sizes = {"image_size": model.image_size, "mean": model.mean, "std": model.std}
-            return FaceImages(faces, rows, labels, **sizes)
-        neighbours = self.inputs.jittered[preparation(name)]
-        rows = frames["jittered_row"].to_numpy()
-        return NeighbourFaces(neighbours, rows, labels, mean=model.mean[0], std=model.std[0], seed=self.training.seed)
+            return motion_images(self.inputs, frames, model, labels, **augmentation)
+        if learning and name != "ward":
+            synthetic = name != WITHOUT_SYNTHESIS
+            faces = self.inputs.jittered[preparation(name)] if synthetic else self.inputs.faces[FULL][:, None]
+            rows = frames["jittered_row" if synthetic else "row"].to_numpy()
+            return NeighbourFaces(faces, rows, labels, mean=model.mean[0], std=model.std[0], **augmentation)
+        faces = self.inputs.pictures if name == "ward" else self.inputs.faces[preparation(name)]
+        sizes = {"image_size": model.image_size, "mean": model.mean, "std": model.std, "seed": self.training.seed}
+        mirror = partial(_mirror, flip=self.training.flip) if learning else None
+        return FaceImages(faces, frames["row"].to_numpy(), labels, augment=mirror, **sizes)
 
     def _sequences(self, split: str) -> Any:
         from mien.data.clip_samples import ArraySamples
@@ -245,6 +249,13 @@ class Lesson:
                 model.take(*fitted)
         if best is not None:
             logger.info("%s: C %g, the best on validation, accuracy %.3f", name, best[1], best[0])
+
+
+def _mirror(image: np.ndarray, seed: int, flip: float) -> np.ndarray:
+    """A face (H, W, C), or its mirror image."""
+    from mien.data.clip_samples import mirrored_at
+
+    return mirrored_at(image.transpose(2, 0, 1), seed, flip).transpose(1, 2, 0)
 
 
 def fit_linear(
