@@ -14,8 +14,8 @@ THRESHOLDS = np.array([0.08, 0.12, 0.03, 0.08, 0.08, 0.03])
 def cues_of(seed: int, units: dict[int, float], size: int = 192) -> np.ndarray:
     face = sample_face(np.random.default_rng(seed), "neutral", roll_degrees=0.0)
     moved = ActionUnits().with_units({unit: (value, value) for unit, value in units.items()})
-    scene = draw_scene(replace(face, action_units=moved), (size, size), 0.9, (0.5, 0.5), seed=seed)
-    return measure_cues(scene.image, (scene.faces[0].landmarks + 0.5) / size)
+    drawn = draw_scene(replace(face, action_units=moved), (size, size), 0.8, (0.5, 0.5), seed=seed)
+    return measure_cues(drawn.image, (drawn.landmarks.astype(float) + 0.5) / size)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from kedro.io import DatasetError
 
 from mien.io.arrays import ArrayArchive
 
@@ -23,6 +24,6 @@ def test_equal_arrays_are_equal_files_and_a_failed_save_leaves_the_old_one(tmp_p
     for path in paths:
         ArrayArchive(filepath=str(path)).save({"x": np.arange(5)})
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    with pytest.raises(ValueError, match=r"Arrays \['y'\] .* hold objects: give numbers"):
+    with pytest.raises(DatasetError, match=r"Arrays \['y'\] .* hold objects: give numbers"):
         ArrayArchive(filepath=str(paths[0])).save({"y": np.array([object()])})
     assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -43,7 +43,7 @@ def training_params(**changes: Any) -> SentimentTrainingParams:
 
 
 PREDICTION = PredictionParams(batch_size=16, device=training_params().device)
-SAMPLES = clip_table({"train": 6, "val": 4, "test": 4})
+SAMPLES = clip_table({"train": 16, "val": 4, "test": 4})
 INPUTS = clip_inputs(SAMPLES)
 LEARNT = SAMPLES[SAMPLES["split"] != "test"].reset_index(drop=True)
 
@@ -58,8 +58,9 @@ def trained(
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Every row of the table, trained for a few epochs, and its predictions."""
-    epochs = {"max_epochs": 12, "optimizer": {"lr": 0.02}}
-    parts = {member: {"max_epochs": 12} for member in ("motion", "lstm", "voice")}
+    epochs = {"max_epochs": 12, "monitor": "val/loss", "optimizer": {"lr": 0.05}}
+    parts: dict[str, Any] = {member: {"max_epochs": 12} for member in ("motion", "lstm")}
+    parts["voice"] = {"max_epochs": 12, "optimizer": {"lr": 0.01}}
     network, history = trained(tmp_path_factory.mktemp("whole"), tuple(PUBLISHED["model"]["rows"]), **epochs, **parts)
     return network, history, predict(SAMPLES, INPUTS, network, PREDICTION)
 
