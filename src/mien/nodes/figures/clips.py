@@ -134,7 +134,7 @@ def timeline_figure(timeline: Timeline, title: str, *, synthetic: bool = False) 
     figure = make_subplots(rows=rows, cols=1, row_heights=[0.8, *[1.0] * len(panels), 1.0], vertical_spacing=0.09)
     shown = timeline.shown
     for place, number in enumerate(shown):
-        figure.add_image(z=timeline.pictures[number], x0=place * 50, dx=1, y0=0, dy=1, row=1, col=1)
+        figure.add_image(z=timeline.pictures[number].tolist(), x0=place * 50, dx=1, y0=0, dy=1, row=1, col=1)
     figure.update_xaxes(visible=False, row=1, col=1)
     figure.update_yaxes(visible=False, row=1, col=1)
     for row, (sense, times, scores) in enumerate(panels, start=2):
