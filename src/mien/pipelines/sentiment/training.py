@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
 
+NEVER = -10.0
+"""Output of a class that a linear classifier has not seen: margins of the others are about -1 to 1."""
+
 
 def initialise(samples: pd.DataFrame, model: SentimentModelParams, training: SentimentTrainingParams) -> Network:
     """Build every network that the table's rows need.
@@ -267,19 +270,31 @@ def fit_linear(
         name: ``rules`` is a logistic regression, anything else a linear support vector machine, one class against the
             rest.
         features: (n, D).
-        labels: (n,) class ids; each class must occur.
+        labels: (n,) class ids.
         strength: scikit-learn's C.
-        num_classes: M.
+        num_classes: M. One that no row has is never chosen.
+
+    Raises:
+        ValueError: The rows are of fewer than two classes.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
+    seen = np.unique(labels)
+    if len(seen) < 2:
+        raise ValueError(
+            f"{name} cannot be fitted: its {len(labels)} training clips are of {len(seen)} class. Look at the columns "
+            "num_faces and heard of the samples, or leave the row out of model.rows."
+        )
     mean, std = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     kind = LogisticRegression(C=strength, max_iter=2000) if name == "rules" else LinearSVC(C=strength, random_state=0)
     kind.fit((features - mean) / std, labels)
-    weight, bias = kind.coef_, kind.intercept_
-    if num_classes == 2:  # scikit-learn keeps the second class alone
-        weight, bias = np.concatenate([-weight, weight]), np.concatenate([-bias, bias])
+    coefficients, intercepts = kind.coef_, kind.intercept_
+    if len(seen) == 2:  # scikit-learn keeps the second class alone
+        coefficients = np.concatenate([-coefficients, coefficients])
+        intercepts = np.concatenate([-intercepts, intercepts])
+    weight, bias = np.zeros((num_classes, features.shape[1])), np.full(num_classes, NEVER)
+    weight[seen], bias[seen] = coefficients, intercepts
     return mean, std, weight, bias
 
 
