@@ -13,7 +13,7 @@ FACE = "face"
 
 
 class FaceVoice(nn.Module):
-    """Members by name, a temperature for each row of scores, weights of the fusions.
+    """Members by name, a temperature for each row of scores, weights of the weighted sums.
 
     Args:
         num_classes: M.
@@ -62,11 +62,13 @@ class FaceVoice(nn.Module):
         self.rows, self.fusions, self.settings = tuple(rows), tuple(fusions), dict(settings or {})
         self.register_buffer("temperatures", torch.ones(len(self.rows), dtype=torch.float64))
         self.register_buffer("weights", torch.full((len(self.fusions),), 0.5, dtype=torch.float64))
+        self.register_buffer("fused_temperatures", torch.ones(len(self.fusions), dtype=torch.float64))
         self.register_buffer("learned_weight", torch.zeros(num_classes, 2 * num_classes, dtype=torch.float64))
         self.register_buffer("learned_bias", torch.zeros(num_classes, dtype=torch.float64))
 
     temperatures: Tensor
     weights: Tensor
+    fused_temperatures: Tensor
     learned_weight: Tensor
     learned_bias: Tensor
 
@@ -94,7 +96,9 @@ class FaceVoice(nn.Module):
         return self.members[FACE].features(images)  # type: ignore[operator]
 
     def temperature(self, row: str) -> float:
-        """By which a row's logits are divided before the softmax."""
+        """By which a row's log scores are divided before the softmax, those of a weighted sum after it is taken."""
+        if row in self.fusions:
+            return float(self.fused_temperatures[self.fusions.index(row)])
         return float(self.temperatures[self.rows.index(row)])
 
     def weight(self, fusion: str) -> float:

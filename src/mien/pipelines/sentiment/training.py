@@ -15,7 +15,15 @@ from mien.nodes.params import PredictionParams
 from mien.nodes.samples import class_names
 from mien.nodes.training import train_network, validation_metrics
 from mien.pipelines.sentiment.clip_inputs import FULL, ClipInputs
-from mien.pipelines.sentiment.fusion import calibrated, fit_learned, fit_temperature, fit_weight, fuse
+from mien.pipelines.sentiment.fusion import (
+    calibrated,
+    fit_learned,
+    fit_temperature,
+    fit_weight,
+    fuse,
+    fused_and_calibrated,
+    log_scores,
+)
 from mien.pipelines.sentiment.members import (
     STREAMS,
     WITHOUT_SYNTHESIS,
@@ -307,7 +315,7 @@ def fit_fusions(model: Any, lesson: Lesson, training: SentimentTrainingParams) -
     logs = base_log_scores(model, lesson.inputs, clips, lesson.prediction)
     scores = {}
     for number, row in enumerate(model.rows):
-        if row in logs:
+        if row in logs:  # every row but the weighted sum of two others
             model.temperatures[number] = fit_temperature(logs[row], target)
             scores[row] = calibrated(logs[row], float(model.temperatures[number]))
     for number, fusion in enumerate(model.fusions):
@@ -315,7 +323,11 @@ def fit_fusions(model: Any, lesson: Lesson, training: SentimentTrainingParams) -
         first, second = (scores[row] for row in pair)
         model.weights[number] = fit_weight(first, second, target)
         logger.info("%s: %.2f %s + %.2f %s", fusion, model.weights[number], pair[0], 1 - model.weights[number], pair[1])
-        scores[fusion] = fuse(first, second, float(model.weights[number]))
+        both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+        fused = fuse(first, second, float(model.weights[number]))
+        model.fused_temperatures[number] = fit_temperature(log_scores(fused)[both], target[both])
+        parts = float(model.weights[number]), float(model.fused_temperatures[number])
+        scores[fusion] = fused_and_calibrated(first, second, *parts)
     if "fused_learned" in model.settings["table"]:
         first, second = (scores[row] for row in model.settings["fused"])
         weight, bias = fit_learned(first, second, target, training.fusion_regularisation)
