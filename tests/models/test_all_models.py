@@ -33,6 +33,7 @@ TWO_STREAMS = {
 }
 
 TINY_CNN = {"image_size": 20, "widths": (2, 3, 4), "kernel_sizes": (3, 2, 2), "hidden": (6, 5)}
+SMALL_LOPES = {"widths": [4, 6], "hidden": 8}
 
 SMALL = {
     "comp_cnn": Small(
@@ -71,6 +72,13 @@ SMALL = {
         output=(2, 7),
         tolerance=1e-4,  # of 100 times a cosine
     ),
+    "face_voice": Small(
+        {"num_classes": 7, "members": {"face": {"architecture": "lopes_cnn", "config": SMALL_LOPES}}, "rows": ["face"]},
+        inputs=((3, 32, 32),),
+        output=(7,),
+    ),
+    "frame_lstm": Small({"num_classes": 7, "num_features": 6, "hidden": 5}, inputs=((4, 6), (4,)), output=(7,)),
+    "lopes_cnn": Small({"num_classes": 7, **SMALL_LOPES}, inputs=((3, 32, 32),), output=(7,)),
     "poster": Small(TWO_STREAMS, inputs=((3, 32, 32),), output=(7,)),
     "resnet18": Small({"num_classes": 7, "image_size": 32, "widths": (4, 4, 8, 8)}, inputs=((3, 32, 32),), output=(7,)),
     "sae": Small(
@@ -82,6 +90,13 @@ SMALL = {
         {"widths": (4, 8, 8, 12), "units": (1, 1, 1), "image_size": 32}, inputs=((3, 32, 32),), output=(136,)
     ),
     "softmax_regression": Small({"num_classes": 7, "image_size": 8}, inputs=((3, 8, 8),), output=(7,)),
+    "standardised_linear": Small({"num_classes": 7, "num_features": 5}, inputs=((5,),), output=(7,)),
+    "voice_cnn": Small(
+        {"num_classes": 7, "num_channels": 5, "num_prosody": 3, "widths": (4, 4), "drop_rate": 0.0},
+        inputs=((9, 5), (9,), (3,)),
+        output=(7,),
+    ),
+    "ward_cnn": Small({"num_classes": 7, "image_size": 24, "widths": (2, 3, 4, 5)}, inputs=((3, 24, 24),), output=(7,)),
 }
 
 

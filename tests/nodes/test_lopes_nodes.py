@@ -12,7 +12,7 @@ from mien.io.packed_faces import FaceStream
 from mien.nodes import cropping
 from mien.nodes import lopes as node
 from mien.nodes.alignment import locate_faces
-from mien.nodes.lopes import LopesParams, normalise_faces, synthesise_faces
+from mien.nodes.lopes import LopesParams, normalise_faces, prepare_in_several_ways, synthesise_faces
 
 IMAGES = ("one.png", "broken.png", "none.png", "two.png", "one.png")  # rows 0, none, 1, 2, 3
 
@@ -179,3 +179,19 @@ def test_the_published_settings_are_the_steps_defaults():
     assert (published.above, published.below, published.beside) == (geometry.above, geometry.below, geometry.beside)
     assert (published.size, published.window, published.num_synthetic) == (steps.FACE_SIZE, steps.WINDOW, 70)
     assert published.jitter_sigma == steps.JITTER_SIGMA
+
+
+def test_several_ways_side_by_side_are_each_way_alone(raw):
+    samples = located(raw, *IMAGES)
+    ways = [params(rotate=False), params(normalise=False), params()]
+    plain, synthetic = prepare_in_several_ways(samples, raw, ways)
+    assert plain.shape == (4, 3, 32, 32, 1)
+    assert synthetic.shape == (4, 3, 4, 32, 32, 1)
+    for number, way in enumerate(ways):
+        np.testing.assert_array_equal(faces(plain)[:, number], faces(normalise_faces(samples, raw, way)))
+        np.testing.assert_array_equal(faces(synthetic)[:, number], faces(synthesise_faces(samples, raw, way)))
+
+
+def test_ways_of_different_sizes_do_not_stand_side_by_side(raw):
+    with pytest.raises(ValueError, match="give one size and one num_synthetic for all"):
+        prepare_in_several_ways(located(raw, "one.png"), raw, [params(), params(size=16)])

@@ -117,8 +117,10 @@ def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
             assert sorted(rows["sample_id"]) == sorted(predictions["sample_id"])
     predictions = predictions.set_index("sample_id")["split"]
     steps = [step for step in tiny.pipeline.nodes if step.namespace == tiny.system]
-    names = {entry for step in steps for entry in step.inputs if entry.endswith("_samples")}
-    for name in names:
+    gathered = f"{tiny.system}.samples"  # of a system that makes its samples of a dataset's, as clips of frames
+    names = {entry for step in steps for entry in step.inputs if entry.endswith("_samples") or entry == gathered}
+    assert names
+    for name in {gathered} if gathered in names else names:
         samples = catalog.load(name).query("split != 'train' and row >= 0").set_index("sample_id")["split"]
         assert len(predictions) == len(samples)
         assert predictions.to_dict() == samples.to_dict()
@@ -163,6 +165,8 @@ def test_no_test_face_changes_what_is_trained(tiny):
     """Noise in the place of every test face: the same network. In the place of the train faces: another."""
     (train,) = (step for step in training_nodes(tiny.pipeline) if step.namespace == tiny.system)
     (faces_name,) = (entry for entry in train.inputs if "_faces_" in entry)
+    if faces_name.startswith(f"{tiny.system}."):
+        pytest.skip("it gathers faces and voices of its own: a test of its own module changes both")
     catalog = tiny.catalog()
     if f"{tiny.system}.trials" in tiny.pipeline.all_outputs():
         pytest.skip("every face is a test face in some fold: tests/pipelines/test_comp_cnn.py has its counterpart")

@@ -81,6 +81,27 @@ TINY_COMP_CNN: dict[str, Any] = {
     "evaluation": {"resamples": 100},
 }
 
+TINY_PART = {"max_epochs": 1, "batch_size": 8}
+
+TINY_SENTIMENT: dict[str, Any] = {
+    "voice": {"max_seconds": 1.0},
+    "model": {
+        "face": {"widths": [2, 3], "hidden": 4},
+        "ward": {"image_size": 24, "widths": [2, 2, 2, 2]},
+        "motion": {"length": 2},
+        "lstm": {"hidden": 4},
+        "voice": {"widths": [4, 4]},
+    },
+    "training": {
+        **TINY_PART,
+        **dict.fromkeys(("ward", "motion", "lstm", "voice"), TINY_PART),
+        "linear": {"regularisation": [0.1]},
+        "device": CPU,
+    },
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
 TINY: dict[str, dict[str, Any]] = {
     "comp_cnn": {**TINY_COMP_CNN, "protocol": {"curve": {"train_subjects": [4], "test_folds": [0]}}},
     "comp_cnn_spos": TINY_COMP_CNN,
@@ -89,6 +110,9 @@ TINY: dict[str, dict[str, Any]] = {
     "fer_former_sfew": TINY_FER_FORMER,
     "sae": TINY_SAE_RUN,
     "sae_ferplus": TINY_SAE_RUN,
+    "sentiment": TINY_SENTIMENT,
+    "sentiment_crema_d": TINY_SENTIMENT,
+    "sentiment_cross": TINY_SENTIMENT,
     "softmax_regression": {
         "model": {"image_size": 8},
         "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},

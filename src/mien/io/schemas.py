@@ -232,3 +232,33 @@ TrialPredictions = pa.DataFrameSchema(
     name="trial predictions",
 )
 """One row per model, trial, seed and sample that the model was not trained on; ``fold`` is the sample's own."""
+
+ClipSamples = _named(
+    _LISTED.add_columns(
+        {
+            **_CLASS,
+            "subject": pa.Column(str),
+            "row": pa.Column(int, pa.Check.ge(-1)),
+            "num_faces": pa.Column(int, pa.Check.ge(0)),
+            "heard": pa.Column(bool),
+        }
+    ),
+    "clip samples",
+)
+"""One row per clip that takes part, with how much of it is seen and whether it is heard."""
+
+ClipPredictions = pa.DataFrameSchema(
+    {
+        **Predictions.columns,
+        "sample_id": pa.Column(str),
+        "subject": pa.Column(str),
+        "model": pa.Column(str, _WORD),
+        "senses": pa.Column(str, pa.Check.isin(["face", "voice", "both", "none"])),
+        "valence": pa.Column(float, pa.Check.in_range(-1, 1)),
+        "sentiment": pa.Column(str, pa.Check.isin(["negative", "neutral", "positive"])),
+    },
+    checks=Predictions.checks,
+    unique=["sample_id", "model"],
+    name="clip predictions",
+)
+"""One row per clip and network that has not been trained on it."""

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 
 _ARCHITECTURES = {
     "comp_cnn": "mien.models.comp_cnn:CompCNN",
+    "face_voice": "mien.models.face_voice:FaceVoice",
     "fer_former": "mien.models.fer_former:FERFormer",
     "fold_ensemble": "mien.models.fold_ensemble:FoldEnsemble",
+    "frame_lstm": "mien.models.frame_lstm:FrameLSTM",
+    "lopes_cnn": "mien.models.lopes_cnn:LopesCNN",
     "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
     "poster": "mien.models.poster:Poster",
     "resnet18": "mien.models.resnet18:ResNet18",
     "sae": "mien.models.sae:SAE",
     "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",
+    "standardised_linear": "mien.models.standardised_linear:StandardisedLinear",
+    "voice_cnn": "mien.models.voice_cnn:VoiceCNN",
+    "ward_cnn": "mien.models.ward_cnn:WardCNN",
 }
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def normalise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> Fac
         Faces (n, size, size, 1) uint8 in the order of ``row``, computed while they are written; of pairs
         (n, 2, size, size, 1), both prepared by the same eyes.
     """
-    return _stream("normalise_faces", samples, raw, lopes, None)
+    return _stream("normalise_faces", samples, raw, [lopes], None)
 
 
 def synthesise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> FaceStream:
@@ -108,44 +109,93 @@ def synthesise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> Fa
     Raises:
         ValueError: No row can be learnt from.
     """
+    return _stream("synthesise_faces", _learnt(samples), raw, [lopes], lopes.num_synthetic)
+
+
+def prepare_in_several_ways(
+    samples: pd.DataFrame, raw: Path, ways: Sequence[LopesParams]
+) -> tuple[FaceStream, FaceStream]:
+    """Prepare every face in several ways, each image being read once.
+
+    Args:
+        samples: The table of ``locate_faces``.
+        raw: The dataset's folder.
+        ways: The steps of each; all of one size, with as many synthetic neighbours.
+
+    Returns:
+        What ``normalise_faces`` gives, (n, K, size, size, 1), and what ``synthesise_faces`` gives,
+        (m, K, 1 + num_synthetic, size, size, 1), of K ways; of pairs with the pair behind the ways.
+
+    Raises:
+        ValueError: Sizes or numbers of neighbours differ, or no row can be learnt from.
+    """
+    if len({(each.size, each.num_synthetic) for each in ways}) != 1:
+        raise ValueError(
+            f"Faces prepared in {len(ways)} ways have different sizes or numbers of neighbours: give one size and one "
+            "num_synthetic for all."
+        )
+    plain = _stream("normalise_faces", samples, raw, ways, None)
+    return plain, _stream("synthesise_faces", _learnt(samples), raw, ways, ways[0].num_synthetic)
+
+
+def _learnt(samples: pd.DataFrame) -> pd.DataFrame:
+    """Rows that neighbours are made for."""
     learnt = samples[samples["split"].isin(LEARNT_FROM)]
     if not (learnt["row"] >= 0).any():
         raise ValueError(
             f"No face to synthesise neighbours of: none of the {len(samples)} samples is a face of split "
             f"{' or '.join(LEARNT_FROM)}. Look at the columns split and reason of the samples table."
         )
-    return _stream("synthesise_faces", learnt, raw, lopes, lopes.num_synthetic)
+    return learnt
 
 
-def _stream(step: str, samples: pd.DataFrame, raw: Path, lopes: LopesParams, num_synthetic: int | None) -> FaceStream:
+def _stream(
+    step: str, samples: pd.DataFrame, raw: Path, ways: Sequence[LopesParams], num_synthetic: int | None
+) -> FaceStream:
+    several = (len(ways),) if len(ways) > 1 else ()
     neighbours = () if num_synthetic is None else (1 + num_synthetic,)
     pair = (2,) if len(image_columns(samples)) == 2 else ()
-    prepare = functools.partial(_prepare, raw=raw, lopes=lopes, num_synthetic=num_synthetic)
-    settings = lopes.model_dump(mode="json", exclude={"workers"})
-    key = settings_digest(step, settings, str(raw.resolve()), table_digest(samples))
-    return stream_cuts(samples, prepare, (*neighbours, *pair, lopes.size, lopes.size, 1), key, lopes.workers)
+    prepare = functools.partial(_prepare, raw=raw, ways=tuple(ways), num_synthetic=num_synthetic)
+    settings = [lopes.model_dump(mode="json", exclude={"workers"}) for lopes in ways]
+    key = settings_digest(step, settings if several else settings[0], str(raw.resolve()), table_digest(samples))
+    size = ways[0].size
+    return stream_cuts(samples, prepare, (*several, *neighbours, *pair, size, size, 1), key, ways[0].workers)
 
 
-def _prepare(cuts: list[Cut], *, raw: Path, lopes: LopesParams, num_synthetic: int | None) -> np.ndarray:
+def _prepare(cuts: list[Cut], *, raw: Path, ways: tuple[LopesParams, ...], num_synthetic: int | None) -> np.ndarray:
     """Faces (b, ..., size, size, 1) of b samples; runs in a process of its own."""
     import cv2
 
     from mien.data.image_source import ImageSource
-    from mien.data.lopes import contrast_as_grey, normalise_contrast, resample
 
     source = ImageSource(raw)
     faces = []
     for references, crop, points in cuts:
         images = [cv2.cvtColor(source.read(reference), cv2.COLOR_RGB2GRAY) for reference in references]
-        rng = np.random.default_rng([lopes.seed, zlib.crc32("\n".join(references).encode("utf-8", "surrogateescape"))])
-        matrices = _transforms(crop, points, images[0].shape, lopes, num_synthetic or 0, rng)
-        face = np.array([[resample(image, matrix, lopes.size) for image in images] for matrix in matrices])
-        if lopes.normalise:
-            face = contrast_as_grey(normalise_contrast(face, lopes.window))
-        face = face if len(references) > 1 else face[:, 0]
-        faces.append(face[0] if num_synthetic is None else face)
+        prepared = [_prepare_one(images, "\n".join(references), crop, points, lopes, num_synthetic) for lopes in ways]
+        faces.append(np.stack(prepared) if len(ways) > 1 else prepared[0])
     source.close()
     return np.stack(faces)[..., None]
+
+
+def _prepare_one(
+    images: list[np.ndarray],
+    name: str,
+    crop: str,
+    points: np.ndarray,
+    lopes: LopesParams,
+    num_synthetic: int | None,
+) -> np.ndarray:
+    """Faces (..., size, size) of one sample, its neighbours decided by the seed and its name."""
+    from mien.data.lopes import contrast_as_grey, normalise_contrast, resample
+
+    rng = np.random.default_rng([lopes.seed, zlib.crc32(name.encode("utf-8", "surrogateescape"))])
+    matrices = _transforms(crop, points, images[0].shape, lopes, num_synthetic or 0, rng)
+    face = np.array([[resample(image, matrix, lopes.size) for image in images] for matrix in matrices])
+    if lopes.normalise:
+        face = contrast_as_grey(normalise_contrast(face, lopes.window))
+    face = face if len(images) > 1 else face[:, 0]
+    return face[0] if num_synthetic is None else face
 
 
 def _transforms(

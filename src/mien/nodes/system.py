@@ -1,7 +1,7 @@
 """The line that every system is: initialise → train → predict → evaluate → plot."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kedro.pipeline import Node, Pipeline, node
 
@@ -24,6 +24,10 @@ def system_pipeline(
     train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
+    packed: str = "faces",
+    prepare: Sequence[Node] = (),
+    inputs: Mapping[str, str] | None = None,
+    parameters: Mapping[str, str] | None = None,
     figures: Sequence[Node] | None = None,
 ) -> Pipeline:
     """Chain select → initialise → train → predict → evaluate → plot under the namespace of one system.
@@ -41,6 +45,10 @@ def system_pipeline(
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
+        packed: Name of what ``train`` and ``predict`` take as faces.
+        prepare: Nodes that make ``samples`` or ``packed``, where a system gathers its own from the dataset.
+        inputs: What ``prepare`` reads, by the name that its nodes give it.
+        parameters: Likewise its parameters of other pipelines, as ``params:lopes`` → ``params:ravdess.lopes``.
         figures: Nodes that draw; None for ``classifier_figures`` of the samples.
 
     Example:
@@ -50,24 +58,25 @@ def system_pipeline(
     """
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
-    training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
+    training = ["train_and_val", packed, "checkpoints", "initial_network", "params:training"]
     rows = "samples" if split is None else "trials"
-    steps = [] if split is None else [node(split, ["samples", "params:protocol"], rows, name="split")]
+    steps = [*prepare]
+    if split is not None:
+        steps.append(node(split, ["samples", "params:protocol"], rows, name="split"))
     steps += [
         node(select_train_and_val, rows, "train_and_val", name="select_train_and_val"),
         node(initialise, start, "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
-        node(predict, [rows, "faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(predict, [rows, packed, "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
         *(classifier_figures(rows) if figures is None else figures),
     ]
+    made = {entry for step in prepare for entry in step.outputs}
+    read = {"samples": f"{dataset}_samples", packed: f"{dataset}_{faces}"}
+    outside = {name: entry for name, entry in read.items() if name not in made} | dict(inputs or {}) | sources
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
-        return Pipeline(
-            steps,
-            namespace=system,
-            inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
-        )
+        return Pipeline(steps, namespace=system, inputs=outside, parameters=dict(parameters or {}))
 
 
 def classifier_figures(rows: str = "samples", features: bool = True) -> list[Node]:

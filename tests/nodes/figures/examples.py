@@ -10,6 +10,7 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 
+from mien.data.smile_cues import CUES
 from mien.labels import EXPRESSIONS, RAF_DB_EXPRESSIONS
 from mien.metrics import confusion_counts, reliability_bins
 from mien.nodes import figures
@@ -94,16 +95,56 @@ OF_CLASSES = (
     "bars",
     "embedding",
     "kept tokens",
+    "intervals",
+    "timeline",
+    "cues",
 )
-OTHERS = ("age", "age bands", "landmark errors", "training", "learning curve")
+OTHERS = ("age", "age bands", "landmark errors", "training", "learning curve", "fusion weight")
 _HARD = {
-    "absent and never predicted": ("confusion", "roc with intervals", "precision and recall", "bars", "kept tokens"),
-    "long names": ("confusion", "roc with intervals", "bars", "embedding", "kept tokens"),
-    "one row": ("confusion", "roc", "reliability", "bars", "embedding", "kept tokens", *OTHERS[:1], *OTHERS[2:]),
+    "absent and never predicted": (
+        "confusion",
+        "roc with intervals",
+        "precision and recall",
+        "bars",
+        "kept tokens",
+        "cues",
+    ),
+    "long names": (
+        "confusion",
+        "roc with intervals",
+        "bars",
+        "embedding",
+        "kept tokens",
+        "intervals",
+        "timeline",
+        "cues",
+    ),
+    "one row": ("confusion", "roc", "reliability", "bars", "embedding", "kept tokens", *OTHERS[:1], *OTHERS[2:4]),
 }
+CUES_SHOWN = (*CUES, "smile", "laugh")
 DRAWINGS = [("usual", name) for name in (*OF_CLASSES, *OTHERS)]
 DRAWINGS += [(case, name) for case, names in _HARD.items() for name in names]
 """Every figure, and those of the hard cases that could break in them."""
+
+
+def timeline(names: Sequence[str]) -> figures.Timeline:
+    """A clip of ten frames and fifty steps of sound."""
+    rng = np.random.default_rng(0)
+    face, voice = rng.dirichlet(np.ones(len(names)), 10), rng.dirichlet(np.ones(len(names)), 50)
+    return figures.Timeline(
+        pictures=rng.integers(0, 256, (10, 48, 48, 3), dtype=np.uint8),
+        face_times=np.arange(10) / 5,
+        face_scores=face,
+        voice_times=np.arange(50) / 25,
+        voice_scores=voice,
+        totals={"face": face.mean(axis=0), "voice": voice.mean(axis=0), "face and voice": face[0]},
+        target=0,
+        class_names=names,
+    )
+
+
+def weight_curves() -> dict[str, np.ndarray]:
+    return {"val": np.array([0.7, 0.8, 0.9, 0.8, 0.6]), "test": np.array([0.6, 0.7, 0.85, 0.8, 0.5])}
 
 
 def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
@@ -131,6 +172,10 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "age bands": ("age_bands", (bands(), "CNN"), {}),
         "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on drawn faces"), {}),
         "learning curve": ("learning_curve", (curve(n), "Accuracy by training subjects"), AXES),
+        "intervals": ("intervals", (names, recall, *bounds, "SAE"), {"quantity": "accuracy", "reference": 0.5}),
+        "timeline": ("timeline", (timeline(names), "Clip 01-01, happy"), {}),
+        "cues": ("cues", (shares[:, :8], names, CUES_SHOWN, "Cues of a smile"), {}),
+        "fusion weight": ("fusion_weight", (np.linspace(0, 1, 5), weight_curves(), 0.25, "Face and voice"), {}),
         "training": ("training_curves", (history(1 if n == 1 else 40), "SAE on RAF-DB"), {}),
     }
     function, arguments, options = drawings[name]

@@ -8,6 +8,15 @@ of several runs are for a page's whole width.
 
 from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
 from mien.nodes.figures.calibration import reliability_figure, reliability_plot
+from mien.nodes.figures.clips import (
+    Timeline,
+    cues_figure,
+    cues_plot,
+    fusion_weight_figure,
+    fusion_weight_plot,
+    timeline_figure,
+    timeline_plot,
+)
 from mien.nodes.figures.confusion import confusion_matrix_figure, confusion_matrix_plot
 from mien.nodes.figures.curves import (
     MACRO_AVERAGE,
@@ -18,6 +27,7 @@ from mien.nodes.figures.curves import (
 )
 from mien.nodes.figures.embedding import embedding_figure, embedding_plot, tsne_points
 from mien.nodes.figures.feature_maps import feature_maps_figure, feature_maps_plot
+from mien.nodes.figures.intervals import intervals_figure, intervals_plot
 from mien.nodes.figures.landmarks import (
     LANDMARK_TILE,
     cumulative_error_figure,
@@ -39,6 +49,7 @@ __all__ = [
     "MACRO_AVERAGE",
     "MapPanel",
     "MatrixPanel",
+    "Timeline",
     "age_bands_figure",
     "age_bands_plot",
     "age_figure",
@@ -48,6 +59,8 @@ __all__ = [
     "confusion_matrix_figure",
     "confusion_matrix_plot",
     "confusion_panels",
+    "cues_figure",
+    "cues_plot",
     "cumulative_error_figure",
     "cumulative_error_plot",
     "embedding_figure",
@@ -55,6 +68,10 @@ __all__ = [
     "embedding_plot",
     "feature_maps_figure",
     "feature_maps_plot",
+    "fusion_weight_figure",
+    "fusion_weight_plot",
+    "intervals_figure",
+    "intervals_plot",
     "kept_frequency_figure",
     "kept_frequency_plot",
     "landmarks_sheet",
@@ -69,6 +86,8 @@ __all__ = [
     "reliability_plot",
     "roc_figure",
     "roc_plot",
+    "timeline_figure",
+    "timeline_plot",
     "tokens_sheet",
     "training_curves_figure",
     "training_curves_plot",

@@ -135,9 +135,16 @@ def layout(title: str, synthetic: bool) -> dict[str, Any]:
 
 
 def canvas(
-    width: float, height: float, title: str, *, synthetic: bool, ratios: Sequence[float] = (1,), columns: int = 1
+    width: float,
+    height: float,
+    title: str,
+    *,
+    synthetic: bool,
+    ratios: Sequence[float] = (1,),
+    columns: int = 1,
+    sharex: bool = True,
 ) -> tuple[MatplotlibFigure, list[Axes]]:
-    """A figure with stacked panels that share their x axis.
+    """A figure with stacked panels.
 
     Its canvas is its own: pyplot, its global state and its windows stay out of it.
 
@@ -148,6 +155,7 @@ def canvas(
         synthetic: say under the title that the faces are drawn.
         ratios: relative height of each row of panels.
         columns: panels side by side.
+        sharex: whether all panels share their x axis.
 
     Returns:
         The figure, laid out when it is drawn, and its panels from top to bottom, each row from the left.
@@ -165,7 +173,7 @@ def canvas(
     if synthetic:
         top = 0.98 - len(lines) * _TITLE_HEIGHT / height
         figure.text(0.5, top, SYNTHETIC, ha="center", va="top", fontsize=TEXT_POINTS, color=GREY)
-    panels = figure.subplots(len(ratios), columns, sharex=True, squeeze=False, height_ratios=ratios).ravel().tolist()
+    panels = figure.subplots(len(ratios), columns, sharex=sharex, squeeze=False, height_ratios=ratios).ravel().tolist()
     for axes in panels:
         axes.tick_params(labelsize=TEXT_POINTS, width=0.6, length=2.5)
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,125 @@
+"""Calibration and fusion of scores: temperatures, the weighted sum, the learned fusion. Arrays in, arrays out."""
+
+import numpy as np
+
+_LEAST = 1e-6
+"""Below this a score counts as this: its logarithm stays finite."""
+
+
+def calibrated(log_scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Softmax of log scores (n, M) over a temperature; rows of NaN stay so.
+
+    Example:
+        >>> calibrated(np.log([[0.8, 0.2]]), 2.0).round(3).tolist()  # the square roots, normalised
+        [[0.667, 0.333]]
+    """
+    scaled = log_scores / temperature
+    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+def log_scores(scores: np.ndarray) -> np.ndarray:
+    """Natural logarithm of scores, finite where they are 0."""
+    return np.log(np.maximum(scores, _LEAST))
+
+
+def fit_temperature(log_scores: np.ndarray, target: np.ndarray) -> float:
+    """Temperature in 0.05 to 20 with the least log loss; 1 without rows.
+
+    Args:
+        log_scores: (n, M); rows of NaN are passed over.
+        target: (n,) class ids.
+
+    Source: Guo et al., ICML 2017, by bounded search over its logarithm.
+    """
+    from scipy.optimize import minimize_scalar
+
+    known = np.isfinite(log_scores).all(axis=1)
+    if not known.any():
+        return 1.0
+    found = minimize_scalar(
+        lambda exponent: _log_loss(calibrated(log_scores[known], float(np.exp(exponent))), target[known]),
+        bounds=(np.log(0.05), np.log(20.0)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def fuse(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:
+    """Weighted sum of scores (n, M): weight times the first, the rest of the second; one alone where the other is NaN.
+
+    Example:
+        >>> fuse(np.array([[1.0, 0.0], [np.nan, np.nan]]), np.array([[0.5, 0.5], [0.2, 0.8]]), 0.6).tolist()
+        [[0.8, 0.2], [0.2, 0.8]]
+    """
+    total = weight * first + (1 - weight) * second
+    return np.where(np.isnan(first), second, np.where(np.isnan(second), first, total))
+
+
+def fused_and_calibrated(first: np.ndarray, second: np.ndarray, weight: float, temperature: float) -> np.ndarray:
+    """``fuse``, then ``calibrated`` where both are known: a sum is less sure than its parts, and right more often.
+
+    Where one is missing the other keeps its own calibration.
+    """
+    fused = fuse(first, second, weight)
+    both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    return np.where(both[:, None], calibrated(log_scores(fused), temperature), fused)
+
+
+def fit_weight(first: np.ndarray, second: np.ndarray, target: np.ndarray) -> float:
+    """Weight of the first in 0 to 1, in hundredths, with the best accuracy where both are known; 0.5 without rows.
+
+    Of weights with equal accuracy the one with the least log loss. The log loss alone would prefer the surer of the two
+    long after the sum has begun to mistake what the other tells apart.
+    """
+    both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    if not both.any():
+        return 0.5
+    weights = np.linspace(0, 1, 101)
+    sums = [fuse(first[both], second[both], weight) for weight in weights]
+    accuracy = [(scores.argmax(axis=1) == target[both]).mean() for scores in sums]
+    losses = [_log_loss(scores, target[both]) for scores in sums]
+    return float(weights[np.lexsort([losses, -np.array(accuracy)])[0]])
+
+
+def fit_learned(
+    first: np.ndarray, second: np.ndarray, target: np.ndarray, regularisation: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logistic regression on both log scores: weight (M, 2 M) and bias (M,), zero for a class that no row has.
+
+    Raises:
+        ValueError: Rows with both are of fewer than two classes.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    M = first.shape[1]
+    seen = np.unique(target[both])
+    if len(seen) < 2:
+        raise ValueError(
+            f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be learnt from them. "
+            "Leave fused_learned out of model.rows."
+        )
+    model = LogisticRegression(C=regularisation, max_iter=1000)
+    model.fit(_joined(first[both], second[both]), target[both])
+    weight, bias = np.zeros((M, 2 * M)), np.full(M, -10.0)
+    if len(seen) == 2:
+        weight[seen] = np.concatenate([-model.coef_, model.coef_]) / 2
+        bias[seen] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+    else:
+        weight[seen], bias[seen] = model.coef_, model.intercept_
+    return weight, bias
+
+
+def fuse_learned(first: np.ndarray, second: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Scores (n, M) of the learned fusion; one alone where the other is NaN."""
+    fused = calibrated(_joined(first, second) @ weight.T + bias, 1.0)
+    return np.where(np.isnan(first), second, np.where(np.isnan(second), first, fused))
+
+
+def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.concatenate([log_scores(first), log_scores(second)], axis=1)
+
+
+def _log_loss(scores: np.ndarray, target: np.ndarray) -> float:
+    return float(-log_scores(scores)[np.arange(len(target)), target].mean())

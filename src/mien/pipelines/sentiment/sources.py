@@ -1,0 +1,249 @@
+"""Node functions of ``sentiment`` that gather what is to be seen and heard of a dataset's clips."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mien.io.packed_audio import Waveforms
+from mien.io.packed_faces import FaceStream
+from mien.labels import EXPRESSIONS
+from mien.models.network import Network
+from mien.nodes.lopes import LEARNT_FROM, LopesParams, prepare_in_several_ways
+from mien.nodes.params import PredictionParams
+from mien.nodes.prediction import apply_to_images
+from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs, joined
+from mien.pipelines.sentiment.params import ClassParams, VoiceFeatureParams
+
+logger = logging.getLogger(__name__)
+
+WITHOUT_FACE = "no_face"
+"""Reason of a frame that was cut from its centre because no face was found: it is no witness."""
+
+COLUMNS = ["sample_id", "split", "drawn", "subject", "gender", "intensity", "expression", "audio_reason"]
+
+
+def select_clips(clips: pd.DataFrame, frames: pd.DataFrame, classes: ClassParams) -> pd.DataFrame:
+    """Keep the clips of some classes, and number the classes.
+
+    Args:
+        clips: The dataset's clips, one row each.
+        frames: Its samples table, one row per frame.
+        classes: Which expressions are classes.
+
+    Returns:
+        One row per clip of these classes: what the clips table says of it, ``label`` (position among the classes that
+        there are), ``row`` (place in the clips table, -1 where there is neither face nor voice), ``num_faces`` (frames
+        with a face) and ``heard``.
+
+    Raises:
+        ValueError: Fewer than two classes are left, or no clip has a face or a voice.
+    """
+    present = [name for name in classes.keep if name in set(clips["expression"])]
+    if len(present) < 2:
+        raise ValueError(
+            f"Of the classes {', '.join(classes.keep)} the dataset has {', '.join(present) or 'none'}: there is "
+            f"nothing to tell apart. Set classes.keep to some of {', '.join(sorted(set(clips['expression'])))}."
+        )
+    found = frames[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
+    num_faces = clips["sample_id"].map(found["clip"].value_counts()).fillna(0).astype("int64")
+    heard = (clips["audio_reason"] == "read") & (clips["audio_samples"] > 0)
+    table = clips[COLUMNS].assign(
+        label=[present.index(name) if name in present else -1 for name in clips["expression"]],
+        row=np.where((num_faces > 0) | heard, np.arange(len(clips)), -1),
+        num_faces=num_faces,
+        heard=heard,
+    )
+    if "emotion" in clips:
+        table = table.assign(emotion=clips["emotion"])
+    table = table[table["label"] >= 0].reset_index(drop=True)
+    _say_what_is_missing(table)
+    return table
+
+
+def _say_what_is_missing(table: pd.DataFrame) -> None:
+    seen, heard = table["num_faces"] > 0, table["heard"]
+    logger.info("%d clips: %d with face and voice", len(table), (seen & heard).sum())
+    for name, some in (("no face", ~seen & heard), ("no voice", seen & ~heard), ("neither", ~seen & ~heard)):
+        if some.any():
+            logger.warning("%d clips have %s, the first %s", some.sum(), name, table.loc[some, "sample_id"].iloc[0])
+    if not (seen | heard).any():
+        raise ValueError(
+            f"None of the {len(table)} clips has a face or a voice: nothing can be judged. Look at the column reason "
+            "of the samples table and audio_reason of the clips table."
+        )
+
+
+def describe_voices(clips: pd.DataFrame, audio: Waveforms, voice: VoiceFeatureParams) -> dict[str, np.ndarray]:
+    """Compute spectrogram, contours and functionals of every clip that is heard.
+
+    Args:
+        clips: The dataset's clips, one row per packed waveform.
+        audio: The packed waveforms.
+        voice: Bands and length.
+
+    Returns:
+        ``contours`` (sum of steps, num_mels + 3) float16, ``length`` (n,) steps of each clip, 0 where it is not heard,
+        and ``functionals`` (n, D) float32.
+    """
+    from mien.data.voice_features import HOP_SECONDS, PROSODY, functionals, voice_contours
+
+    most = round(voice.max_seconds / HOP_SECONDS)
+    size = len(PROSODY) + 2 * voice.num_mels
+    parts, lengths, vectors = [], [], []
+    for number, reason in enumerate(clips["audio_reason"]):
+        waveform = audio[number]
+        if reason != "read" or not len(waveform):
+            lengths.append(0)
+            vectors.append(np.zeros(size, np.float32))
+            continue
+        sound = voice_contours(np.asarray(waveform), audio.sample_rate, voice.num_mels)
+        vectors.append(functionals(sound))
+        first = max(0, (len(sound) - most) // 2)
+        parts.append(sound[first : first + most].astype(np.float16))
+        lengths.append(len(parts[-1]))
+    empty = np.zeros((0, voice.num_mels + 3), np.float16)
+    return {
+        "contours": np.concatenate([empty, *parts]),
+        "length": np.array(lengths, np.int64),
+        "functionals": np.stack(vectors),
+    }
+
+
+def find_cues(
+    frames: pd.DataFrame, faces: np.ndarray, landmark_network: Network, prediction: PredictionParams
+) -> dict[str, np.ndarray]:
+    """Find 68 landmarks on every face and measure Matsugu et al.'s six cues by them.
+
+    Args:
+        frames: The dataset's samples table, one row per frame.
+        faces: Packed faces (n, H, H, 3) uint8.
+        landmark_network: Trained by the pipeline ``landmarks``.
+        prediction: Batch size and device.
+
+    Returns:
+        ``cues`` (n, 6) and ``points`` (n, 68, 2) float32 by the faces' row; NaN for a face that no frame names.
+    """
+    from mien.data.landmark_images import NUM_POINTS, LandmarkImages
+    from mien.data.smile_cues import CUES, measure_cues
+    from mien.labels import NUM_LANDMARKS
+
+    rows = np.sort(frames.loc[frames["row"] >= 0, "row"].to_numpy())
+    nowhere = np.full((len(rows), NUM_POINTS, 2), np.nan)
+    images = LandmarkImages(faces, rows, nowhere, image_size=landmark_network.model.image_size)
+    found = apply_to_images(images, landmark_network.model, prediction, landmark_network.model)
+    points = np.full((len(faces), NUM_LANDMARKS, 2), np.nan, np.float32)
+    cues = np.full((len(faces), len(CUES)), np.nan, np.float32)
+    points[rows] = found.reshape(-1, NUM_LANDMARKS, 2)
+    for row in rows:
+        cues[row] = measure_cues(np.asarray(faces[row]), points[row].astype(np.float64))
+    return {"cues": cues, "points": points}
+
+
+def leave_steps_out(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> tuple[FaceStream, FaceStream]:
+    """Prepare every face once without each of Lopes' steps.
+
+    Args:
+        samples: The dataset's samples table, one row per frame.
+        raw: The dataset's folder.
+        lopes: The dataset's own preparation.
+
+    Returns:
+        Faces (n, 3, S, S, 1) in the order of ``ABLATIONS``, and those of the training frames with their neighbours
+        (m, 3, 1 + k, S, S, 1).
+    """
+    switches = {"rotation": "rotate", "crop": "crop", "normalisation": "normalise"}
+    ablated = [lopes.model_copy(update={switches[step]: False}) for step in ABLATIONS]
+    return prepare_in_several_ways(samples, raw, ablated)
+
+
+def gather_faces(
+    faces_48: np.ndarray,
+    faces_lopes: np.ndarray,
+    jittered_lopes: np.ndarray,
+    ablated: np.ndarray,
+    ablated_jittered: np.ndarray,
+) -> dict[str, Any]:
+    """Put the prepared faces together, by preparation.
+
+    Args:
+        faces_48: Aligned faces (n, 48, 48, 3) uint8.
+        faces_lopes: Prepared faces (n, S, S, 1) uint8.
+        jittered_lopes: Those of the training frames with their neighbours (m, 1 + k, S, S, 1) uint8.
+        ablated: Prepared without a step (n, 3, S, S, 1).
+        ablated_jittered: Likewise (m, 3, 1 + k, S, S, 1).
+
+    Returns:
+        The fields ``pictures``, ``faces`` and ``jittered`` of ``ClipInputs``, mapped, not loaded.
+    """
+    names = [f"without_{step}" for step in ABLATIONS]
+    return {
+        "pictures": faces_48,
+        "faces": {FULL: faces_lopes, **{name: ablated[:, number] for number, name in enumerate(names)}},
+        "jittered": {FULL: jittered_lopes, **{name: ablated_jittered[:, number] for number, name in enumerate(names)}},
+    }
+
+
+def gather_whole_faces(faces_48: np.ndarray, faces_lopes: np.ndarray, jittered_lopes: np.ndarray) -> dict[str, Any]:
+    """As ``gather_faces``, with all of Lopes' steps alone."""
+    return {"pictures": faces_48, "faces": {FULL: faces_lopes}, "jittered": {FULL: jittered_lopes}}
+
+
+def gather(
+    frames: pd.DataFrame, gathered_faces: dict[str, Any], cues: dict[str, np.ndarray], voices: dict[str, np.ndarray]
+) -> ClipInputs:
+    """Put together what is to be seen and heard.
+
+    Args:
+        frames: The dataset's samples table, one row per frame.
+        gathered_faces: Of ``gather_faces``.
+        cues: Of ``find_cues``.
+        voices: Of ``describe_voices``.
+    """
+    learnt = frames[frames["split"].isin(LEARNT_FROM) & (frames["row"] >= 0)].sort_values("row")
+    neighbours = dict(zip(learnt["row"], range(len(learnt)), strict=True))
+    found = frames[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
+    found = found[["clip", "row", "time_seconds"]].reset_index(drop=True)
+    length = voices["length"]
+    return ClipInputs(
+        frames=found.assign(jittered_row=[neighbours.get(row, -1) for row in found["row"]]),
+        **gathered_faces,
+        **cues,
+        contours=voices["contours"],
+        start=np.cumsum(length) - length,
+        length=length,
+        functionals=voices["functionals"],
+    )
+
+
+def join_clips(learnt: pd.DataFrame, judged: pd.DataFrame, all_learnt: pd.DataFrame) -> pd.DataFrame:
+    """Clips of one dataset to learn from and to choose by, clips of another to be judged by.
+
+    Args:
+        learnt: Of ``select_clips``: the dataset that is learnt from; its test clips are left out.
+        judged: Of the other one, of which every clip is tested.
+        all_learnt: The first one's whole clips table, by whose length the other's rows are moved.
+
+    Returns:
+        The table of ``select_clips``, with the classes that both have.
+
+    Raises:
+        ValueError: They share fewer than two classes.
+    """
+    shared = [name for name in EXPRESSIONS if name in set(learnt["expression"]) & set(judged["expression"])]
+    if len(shared) < 2:
+        raise ValueError(
+            f"The two datasets share the classes {', '.join(shared) or 'none'}: give them two or more, by classes.keep."
+        )
+    known = learnt[learnt["split"] != "test"]
+    moved = judged.assign(split="test", row=np.where(judged["row"] >= 0, judged["row"] + len(all_learnt), -1))
+    both = pd.concat([known, moved], ignore_index=True)
+    both = both[both["expression"].isin(shared)].reset_index(drop=True)
+    return both.assign(label=[shared.index(name) for name in both["expression"]])
+
+
+def join_inputs(learnt: ClipInputs, judged: ClipInputs) -> ClipInputs:
+    """What is seen and heard of the clips of two datasets, those to learn from first."""
+    return joined(learnt, judged)

@@ -1,0 +1,203 @@
+"""The sentiment systems learn from train alone, choose by val alone, and fuse what each sense leaves open."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.pipelines.drawn_clip_inputs import MELS, clip_inputs, clip_table
+from tests.pipelines.tiny_systems import TINY_SENTIMENT
+from tests.project.project_config import load_config
+
+from mien.io.schemas import ClipPredictions
+from mien.nodes.digest import weights_digest
+from mien.nodes.params import EvaluationParams, PredictionParams
+from mien.pipelines.sentiment.evaluation import evaluate, of_row, primary_row
+from mien.pipelines.sentiment.members import MEMBERS, members_of, rows_to_score
+from mien.pipelines.sentiment.params import SentimentModelParams, SentimentTrainingParams
+from mien.pipelines.sentiment.prediction import predict, score_over_time
+from mien.pipelines.sentiment.training import fit_linear, initialise, train
+
+PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]["sentiment"]
+CPU = TINY_SENTIMENT["training"]["device"]
+EVALUATION = EvaluationParams(resamples=100, seed=0, subgroups=("gender",))
+FEW = ("face", "face_mean", "voice", "fused")
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    nested = {name: merged(base[name], value) for name, value in changes.items() if isinstance(value, dict)}
+    return {**base, **changes, **nested}
+
+
+def model_params(rows: tuple[str, ...], **changes: Any) -> SentimentModelParams:
+    tiny = merged(PUBLISHED["model"], TINY_SENTIMENT["model"])
+    own = {"rows": rows, "voice": {"num_mels": MELS}, "fusion": {"face": "face_mean"}}
+    return SentimentModelParams(**merged(merged(tiny, own), changes))
+
+
+def training_params(**changes: Any) -> SentimentTrainingParams:
+    return SentimentTrainingParams(**merged(merged(PUBLISHED["training"], TINY_SENTIMENT["training"]), changes))
+
+
+PREDICTION = PredictionParams(batch_size=16, device=training_params().device)
+SAMPLES = clip_table({"train": 16, "val": 4, "test": 4})
+INPUTS = clip_inputs(SAMPLES)
+LEARNT = SAMPLES[SAMPLES["split"] != "test"].reset_index(drop=True)
+
+
+def trained(
+    tmp_path: Path, rows: tuple[str, ...] = FEW, inputs: Any = INPUTS, **changes: Any
+) -> tuple[Any, pd.DataFrame]:
+    training = training_params(**changes)
+    return train(LEARNT, inputs, tmp_path / "checkpoints", initialise(LEARNT, model_params(rows), training), training)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Every row of the table, trained for a few epochs, and its predictions."""
+    epochs = {"max_epochs": 12, "monitor": "val/loss", "optimizer": {"lr": 0.05}}
+    parts: dict[str, Any] = {member: {"max_epochs": 12} for member in ("motion", "lstm")}
+    parts["voice"] = {"max_epochs": 12, "optimizer": {"lr": 0.01}}
+    network, history = trained(tmp_path_factory.mktemp("whole"), tuple(PUBLISHED["model"]["rows"]), **epochs, **parts)
+    return network, history, predict(SAMPLES, INPUTS, network, PREDICTION)
+
+
+def test_every_row_has_every_unseen_clip_once_with_its_subject(whole):
+    _, _, predictions = whole
+    ClipPredictions.validate(predictions)
+    unseen = SAMPLES[SAMPLES["split"] != "train"]
+    for row in PUBLISHED["model"]["rows"]:
+        mine = of_row(predictions, row).set_index("sample_id")
+        assert mine["subject"].to_dict() == unseen.set_index("sample_id")["subject"].to_dict()
+
+
+def test_fusing_tells_what_each_sense_leaves_open(whole):
+    """Faces cannot tell happy from sad here, voices cannot tell fear from happy."""
+    network, _, predictions = whole
+    metrics, subgroups = evaluate(predictions, EVALUATION)
+    assert metrics["test/face_mean/accuracy"] < 0.9
+    assert metrics["test/voice/accuracy"] < 0.9
+    assert metrics["test/fused/accuracy"] > max(metrics["test/face_mean/accuracy"], metrics["test/voice/accuracy"])
+    assert metrics["test/accuracy"] == metrics["test/fused/accuracy"]
+    difference = metrics["test/fused_minus_voice/accuracy"]
+    assert difference == pytest.approx(metrics["test/fused/accuracy"] - metrics["test/voice/accuracy"])
+    assert 0 < metrics["test/fused_minus_voice/mcnemar_p"] <= 1
+    assert 0 < network.model.weight("fused") < 1
+    assert list(subgroups["value"]) == ["male"]
+
+
+def test_the_history_has_the_face_under_the_shared_names_and_the_others_under_theirs(whole):
+    network, history, _ = whole
+    assert {"epoch", "train/loss", "val/loss", "val/accuracy", "lr"} <= set(history)
+    for member in ("motion", "lstm", "voice", "ward", "without_crop"):
+        assert f"val/{member}_loss" in history
+    assert history["epoch"].tolist() == list(range(1, 13))
+    assert set(network.config["members"]) == {member for each in MEMBERS.values() for member in each}
+
+
+def test_scores_over_time_are_those_of_frames_and_steps_and_end_with_the_sound(whole):
+    network, _, _ = whole
+    moments = score_over_time(SAMPLES, INPUTS, network, PREDICTION)
+    one = moments[moments["sample_id"] == SAMPLES.loc[SAMPLES["split"] == "test", "sample_id"].iloc[0]]
+    assert (one["sense"] == "face").sum() == 3
+    assert (one["sense"] == "voice").sum() == 20 // 4
+    np.testing.assert_allclose(moments.filter(like="score/").sum(axis=1), 1)
+    assert one.loc[one["sense"] == "voice", "time_seconds"].max() < 0.2
+    assert moments.loc[moments["sense"] == "face", "smile"].between(0, 1).all()
+
+
+def test_no_test_clip_changes_what_is_trained_and_train_clips_do(tmp_path):
+    learnt = weights_digest(trained(tmp_path / "as_it_is")[0].model.state_dict())
+    rng = np.random.default_rng(1)
+    for split, same in (("test", True), ("train", False)):
+        chosen = (SAMPLES["split"] == split).to_numpy()
+        frames, steps = np.repeat(chosen, 3), np.repeat(chosen, 20)
+        faces, contours = INPUTS.faces["full"].copy(), INPUTS.contours.copy()
+        faces[frames] = rng.integers(0, 256, faces[frames].shape)
+        contours[steps] = rng.normal(size=contours[steps].shape)
+        jittered = INPUTS.jittered["full"] if same else rng.integers(0, 256, INPUTS.jittered["full"].shape, np.uint8)
+        noisy = replace(INPUTS, faces={"full": faces}, jittered={"full": jittered}, contours=contours)
+        network, _ = trained(tmp_path / split, inputs=noisy)
+        assert (weights_digest(network.model.state_dict()) == learnt) is same
+
+
+def test_a_row_that_was_asked_for_alone_is_the_same_as_among_others(tmp_path):
+    alone, among = (
+        predict(SAMPLES, INPUTS, trained(tmp_path / str(len(rows)), rows)[0], PREDICTION)
+        for rows in (("face_mean",), FEW)
+    )
+    first, second = (of_row(table, "face_mean").filter(like="score/") for table in (alone, among))
+    pd.testing.assert_frame_equal(first, second)
+    assert primary_row(alone) == "face_mean"
+    evaluate(alone, EVALUATION)
+
+
+def test_a_clip_without_one_sense_is_judged_by_the_other_and_says_so(tmp_path):
+    network, _ = trained(tmp_path)
+    blind, deaf = (SAMPLES.index[SAMPLES["split"] == "test"][place] for place in (0, 1))
+    changed = SAMPLES.copy()
+    changed.loc[blind, "num_faces"] = 0
+    changed.loc[deaf, "heard"] = False
+    without = replace(INPUTS, frames=INPUTS.frames[INPUTS.frames["clip"] != SAMPLES.loc[blind, "sample_id"]])
+    predictions = predict(changed, without, network, PREDICTION).set_index(["sample_id", "model"])
+    for place, sense, other in ((blind, "voice", "face_mean"), (deaf, "face", "voice")):
+        rows = predictions.loc[SAMPLES.loc[place, "sample_id"]]
+        assert rows.loc["fused", "senses"] == sense
+        assert rows.loc[other, "senses"] == "none"
+        assert rows.loc[other].filter(like="score/").tolist() == pytest.approx([1 / 3] * 3)
+        alone = "voice" if sense == "voice" else "face_mean"
+        np.testing.assert_allclose(*(rows.loc[row].filter(like="score/").astype(float) for row in ("fused", alone)))
+    assert pd.isna(predictions.loc[(SAMPLES.loc[blind, "sample_id"], "fused"), "smile"])
+
+
+def test_parts_that_a_fusion_needs_are_trained_though_the_table_does_not_show_them():
+    assert rows_to_score(("fused",), "face_two_stream", "voice") == [
+        "face_mean",
+        "face_motion",
+        "face_two_stream",
+        "voice",
+    ]
+    assert members_of(rows_to_score(("face_lstm",), "face", "voice")) == ["face", "lstm"]
+    assert members_of(rows_to_score(("voice_svm",), "face", "voice")) == ["face", "voice_svm"]
+
+
+def test_the_logs_lines_of_epochs_name_the_network(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "mien"):
+        trained(tmp_path)
+    lines = [record for record in caplog.records if "epoch 1/1" in record.getMessage()]
+    assert [record.getMessage().split(":")[0] for record in lines] == ["face", "voice"]
+    assert all(record.metrics is None for record in lines), "their numbers would be taken for one network's"
+
+
+def test_linear_classifiers_of_two_classes_have_an_output_for_each():
+    features, labels = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 2
+    features[:, 0] += 4 * labels
+    for name in ("rules", "voice_svm"):
+        mean, std, weight, bias = fit_linear(name, features, labels, 1.0, 2)
+        outputs = (features - mean) / std @ weight.T + bias
+        assert outputs.shape == (30, 2)
+        assert (outputs.argmax(axis=1) == labels).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"face": {"image_size": 40}}, "32 px wide and model.face.image_size is 40"),
+        ({"voice": {"num_mels": 16}}, "by 11 numbers a step and the voice network takes 19"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_data_are_named(tmp_path, changes, message):
+    training = training_params()
+    start = initialise(LEARNT, model_params(FEW, **changes), training)
+    with pytest.raises(ValueError, match=message):
+        train(LEARNT, INPUTS, tmp_path, start, training)
+
+
+def test_rows_are_named_once_and_known():
+    with pytest.raises(ValueError, match="name one twice"):
+        model_params(("face", "face"))
+    with pytest.raises(ValueError, match="Input should be"):
+        model_params(("faces",))
