@@ -71,12 +71,19 @@ def system_pipeline(
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
         *(classifier_figures(rows) if figures is None else figures),
     ]
-    made = {entry for step in prepare for entry in step.outputs}
-    read = {"samples": f"{dataset}_samples", packed: f"{dataset}_{faces}"}
-    outside = {name: entry for name, entry in read.items() if name not in made} | dict(inputs or {}) | sources
+    outside = {"samples": f"{dataset}_samples", packed: f"{dataset}_{faces}", **(inputs or {}), **sources}
+    return _namespaced(steps, system, outside, parameters or {})
+
+
+def _namespaced(
+    steps: Sequence[Node], system: str, outside: Mapping[str, str], parameters: Mapping[str, str]
+) -> Pipeline:
+    """The steps under a system's name; what they read and none of them makes is ``outside``."""
+    made = {entry for step in steps for entry in step.outputs}
+    inputs = {name: entry for name, entry in outside.items() if name not in made}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
-        return Pipeline(steps, namespace=system, inputs=outside, parameters=dict(parameters or {}))
+        return Pipeline(steps, namespace=system, inputs=inputs, parameters=dict(parameters))
 
 
 def classifier_figures(rows: str = "samples", features: bool = True) -> list[Node]:
