@@ -230,7 +230,8 @@ def test_an_error_rate_is_the_mean_over_seeds_and_not_the_best_of_them():
     metrics, subgroups = judging.evaluate(table, EVALUATION)
     assert metrics["test/error_rate/diff_cnn"] == pytest.approx(3 / 16)
     assert metrics["test/error_rate"] == metrics["test/error_rate/comb_1"] == pytest.approx(1 / 32)
-    assert metrics["test/accuracy"] == pytest.approx(31 / 32)
+    assert metrics["test/accuracy"] == metrics["test/accuracy/comb_1"] == pytest.approx(31 / 32)
+    assert metrics["test/accuracy/diff_cnn_low"] == pytest.approx(1 - metrics["test/error_rate/diff_cnn_high"])
     assert (metrics["test/n"], metrics["test/n/posed"], metrics["test/errors"]) == (16, 8, 0.5)
     assert set(subgroups["attribute"]) == {"emotion"}
 

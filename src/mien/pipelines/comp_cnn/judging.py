@@ -37,11 +37,11 @@ def evaluate(
         metrics[name] = float(metrics[name] or 0) / seeds
     for row in score_models(predictions, evaluation).to_dict("records"):
         model = row["model"]
-        for end in ("", "_low", "_high"):
+        for end, other_end in (("", ""), ("_low", "_high"), ("_high", "_low")):
             metrics[f"test/error_rate/{model}{end}"] = row[f"error_rate{end}"]
+            metrics[f"test/accuracy/{model}{end}"] = _right(row[f"error_rate{other_end}"])
         metrics[f"test/error_rate_sd/{model}"] = row["error_rate_sd"]
         metrics[f"test/errors/{model}"] = row["errors"]
-        metrics[f"test/accuracy/{model}"] = 1 - row["error_rate"]
         metrics[f"test/auroc/{model}"] = row["auroc"]
         metrics[f"val/accuracy/{model}"] = row["val_accuracy"]
         if row["primary"]:
@@ -49,6 +49,10 @@ def evaluate(
             metrics["test/errors"] = row["errors"]
     metrics = {name: None if value is None or np.isnan(value) else value for name, value in metrics.items()}
     return metrics, subgroup_table(split_rows(predictions, "test"), evaluation)
+
+
+def _right(error_rate: float | None) -> float | None:
+    return None if error_rate is None else 1 - error_rate
 
 
 def score_models(predictions: pd.DataFrame, evaluation: EvaluationParams) -> pd.DataFrame:
