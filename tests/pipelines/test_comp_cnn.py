@@ -230,7 +230,8 @@ def test_an_error_rate_is_the_mean_over_seeds_and_not_the_best_of_them():
     metrics, subgroups = judging.evaluate(table, EVALUATION)
     assert metrics["test/diff_cnn/error_rate"] == pytest.approx(3 / 16)
     assert metrics["test/error_rate"] == metrics["test/comb_1/error_rate"] == pytest.approx(1 / 32)
-    assert metrics["test/accuracy"] == pytest.approx(31 / 32)
+    assert metrics["test/accuracy"] == metrics["test/comb_1/accuracy"] == pytest.approx(31 / 32)
+    assert metrics["test/diff_cnn/accuracy_low"] == pytest.approx(1 - metrics["test/diff_cnn/error_rate_high"])
     assert (metrics["test/n"], metrics["test/n/posed"], metrics["test/errors"]) == (16, 8, 0.5)
     assert set(subgroups["attribute"]) == {"emotion"}
 

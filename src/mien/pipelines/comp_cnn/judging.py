@@ -37,11 +37,11 @@ def evaluate(
         metrics[name] = float(metrics[name] or 0) / seeds
     for row in score_models(predictions, evaluation).to_dict("records"):
         model = row["model"]
-        for end in ("", "_low", "_high"):
+        for end, other_end in (("", ""), ("_low", "_high"), ("_high", "_low")):
             metrics[f"test/{model}/error_rate{end}"] = row[f"error_rate{end}"]
+            metrics[f"test/{model}/accuracy{end}"] = _right(row[f"error_rate{other_end}"])
         metrics[f"test/{model}/error_rate_sd"] = row["error_rate_sd"]
         metrics[f"test/{model}/errors"] = row["errors"]
-        metrics[f"test/{model}/accuracy"] = 1 - row["error_rate"]
         metrics[f"test/{model}/auroc"] = row["auroc"]
         metrics[f"val/{model}/accuracy"] = row["val_accuracy"]
         if row["primary"]:
@@ -49,6 +49,10 @@ def evaluate(
             metrics["test/errors"] = row["errors"]
     metrics = {name: None if value is None or np.isnan(value) else value for name, value in metrics.items()}
     return metrics, subgroup_table(split_rows(predictions, "test"), evaluation)
+
+
+def _right(error_rate: float | None) -> float | None:
+    return None if error_rate is None else 1 - error_rate
 
 
 def score_models(predictions: pd.DataFrame, evaluation: EvaluationParams) -> pd.DataFrame:
