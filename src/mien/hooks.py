@@ -62,10 +62,13 @@ class ProjectHooks:
         for entry in sorted(entry for entry in pipeline.all_outputs() if entry.endswith(".metrics")):
             metrics = catalog.load(entry)
             drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
+            low, high = (metrics[f"test/accuracy{end}"] for end in ("_low", "_high"))
+            interval = "no interval" if None in (low, high) else f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
             logger.info(
-                "%s: test accuracy %.1f %% (95 %% interval %.1f to %.1f, n = %d%s)",
+                "%s: test accuracy %.1f %% (%s, n = %d%s)",
                 " ".join([entry.split(".")[0], *([str(variant)] if variant else [])]),
-                *(100 * metrics[f"test/accuracy{end}"] for end in ("", "_low", "_high")),
+                100 * metrics["test/accuracy"],
+                interval,  # one test subject alone has none
                 metrics["test/n"],
                 drawn,
             )

@@ -8,7 +8,7 @@ import pandas as pd
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images
 from mien.pipelines.sentiment.clip_inputs import ClipInputs
-from mien.pipelines.sentiment.fusion import calibrated, fuse_learned, fused_and_calibrated
+from mien.pipelines.sentiment.fusion import calibrated, fuse, fuse_learned, fused_and_calibrated
 from mien.pipelines.sentiment.members import (
     MEMBERS,
     STREAMS,
@@ -112,8 +112,7 @@ def row_scores(model: Any, log_scores: dict[str, np.ndarray]) -> dict[str, np.nd
     """
     scores = {row: calibrated(each, model.temperature(row)) for row, each in log_scores.items()}
     if TWO_STREAM in model.fusions:
-        streams = (scores[row] for row in STREAMS)
-        scores[TWO_STREAM] = fused_and_calibrated(*streams, model.weight(TWO_STREAM), model.temperature(TWO_STREAM))
+        scores[TWO_STREAM] = fuse(*(scores[row] for row in STREAMS), model.weight(TWO_STREAM))
     if "fused" in model.fusions:
         face, voice = (scores[row] for row in model.settings["fused"])
         scores["fused"] = fused_and_calibrated(face, voice, model.weight("fused"), model.temperature("fused"))

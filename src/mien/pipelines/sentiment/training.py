@@ -21,7 +21,6 @@ from mien.pipelines.sentiment.fusion import (
     fit_temperature,
     fit_weight,
     fuse,
-    fused_and_calibrated,
     log_scores,
 )
 from mien.pipelines.sentiment.members import (
@@ -323,11 +322,10 @@ def fit_fusions(model: Any, lesson: Lesson, training: SentimentTrainingParams) -
         first, second = (scores[row] for row in pair)
         model.weights[number] = fit_weight(first, second, target)
         logger.info("%s: %.2f %s + %.2f %s", fusion, model.weights[number], pair[0], 1 - model.weights[number], pair[1])
-        both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
-        fused = fuse(first, second, float(model.weights[number]))
-        model.fused_temperatures[number] = fit_temperature(log_scores(fused)[both], target[both])
-        parts = float(model.weights[number]), float(model.fused_temperatures[number])
-        scores[fusion] = fused_and_calibrated(first, second, *parts)
+        scores[fusion] = fuse(first, second, float(model.weights[number]))
+        if fusion == "fused":  # what is fused once more stays as it is: calibrated first, it fused worse on validation
+            both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+            model.fused_temperatures[number] = fit_temperature(log_scores(scores[fusion])[both], target[both])
     if "fused_learned" in model.settings["table"]:
         first, second = (scores[row] for row in model.settings["fused"])
         weight, bias = fit_learned(first, second, target, training.fusion_regularisation)
