@@ -25,6 +25,14 @@ ANNOUNCEMENTS = {
     "Its scores are no results of the published setting: for that add --env=paper",
 }
 
+HEADLINES = {
+    "accuracy": (" %", 100),
+    "gender_accuracy": (" %", 100),
+    "ethnicity_accuracy": (" %", 100),
+    "mae_years": ("", 1),
+}
+"""Test scores that the end of a run names, where a system has them, with unit and factor."""
+
 RUN_OPTIONS = ("variant", "raw", "parent_run")
 """Runtime parameters outside every section: name of the output folders, folder of raw datasets, MLflow's parent run."""
 
@@ -63,9 +71,9 @@ class ProjectHooks:
             metrics = catalog.load(entry)
             drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
             logger.info(
-                "%s: test accuracy %.1f %% (95 %% interval %.1f to %.1f, n = %d%s)",
+                "%s: %s, n = %d%s",
                 " ".join([entry.split(".")[0], *([str(variant)] if variant else [])]),
-                *(100 * metrics[f"test/accuracy{end}"] for end in ("", "_low", "_high")),
+                ", ".join(headlines(metrics)),
                 metrics["test/n"],
                 drawn,
             )
@@ -75,6 +83,22 @@ class ProjectHooks:
         options += f" --params=variant={variant}" if variant else ""
         names = run_params["pipeline_names"] or ["__default__"]
         logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", names[0], options)
+
+
+def headlines(metrics: dict[str, float | None]) -> list[str]:
+    """A system's main test scores in words, those that it has, with their intervals.
+
+    Example:
+        >>> headlines({"test/accuracy": 0.5, "test/accuracy_low": 0.4, "test/accuracy_high": 0.6})
+        ['test accuracy 50.0 % (95 % interval 40.0 to 60.0)']
+    """
+    words = []
+    for name, (unit, factor) in HEADLINES.items():
+        value, low, high = (metrics.get(f"test/{name}{end}") for end in ("", "_low", "_high"))
+        if value is not None:
+            bounds = f" (95 % interval {factor * low:.1f} to {factor * high:.1f})" if None not in (low, high) else ""
+            words.append(f"test {name.replace('_', ' ')} {factor * value:.1f}{unit}{bounds}")
+    return words
 
 
 def check_runtime_parameters(loader: "OmegaConfigLoader") -> None:

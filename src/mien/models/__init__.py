@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ARCHITECTURES = {
+    "attribute_cnn": "mien.models.attribute_cnn:AttributeCNN",
+    "attribute_dnn": "mien.models.attribute_dnn:AttributeDNN",
+    "attribute_networks": "mien.models.attribute_networks:AttributeNetworks",
+    "face_aging": "mien.models.face_aging:FaceAging",
     "fer_former": "mien.models.fer_former:FERFormer",
     "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
+    "multi_task_cnn": "mien.models.multi_task_cnn:MultiTaskCNN",
     "poster": "mien.models.poster:Poster",
     "sae": "mien.models.sae:SAE",
     "softmax_regression": "mien.models.softmax_regression:SoftmaxRegression",

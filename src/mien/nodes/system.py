@@ -1,9 +1,9 @@
 """The line that every system is: initialise → train → predict → evaluate → plot."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline, node
 
 from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
@@ -23,6 +23,7 @@ def system_pipeline(
     train: Callable = train_classifier,
     predict: Callable = predict_classes,
     evaluate: Callable = evaluate_classes,
+    drawings: Sequence[Node] | None = None,
 ) -> Pipeline:
     """Chain select → initialise → train → predict → evaluate → plot under the namespace of one system.
 
@@ -37,13 +38,13 @@ def system_pipeline(
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
+        drawings: Nodes that draw from ``samples``, ``faces`` and what the line makes; None draws a classifier's figures.
 
     Example:
         >>> from mien.nodes.initial import initial_network
         >>> sorted(system_pipeline("sae", initialise=initial_network, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
-    drawn_from = ["predictions", "metrics", "history"]
     sources = {name.replace(".", "_"): name for name in networks}
     start = ["train_and_val", "params:model", "params:training", *sources]
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
@@ -53,6 +54,21 @@ def system_pipeline(
         node(train, training, ["network", "history"], name="train"),
         node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "params:evaluation"], ["metrics", "subgroups"], name="evaluate"),
+        *(class_drawings() if drawings is None else drawings),
+    ]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
+        return Pipeline(
+            steps,
+            namespace=system,
+            inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
+        )
+
+
+def class_drawings() -> list[Node]:
+    """Nodes that draw a classifier's figures, its mistakes and its features."""
+    drawn_from = ["predictions", "metrics", "history"]
+    return [
         node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
         node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
         node(show_mistakes, ["predictions", "samples", "faces"], "mistakes_sheet", name="show_mistakes"),
@@ -63,10 +79,3 @@ def system_pipeline(
             name="map_features",
         ),
     ]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)  # another system's is meant
-        return Pipeline(
-            steps,
-            namespace=system,
-            inputs={"samples": f"{dataset}_samples", "faces": f"{dataset}_{faces}", **sources},
-        )

@@ -45,6 +45,7 @@ def train_network(
     training: RecipeParams,
     seen: Sequence[str],
     build_optimizer: "Callable[[RecipeParams, nn.Module], Any] | None" = None,
+    finish: bool = True,
 ) -> tuple[Network, pd.DataFrame]:
     """Train a network, or go on where the same training was cut off.
 
@@ -56,6 +57,7 @@ def train_network(
         training: The recipe.
         seen: Digests of the data: checkpoints of a training on other data are not resumed from.
         build_optimizer: Of the recipe and the model; None gives all parameters one learning rate.
+        finish: Whether the run ends with this network, as ``mien.engine.fit.fit`` says.
 
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
@@ -76,6 +78,7 @@ def train_network(
         task,
         _recipe(training, build_optimizer or _build_optimizer),
         Checkpoints(checkpoints, fingerprint),
+        finish,
     )
     return network, pd.DataFrame(history)
 
@@ -149,6 +152,7 @@ def _recipe(training: RecipeParams, build_optimizer: "Callable[[RecipeParams, nn
         num_workers=training.device.num_workers,
         channels_last=training.device.channels_last,
         threads=training.device.threads,
+        patience=training.patience,
     )
 
 

@@ -5,6 +5,12 @@ is for a paper (matplotlib, one column wide, no type below 7 pt, 300 dots per in
 both say so under the title, so that no picture of a demo passes for a result. Sheets of faces are pictures.
 """
 
+from mien.nodes.figures.attributes import (
+    attributes_figure,
+    attributes_plot,
+    explained_variance_figure,
+    explained_variance_plot,
+)
 from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
 from mien.nodes.figures.calibration import reliability_figure, reliability_plot
 from mien.nodes.figures.confusion import confusion_matrix_figure, confusion_matrix_plot
@@ -37,6 +43,8 @@ __all__ = [
     "age_bands_plot",
     "age_figure",
     "age_plot",
+    "attributes_figure",
+    "attributes_plot",
     "class_bars_figure",
     "class_bars_plot",
     "confusion_matrix_figure",
@@ -45,6 +53,8 @@ __all__ = [
     "cumulative_error_plot",
     "embedding_figure",
     "embedding_plot",
+    "explained_variance_figure",
+    "explained_variance_plot",
     "kept_frequency_figure",
     "kept_frequency_plot",
     "landmarks_sheet",

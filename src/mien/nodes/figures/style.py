@@ -135,7 +135,7 @@ def layout(title: str, synthetic: bool) -> dict[str, Any]:
 
 
 def canvas(
-    width: float, height: float, title: str, *, synthetic: bool, ratios: Sequence[float] = (1,), columns: int = 1
+    width: float, height: float, title: str, *, synthetic: bool, ratios: Sequence[float] = (1,), columns: int = 1, sharex: bool = True
 ) -> tuple[MatplotlibFigure, list[Axes]]:
     """A figure with stacked panels that share their x axis.
 
@@ -147,6 +147,7 @@ def canvas(
         title: of the figure; its lines are wrapped.
         synthetic: say under the title that the faces are drawn.
         ratios: relative height of each row of panels.
+        sharex: whether all panels have one abscissa.
         columns: panels side by side.
 
     Returns:
@@ -165,7 +166,7 @@ def canvas(
     if synthetic:
         top = 0.98 - len(lines) * _TITLE_HEIGHT / height
         figure.text(0.5, top, SYNTHETIC, ha="center", va="top", fontsize=TEXT_POINTS, color=GREY)
-    panels = figure.subplots(len(ratios), columns, sharex=True, squeeze=False, height_ratios=ratios).ravel().tolist()
+    panels = figure.subplots(len(ratios), columns, sharex=sharex, squeeze=False, height_ratios=ratios).ravel().tolist()
     for axes in panels:
         axes.tick_params(labelsize=TEXT_POINTS, width=0.6, length=2.5)
         axes.spines[["top", "right"]].set_visible(False)
