@@ -219,8 +219,9 @@ class MlflowRun:
 
     @_warn_if_not_sent
     def log_sheet(self, name: str, sheet: Any, step: int = 0) -> None:
-        """Log a picture (H, W, 3) uint8 under a key: the comparison page shows those of several runs as a grid, and
-        those of several steps with a slider.
+        """Log a picture (H, W, 3) uint8 under a key.
+
+        The comparison page shows those of several runs as a grid, and those of several steps with a slider.
         """
         self._client.log_image(self.run_id, sheet, key=name, step=step)
 

@@ -26,8 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 class Adversaries(Protocol):
-    """A model of three parts: ``generator`` (noise (B, Z), labels (B,)) → images, ``critic`` (images, labels) →
-    logits (B, 1), ``encoder`` (images, labels) → noise, or None.
+    """A model of three parts.
+
+    ``generator`` makes images of noise (B, Z) and labels (B,), ``critic`` logits (B, 1) of images and labels,
+    ``encoder``, which may be None, noise of images and labels.
     """
 
     noise_dim: int
@@ -203,8 +205,8 @@ class _Match:
             numbers = self._critic_step(images, labels) | self._generator_step(images, labels)
             if not all(math.isfinite(value) for value in numbers.values()):
                 raise FloatingPointError(
-                    f"A loss is not finite in epoch {epoch}, batch {number}: {numbers}. Lower training.optimizer.lr, or "
-                    "set training.device.precision to 32-true."
+                    f"A loss is not finite in epoch {epoch}, batch {number}: {numbers}. Lower training.optimizer.lr, "
+                    "or set training.device.precision to 32-true."
                 )
             for name, value in numbers.items():
                 sums.setdefault(f"train/{name}", []).append(value)

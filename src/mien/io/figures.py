@@ -37,8 +37,7 @@ class PaperFigure(WriteThenMove, MatplotlibDataset):
 
 
 class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
-    """Figures by name in one folder, as many as a run has: interactive ones as Plotly's JSON, printed ones as PNG and
-    SVG.
+    """Figures by name in one folder, as many as a run has: Plotly's as JSON, or printed ones as PNG and SVG.
 
     Args:
         filepath: The folder.
@@ -55,7 +54,9 @@ class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
     def load(self) -> dict[str, Any]:
         """Interactive figures by name; of printed ones their files."""
         files = self.files()
-        return files if self._printed else {name: PlotlyFigure(filepath=str(file)).load() for name, file in files.items()}
+        return (
+            files if self._printed else {name: PlotlyFigure(filepath=str(file)).load() for name, file in files.items()}
+        )
 
     def save(self, data: dict[str, Any]) -> None:
         """Write them all under another folder's name, then put it in the place of the one before."""

@@ -216,3 +216,22 @@ AttributePredictions = pa.DataFrameSchema(
     name="attribute predictions",
 )
 """One row per unseen face, target and network: the predicted age, or class with one score per class."""
+
+AgingPredictions = pa.DataFrameSchema(
+    {
+        "sample_id": pa.Column(str, unique=True),
+        "split": pa.Column(str, pa.Check.isin(SPLITS[1:])),
+        "drawn": pa.Column(bool),
+        "target": pa.Column(int, pa.Check.ge(0)),
+        "value": pa.Column("float32"),
+        "judged_age": pa.Column("float32"),
+        "^critic/": pa.Column("float32", pa.Check.in_range(0, 1), regex=True),
+        "^distance/": pa.Column("float32", pa.Check.ge(0), regex=True),
+        "asked_age": pa.Column("float32", pa.Check.ge(0)),
+        "aged_age": pa.Column("float32", nullable=True),
+        "reconstruction": pa.Column("float32", pa.Check.ge(0), nullable=True),
+        "^(real|generated)_feature/": pa.Column("float32", regex=True),
+    },
+    name="ageing predictions",
+)
+"""One row per unseen face: one generated at its age and itself at another, with what judge and critic say of them."""

@@ -36,8 +36,8 @@ class AttributeCNN(nn.Module):
         ValueError: More stages than the size can be halved, or bad dropout shares.
 
     Source: "Age, Gender and Ethnicity Recognition" (Wang, Wang and Salwathura Acharige), Tables I to III. What they
-    print as strides of 3 is the kernel's size: with such strides nothing would be left of 48 px after two stages. Weights start
-    as Keras' do.
+    print as strides of 3 is the kernel's size: with such strides nothing would be left of 48 px after two stages.
+    Weights start as Keras' do.
 
     Example:
         >>> AttributeCNN(num_outputs=2, channels=(4, 4), hidden=(8,), image_size=8)(torch.zeros(3, 1, 8, 8)).shape

@@ -121,8 +121,8 @@ class FaceAging(nn.Module):
         judge: ``architecture`` and ``config`` of the age network, which is not trained here.
         image_size: Side of the images, in pixels, a multiple of 4.
 
-    ``forward`` takes noise (B, Z) and ages (B,) in years and gives faces (B, 1, image_size, image_size), in [0, 1] after
-    a sigmoid, not below 0 after a ReLU.
+    ``forward`` takes noise (B, Z) and ages (B,) in years and gives faces (B, 1, image_size, image_size), in [0, 1]
+    after a sigmoid, not below 0 after a ReLU.
 
     Raises:
         ValueError: Not two widths, an image size that is no multiple of 4, or an unknown output or label mode.
@@ -156,8 +156,8 @@ class FaceAging(nn.Module):
         super().__init__()
         if len(widths) != 2 or image_size % 4 or output not in ("relu", "sigmoid"):
             raise ValueError(
-                f"FaceAging with widths {list(widths)}, image_size {image_size} and output {output!r}: give two widths, "
-                "a multiple of 4, and relu or sigmoid."
+                f"FaceAging with widths {list(widths)}, image_size {image_size} and output {output!r}: give two "
+                "widths, a multiple of 4, and relu or sigmoid."
             )
         self.image_size, self.noise_dim = image_size, noise_dim
         self.generator = AgeGenerator(noise_dim, widths, label_mode, max_age, output, batch_norm, image_size)

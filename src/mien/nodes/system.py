@@ -38,7 +38,8 @@ def system_pipeline(
             history.
         predict: Node function (samples, faces, network, ``params:prediction``) → predictions.
         evaluate: Node function (predictions, ``params:evaluation``) → metrics, subgroups.
-        drawings: Nodes that draw from ``samples``, ``faces`` and what the line makes; None draws a classifier's figures.
+        drawings: Nodes that draw from ``samples``, ``faces`` and what the line makes; None draws those of a
+            classifier.
 
     Example:
         >>> from mien.nodes.initial import initial_network

@@ -30,6 +30,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[int, ...], int | None]] = {
 }
 """Names, rows per class, and a class that is never predicted."""
 
+SEXES = (("male", 12_391), ("female", 11_314))
+
 
 def predictions(rows: Sequence[int] = CASES["usual"][1], never: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     target = np.repeat(np.arange(len(rows)), rows)
@@ -83,7 +85,7 @@ OF_CLASSES = (
     "embedding",
     "kept tokens",
 )
-OTHERS = ("age", "age bands", "landmark errors", "training")
+OTHERS = ("age", "attributes", "explained variance", "age bands", "landmark errors", "training")
 _HARD = {
     "absent and never predicted": ("confusion", "roc with intervals", "precision and recall", "bars", "kept tokens"),
     "long names": ("confusion", "roc with intervals", "bars", "embedding", "kept tokens"),
@@ -116,6 +118,8 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "embedding": ("embedding", (rng.normal(size=(n, 2)), target, names, "SAE"), {"left_out": 9}),
         "kept tokens": ("kept_frequency", (shares, rows, names, mean_face, "SAE, 5 of 49 patches kept"), {}),
         "age": ("age", (age, age + rng.normal(size=n), "CNN"), {"intervals": {"mae": (4.9, 5.3)}}),
+        "attributes": ("attributes", (age.astype(int), SEXES, tuple(zip(names, rows, strict=True)), "Age CSV"), {}),
+        "explained variance": ("explained_variance", (np.array([0.5, 0.25, 0.125]), "Components"), {}),
         "age bands": ("age_bands", (bands(), "CNN"), {}),
         "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on drawn faces"), {}),
         "training": ("training_curves", (history(1 if n == 1 else 40), "SAE on RAF-DB"), {}),

@@ -135,7 +135,14 @@ def layout(title: str, synthetic: bool) -> dict[str, Any]:
 
 
 def canvas(
-    width: float, height: float, title: str, *, synthetic: bool, ratios: Sequence[float] = (1,), columns: int = 1, sharex: bool = True
+    width: float,
+    height: float,
+    title: str,
+    *,
+    synthetic: bool,
+    ratios: Sequence[float] = (1,),
+    columns: int = 1,
+    sharex: bool = True,
 ) -> tuple[MatplotlibFigure, list[Axes]]:
     """A figure with stacked panels that share their x axis.
 

@@ -113,7 +113,9 @@ def _feature_maps(name: str, member: Any, image: Any, drawn: str) -> np.ndarray:
         for channel, each in enumerate(x[0, :MAPS_PER_STAGE]):
             tiles.append(_tile(_stretched(each.numpy())))
             captions.append([f"stage {number}, {channel + 1}"])
-    return captioned_sheet(tiles, captions, heading=f"{name}: feature maps of a test face{drawn}", columns=MAPS_PER_STAGE)
+    return captioned_sheet(
+        tiles, captions, heading=f"{name}: feature maps of a test face{drawn}", columns=MAPS_PER_STAGE
+    )
 
 
 def _kernels(name: str, member: Any, drawn: str) -> np.ndarray:
@@ -126,7 +128,9 @@ def _kernels(name: str, member: Any, drawn: str) -> np.ndarray:
         for channel, each in enumerate(weight[:MAPS_PER_STAGE, 0]):
             tiles.append(_tile(_symmetric(each)))
             captions.append([f"stage {number}, {channel + 1}"])
-    return captioned_sheet(tiles, captions, heading=f"{name}: kernels, light is positive{drawn}", columns=MAPS_PER_STAGE)
+    return captioned_sheet(
+        tiles, captions, heading=f"{name}: kernels, light is positive{drawn}", columns=MAPS_PER_STAGE
+    )
 
 
 def _grad_cam(name: str, member: Any, outputs: Sequence[str], images: Any, drawn: str) -> np.ndarray:

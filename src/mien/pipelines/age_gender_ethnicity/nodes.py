@@ -81,15 +81,13 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         prediction: Batch size and device.
 
     Returns:
-        One row per sample, target and network: ``sample_id``, ``split``, ``drawn``, ``gender`` and ``ethnicity`` in words,
-        ``age``, ``target_name``, ``model``, ``target`` (years or class id), ``value`` (the predicted one, years or class id) and
-        ``score/<class>``, NaN for classes of other targets.
+        One row per sample, target and network: ``sample_id``, ``split``, ``drawn``, ``gender`` and ``ethnicity`` in
+        words, ``age``, ``target_name``, ``model``, ``target`` (years or class id), ``value`` (the predicted one,
+        likewise) and ``score/<class>``, NaN for classes of other targets.
     """
     unseen = unseen_samples(samples, ("val", "test")).assign(label=0)
     outputs = apply_network(unseen, faces, network, prediction, network.model)
-    named = {
-        target: unseen[target].map(dict(enumerate(OUTPUTS[target]))).to_numpy(object) for target in TARGETS[1:]
-    }
+    named = {target: unseen[target].map(dict(enumerate(OUTPUTS[target]))).to_numpy(object) for target in TARGETS[1:]}
     tables = []
     for (target, model), columns in columns_by_model(network.class_names).items():
         known = described(unseen).assign(**named, target_name=target, model=model, target=unseen[target].to_numpy())

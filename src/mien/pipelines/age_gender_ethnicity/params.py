@@ -124,17 +124,29 @@ class AttributeModelParams(Params):
         return {name: each for name, each in self.networks.items() if EVERY in self.chosen or name in self.chosen}
 
 
+class BatchNormParams(Params):
+    """What networks with batch normalisation, which are ours, have in the recipe's place.
+
+    Attributes:
+        lr: Learning rate.
+        schedule: Of the learning rate.
+        flip: Share of faces that are mirrored, where a network reads the image.
+    """
+
+    lr: float = Field(gt=0)
+    schedule: Literal["constant", "cosine"]
+    flip: float = Field(ge=0, le=1)
+
+
 class AttributeTrainingParams(RecipeParams):
     """The recipe of every network.
 
     Attributes:
-        batch_norm_lr: Learning rate of networks with batch normalisation, in the place of the optimiser's.
         monitor: What chooses the best epoch and ends a training that no longer gains.
-        flip: Share of faces that are mirrored, of networks that read the image.
+        batch_norm: What differs for networks with batch normalisation.
         penalties: Strengths of the squared penalty that linear and logistic regression try; split val chooses.
     """
 
-    batch_norm_lr: float = Field(gt=0)
     monitor: Literal["val/loss"]
-    flip: float = Field(ge=0, le=1)
+    batch_norm: BatchNormParams
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)

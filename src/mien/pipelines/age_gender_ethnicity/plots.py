@@ -1,4 +1,4 @@
-"""Node functions of ``age_gender_ethnicity`` that draw the data and every network's results: Figures 1 to 3, 7 to 20."""
+"""Node functions of ``age_gender_ethnicity`` that draw data and results: Figures 1 to 3 and 7 to 20."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -133,5 +133,3 @@ def _words(name: str) -> str:
     """A network's name for people: ``PCA DNN fixed`` of ``pca_dnn_fixed``."""
     upper = ("cnn", "dnn", "pca")
     return " ".join(word.upper() if word in upper else word for word in name.split("_"))
-
-

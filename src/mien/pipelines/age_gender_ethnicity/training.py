@@ -53,7 +53,7 @@ def train(
         member = _member(network, name)
         trained, history = train_network(
             member,
-            [sets.of(split, name, targets) for split in ("train", "val")],
+            [sets.of(split, member, name, targets) for split in ("train", "val")],
             _task(name, member.model, targets, training),
             checkpoints / name,
             _own_recipe(member, training),
@@ -75,19 +75,22 @@ class _FaceSets:
     ) -> None:
         self._rows = {split: samples[samples["split"] == split] for split in ("train", "val")}
         self._faces, self._networks, self._training = faces, networks, training
-        self._pixels = {split: self._images(split, self._rows[split]["age"]).images().flatten(1) for split in self._rows}
+        self._pixels = {
+            split: self._images(split, self._rows[split]["age"]).images().flatten(1) for split in self._rows
+        }
         networks.components.fit(self._pixels["train"], training.seed)
         explained = float(networks.components.explained.sum())
         count = len(networks.components.directions)
         logger.info("%d principal components explain %.1f %% of the train faces' variance", count, 100 * explained)
 
-    def of(self, split: str, name: str, targets: list[str]) -> Any:
+    def of(self, split: str, member: Network, name: str, targets: list[str]) -> Any:
         """A dataset for one network."""
         from mien.data.grey_faces import Vectors
 
         values = self.targets(split, targets)
         if self._networks.reads[name] == "image":
-            return self._images(split, values, self._training.flip if split == "train" else 0.0)
+            flipped = split == "train" and member.config["batch_norm"]
+            return self._images(split, values, self._training.batch_norm.flip if flipped else 0.0)
         return Vectors(self.vectors(split, name), values)
 
     def targets(self, split: str, targets: list[str]) -> np.ndarray:
@@ -110,9 +113,7 @@ class _FaceSets:
 
         rows = self._rows[split]["row"].to_numpy()
         size = self._networks.image_size
-        return GreyFaces(
-            self._faces, rows, np.asarray(targets), image_size=size, flip=flip, seed=self._training.seed
-        )
+        return GreyFaces(self._faces, rows, np.asarray(targets), image_size=size, flip=flip, seed=self._training.seed)
 
 
 def _member(network: Network, name: str) -> Network:
@@ -125,8 +126,9 @@ def _own_recipe(member: Network, training: AttributeTrainingParams) -> Attribute
     """The recipe with the learning rate of the network's kind."""
     if not member.config["batch_norm"]:
         return training
-    optimizer = training.optimizer.model_copy(update={"lr": training.batch_norm_lr})
-    return training.model_copy(update={"optimizer": optimizer})
+    optimizer = training.optimizer.model_copy(update={"lr": training.batch_norm.lr})
+    scheduler = training.scheduler.model_copy(update={"name": training.batch_norm.schedule})
+    return training.model_copy(update={"optimizer": optimizer, "scheduler": scheduler})
 
 
 def _task(name: str, model: Any, targets: list[str], training: AttributeTrainingParams) -> Any:
@@ -190,7 +192,10 @@ def _solve(name: str, member: Any, target: str, sets: _FaceSets, training: Attri
                 "epoch": 1,
                 "train/loss": loss(member(train), torch.from_numpy(values)).item(),
                 "val/loss": loss(outputs, torch.from_numpy(held_out)).item(),
-                **{f"val/{key}": value for key, value in validation_metrics([target], outputs.numpy(), held_out).items()},
+                **{
+                    f"val/{key}": value
+                    for key, value in validation_metrics([target], outputs.numpy(), held_out).items()
+                },
             }
         if record["val/loss"] < best["val/loss"]:
             best, chosen = record, penalty
@@ -211,6 +216,9 @@ def _regression(target: str, vectors: np.ndarray, values: np.ndarray, penalty: f
     weight, bias = np.float32(logistic.coef_), np.float32(logistic.intercept_)
     if len(weight) == 1:  # scikit-learn gives two classes one row: the second's logit, the first's being 0
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    whole = np.zeros((len(OUTPUTS[target]), vectors.shape[1]), np.float32), np.full(len(OUTPUTS[target]), -30, np.float32)
+    whole = (
+        np.zeros((len(OUTPUTS[target]), vectors.shape[1]), np.float32),
+        np.full(len(OUTPUTS[target]), -30, np.float32),
+    )
     whole[0][logistic.classes_], whole[1][logistic.classes_] = weight, bias  # a class without train rows is never said
     return whole

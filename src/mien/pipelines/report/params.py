@@ -18,6 +18,7 @@ class PaperRow(Params):
         set: Parameters of that variant that differ from the published setting, by dotted name without the system's.
         scores: The paper's, in the unit of our metrics: fractions, years. Empty for a baseline.
         recalls: The paper's accuracy of each class, as a fraction, by the class's name.
+        part: Which model, where one run trains several: our scores are ``test/<part>/<score>``.
         note: What a reader must know of them.
     """
 
@@ -26,6 +27,7 @@ class PaperRow(Params):
     set: dict[str, Any] = Field(default_factory=dict)
     scores: dict[Score, float] = Field(default_factory=dict)
     recalls: dict[str, float] = Field(default_factory=dict)
+    part: str = ""
     note: str = ""
 
     def command(self, system: str) -> str:

@@ -30,14 +30,14 @@ def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFra
         One row per method and setting: ``system``, ``name`` (of the system), ``method``, ``setting``, ``whose``
         (PUBLISHED or OURS), ``measured_on``, ``seeds``, ``source``, and per score of SHOWN_SCORES and per class
         (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system of which
-        nothing is published has no rows.
+        nothing is published, or that trains several models in one run, has no rows.
     """
     groups = grouped_runs(records)
     rows: list[dict[str, Any]] = []
     for system, table in report.papers.items():
         ours = {variant: runs for (name, variant), runs in groups.items() if name == system}
         published = _published(system, table)
-        if not published:
+        if not published or any(row.part for row in table.rows):  # several models of one run stand in the score table
             continue
         rows += published
         settings = {variant: row.setting for row in table.rows for variant in row.variants}

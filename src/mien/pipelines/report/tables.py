@@ -1,5 +1,6 @@
 """The report's tables: a paper's scores beside ours, and how sure the difference of two variants is."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -39,13 +40,35 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
     for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
         table = report.papers.get(system) or PaperTable(name=system, reference="", dataset="", n=0)
         of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
+        repeating: set[tuple[str, str]] = set()
         for paper_row in table.rows:
             repeated = [variant for variant in paper_row.variants if variant in of_system]
-            runs = of_system.pop(repeated[0]) if repeated else []
+            runs = of_system[repeated[0]] if repeated else []
+            repeating |= {(variant, paper_row.part) for variant in repeated[:1]}
             rows.append(_row(system, table, paper_row, runs, report.scores))
         for variant, runs in sorted(of_system.items()):
-            rows.append(_row(system, table, PaperRow(setting="", variants=(variant,)), runs, report.scores))
+            rows += [
+                _row(system, table, PaperRow(setting=_words(part), variants=(variant,), part=part), runs, report.scores)
+                for part in _parts(runs)
+                if (variant, part) not in repeating
+            ]
     return pd.DataFrame(rows, columns=_columns(report.scores))
+
+
+def _parts(runs: Sequence[RunRecord]) -> list[str]:
+    """The models of runs that train several, such as ``gender/cnn``; one without a name where they train one."""
+    found = [re.fullmatch(r"test/(.+)/n", name) for name in runs[0].metrics]
+    return [match[1] for match in found if match] or [""]
+
+
+def _words(part: str) -> str:
+    """A model's name for people.
+
+    Example:
+        >>> _words("gender/pca_dnn_fixed")
+        'gender, pca dnn fixed'
+    """
+    return part.replace("/", ", ").replace("_", " ")
 
 
 def grouped_runs(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
@@ -84,7 +107,7 @@ def _row(
     }
     for score in scores:
         row[f"{score}_paper"] = paper.scores.get(score, np.nan)
-        row |= _summary(score, [run.metrics for run in runs])
+        row |= _summary(f"{paper.part}/{score}" if paper.part else score, score, [run.metrics for run in runs])
     if not runs:
         return row | {
             "measured_on": table.dataset,
@@ -132,11 +155,11 @@ def _differences(runs: Sequence[RunRecord]) -> str:
     return f"the mean is of different settings, its runs differ in {', '.join(sorted(differing))}" if differing else ""
 
 
-def _summary(score: str, metrics: Sequence[dict[str, float | None]]) -> dict[str, float]:
+def _summary(metric: str, score: str, metrics: Sequence[dict[str, float | None]]) -> dict[str, float]:
     """Mean and standard deviation over runs; of a single run its interval."""
-    numbers = np.array([each.get(f"test/{score}") for each in metrics], np.float64)  # None becomes NaN
+    numbers = np.array([each.get(f"test/{metric}") for each in metrics], np.float64)  # None becomes NaN
     single = metrics[0] if len(metrics) == 1 else {}
-    low, high = (single.get(f"test/{score}_{end}") for end in ("low", "high"))
+    low, high = (single.get(f"test/{metric}_{end}") for end in ("low", "high"))
     return {
         score: float(numbers.mean()) if len(numbers) else np.nan,
         f"{score}_sd": float(numbers.std(ddof=1)) if len(numbers) > 1 else np.nan,
