@@ -69,7 +69,7 @@ class Vectors:
     """Vectors (n, D) with their targets; keys as in ``GreyFaces``."""
 
     def __init__(self, vectors: Tensor, targets: np.ndarray) -> None:
-        self.vectors, self.targets = vectors, torch.from_numpy(np.asarray(targets, np.int64))
+        self.vectors, self.targets = vectors, torch.tensor(targets, dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.vectors)

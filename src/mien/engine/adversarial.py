@@ -130,7 +130,7 @@ class _Match:
             self.history = list(state.history)
             for name, optimizer in optimizers.items():
                 optimizer.load_state_dict(state.optimizer[name])
-        self.optimizers = {name: fabric.setup_optimizers(each) for name, each in optimizers.items()}
+        self.optimizers: dict[str, Any] = {name: fabric.setup_optimizers(each) for name, each in optimizers.items()}
         self.plain = optimizers
         self.generator, self.critic = fabric.setup_module(model.generator), fabric.setup_module(model.critic)
         self.encoder = None if model.encoder is None else fabric.setup_module(model.encoder)

@@ -17,7 +17,9 @@ class AttributeDNN(nn.Module):
         hidden: Widths of the layers before the output.
         dropout: Share of values dropped after each hidden layer, in order.
         activation: ``relu`` or ``elu``.
-        batch_norm: Whether the inputs, and every layer's values before its activation, are normalised.
+        batch_norm: Whether every layer's values before its activation are normalised.
+        normalise_inputs: Whether the inputs are too: pixels, whose spreads are alike, but not principal components,
+            whose last ones are mostly noise.
         start: How weights are drawn, as in ``start_weights``.
 
     ``forward`` takes (B, D) and gives (B, M).
@@ -38,10 +40,11 @@ class AttributeDNN(nn.Module):
         dropout: Sequence[float] = (),
         activation: Activation = "elu",
         batch_norm: bool = False,
+        normalise_inputs: bool = False,
         start: Start = "glorot",
     ) -> None:
         super().__init__()
-        self.normalise = nn.BatchNorm1d(num_inputs, affine=False) if batch_norm else nn.Identity()
+        self.normalise = nn.BatchNorm1d(num_inputs, affine=False) if normalise_inputs else nn.Identity()
         self.hidden = DenseStack(num_inputs, hidden, dropout, activation, batch_norm)
         self.output = nn.Linear([num_inputs, *hidden][-1], num_outputs)
         self.scaled = ScaledOutput() if num_outputs == 1 else nn.Identity()

@@ -36,7 +36,7 @@ class NetworkParams(Params):
         conv_dropout: Share of values dropped after each stage.
         dropout: Likewise after each hidden layer.
         activation: Of all layers but the output.
-        batch_norm: Whether values are normalised before each activation, and the inputs of a network on a vector.
+        batch_norm: Whether values are normalised before each activation, and pixels where they are read as a vector.
         start: How weights are drawn: ``glorot`` or ``he``.
         standardise: Whether a number is predicted as mean and spread of the train split's.
     """
@@ -83,7 +83,8 @@ class NetworkParams(Params):
         num_outputs = [len(OUTPUTS[target]) for target in self.targets]
         if self.reads != "image":
             inputs = num_components if self.reads == "components" else image_size**2
-            config = {"num_inputs": inputs, "num_outputs": num_outputs[0], **layers}
+            normalised = self.batch_norm and self.reads == "pixels"
+            config = {"num_inputs": inputs, "num_outputs": num_outputs[0], **layers, "normalise_inputs": normalised}
             return {"architecture": "attribute_dnn", "reads": self.reads, "config": config}
         layers |= {"channels": list(self.channels), "conv_dropout": list(self.conv_dropout), "image_size": image_size}
         if self.target == EVERY:

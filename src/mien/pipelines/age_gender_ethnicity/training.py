@@ -95,7 +95,7 @@ class _FaceSets:
 
     def targets(self, split: str, targets: list[str]) -> np.ndarray:
         """(n,) values of one target, (n, T) of several."""
-        values = self._rows[split][targets].to_numpy(np.int64)
+        values = self._rows[split][targets].to_numpy(np.int64, copy=True)
         return values[:, 0] if len(targets) == 1 else values
 
     def vectors(self, split: str, name: str) -> Any:

@@ -165,7 +165,7 @@ def evaluate(
         ``frechet_distance`` in the judge's feature space, not FID, and ``frechet_distance_of_real``, of the other
         split's real faces; ``diversity``, mean distance of two generated faces of one age over that of two real ones;
         ``collapsed``, 1 where that is too little; ``critic_accuracy`` and ``critic_calibration_error``; of given
-        persons ``aged_mae_years``, ``aged_pearson`` and ``reconstruction``, None without encoder. ``drawn_share``.
+        persons ``aged_mae_years``, ``aged_pearson`` and ``reconstruction``, None without encoder.
         And a table of subgroups: ``faces`` (generated, aged or real), ``attribute``, ``value``, ``n`` and errors with intervals.
 
     Raises:

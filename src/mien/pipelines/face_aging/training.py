@@ -111,7 +111,7 @@ def observer(
 
     number = min(len(val_set), _MOST_JUDGED)
     images = fabric.to_device(val_set.images()[:number])
-    ages = fabric.to_device(torch.from_numpy(val_set.targets[:number]).float())
+    ages = fabric.to_device(torch.tensor(val_set.targets[:number], dtype=torch.float32))
     generator = torch.Generator().manual_seed(training.seed)
     noise = fabric.to_device(torch.randn(number, model.noise_dim, generator=generator))
     with torch.no_grad():
