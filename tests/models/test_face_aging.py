@@ -73,7 +73,7 @@ def test_a_person_is_aged_through_the_encoder_and_refused_without_one():
     model = small(encoder=True)
     expected = model.generator(model.encoder(images, ages), ages + 40)
     assert torch.equal(model.age_face(images, ages, ages + 40), expected)
-    with pytest.raises(ValueError, match="Set model.encoder to true"):
+    with pytest.raises(ValueError, match=r"Set model\.encoder to true"):
         small().age_face(images, ages, ages)
 
 

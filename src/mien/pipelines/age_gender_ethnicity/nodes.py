@@ -136,9 +136,9 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         ``<split>/<target>/<model>/<metric>`` → value: of ages ``mae_years``, ``rmse_years``, ``r2``, ``pearson``, by
         decade, and ``mae_years_of_mean``, that of always saying the mean age of split val; of classes as in
         ``mien.metrics.classification_metrics``. ``<split>/mae_years``, ``<split>/gender_accuracy`` and
-        ``<split>/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val. ``drawn_share`` is the part
-        of the test samples that were drawn. And a table of subgroups: ``target_name``, ``model``, ``attribute``,
-        ``value``, ``n`` and the metrics with their intervals.
+        ``<split>/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val.
+        ``drawn_share`` is the part of the test samples that were drawn. And a table of subgroups: ``target_name``,
+        ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
 
     Raises:
         ValueError: There is no row of a split.
@@ -199,7 +199,7 @@ def _in_years(name: str) -> str:
 
 
 def _best_metrics(metrics: dict[str, Any], parts: list[tuple[str, str]]) -> dict[str, Any]:
-    """For each target the main metric, with its interval, of the network with the least error or log loss on split val."""
+    """The main metric of each target, with its interval, of the network that is best on split val."""
     best: dict[str, Any] = {}
     for target in TARGETS:
         name = "mae_years" if target == "age" else "accuracy"

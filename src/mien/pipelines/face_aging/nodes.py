@@ -166,7 +166,8 @@ def evaluate(
         split's real faces; ``diversity``, mean distance of two generated faces of one age over that of two real ones;
         ``collapsed``, 1 where that is too little; ``critic_accuracy`` and ``critic_calibration_error``; of given
         persons ``aged_mae_years``, ``aged_pearson`` and ``reconstruction``, None without encoder.
-        And a table of subgroups: ``faces`` (generated, aged or real), ``attribute``, ``value``, ``n`` and errors with intervals.
+        ``drawn_share``. And a table of subgroups: ``faces`` (generated, aged or real), ``attribute``, ``value``, ``n``
+        and errors with intervals.
 
     Raises:
         ValueError: A split has no row.
