@@ -260,3 +260,18 @@ def test_a_class_with_one_row_in_training_and_none_in_test_is_scored_where_it_ca
     metrics, _ = evaluate(predict(samples, faces, network, PREDICTION), EVALUATION)
     assert metrics["test/ethnicity/linear/recall/others"] is None
     assert metrics["test/ethnicity/linear/accuracy"] > 0.9
+
+
+@pytest.mark.slow
+def test_five_hundred_components_explain_more_than_nine_tenths_of_faces_that_they_were_not_fitted_to():
+    from mien.data.age_csv_twin import _draw_chunk, _faces
+    from mien.layers.principal_components import PrincipalComponents
+
+    drawn = np.stack(_draw_chunk(_faces(900, 0))).reshape(900, -1).astype(np.float32) / 255
+    pixels = torch.from_numpy(drawn)
+    components = PrincipalComponents(48 * 48, 500)
+    components.fit(pixels[:700])
+    held_out = pixels[700:]
+    left = (components.restore(components(held_out)) - held_out).square().sum()
+    assert components.explained.sum() > 0.9
+    assert 1 - left / (held_out - components.mean).square().sum() > 0.9

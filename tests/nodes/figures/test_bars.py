@@ -64,3 +64,9 @@ def test_a_mistake_is_named(given, message):
     for draw in (figures.class_bars_figure, figures.class_bars_plot):
         with pytest.raises(ValueError, match=message):
             draw(*given, "t")
+
+
+def test_bars_of_the_same_rows_count_them_once():
+    one, other = figures.class_bars_figure(*GIVEN, "SAE"), figures.class_bars_figure(*GIVEN, "SAE", shared=True)
+    assert "(n = 1,205)" in one.layout.title.text
+    assert "(n = 1,200)" in other.layout.title.text

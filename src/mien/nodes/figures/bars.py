@@ -64,6 +64,7 @@ def class_bars_figure(
     *,
     quantity: str = "recall",
     limit: float | None = 1.0,
+    shared: bool = False,
     synthetic: bool = False,
 ) -> PlotlyFigure:
     """Interactive horizontal bars, the first on top, each with its interval, value and n.
@@ -77,6 +78,7 @@ def class_bars_figure(
         title: the sum of n is appended.
         quantity: what the values are, with its unit; the name of the axis.
         limit: the largest value possible, where the axis ends; None lets it end above the largest bound.
+        shared: whether all bars are of the same rows, which the title then counts once.
         synthetic: say under the title that the faces are drawn.
 
     Raises:
@@ -84,7 +86,7 @@ def class_bars_figure(
     """
     import plotly.graph_objects as go
 
-    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit)
+    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, shared)
     figure = go.Figure()
     places = list(range(len(shown.names)))
     figure.add_bar(
@@ -126,10 +128,11 @@ def class_bars_plot(
     *,
     quantity: str = "recall",
     limit: float | None = 1.0,
+    shared: bool = False,
     synthetic: bool = False,
 ) -> MatplotlibFigure:
     """Printed bars; arguments and errors as in ``class_bars_figure``."""
-    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit)
+    shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, shared)
     names = [wrapped(name, letters=_NAME_LETTERS) for name in shown.names]
     height = 0.9 + sum(max(0.22, 0.14 * (name.count("\n") + 1)) for name in names)
     figure, (axes,) = canvas(COLUMN_WIDTH, height, shown.title, synthetic=synthetic)
@@ -159,6 +162,7 @@ def _bars(
     title: str,
     quantity: str,
     limit: float | None,
+    shared: bool,
 ) -> _Bars:
     K = len(class_names)
     numbers = {"values": values, "lows": lows, "highs": highs, "n": n}
@@ -185,7 +189,7 @@ def _bars(
     ]
     named = [f"{name} ({int(size):,})" for name, size in zip(class_names, n, strict=True)]
     heading = "[95 % interval]" if any("[" in text for text in texts) else ""
-    return _Bars(named, height, low, high, texts, heading, with_n(title, int(np.sum(n))))
+    return _Bars(named, height, low, high, texts, heading, with_n(title, int(np.max(n) if shared else np.sum(n))))
 
 
 def _end(shown: _Bars, limit: float | None) -> float:

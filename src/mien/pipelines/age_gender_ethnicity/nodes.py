@@ -9,7 +9,7 @@ import pandas as pd
 from mien.models.network import Network
 from mien.nodes.evaluation import subgroup_table
 from mien.nodes.params import EvaluationParams, PredictionParams
-from mien.nodes.prediction import apply_network, described, score_columns, softmax, unseen_samples
+from mien.nodes.prediction import apply_to_images, described, score_columns, softmax, unseen_samples
 from mien.pipelines.age_gender_ethnicity.params import (
     EVERY,
     OUTPUTS,
@@ -85,8 +85,12 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         words, ``age``, ``target_name``, ``model``, ``target`` (years or class id), ``value`` (the predicted one,
         likewise) and ``score/<class>``, NaN for classes of other targets.
     """
+    from mien.data.grey_faces import GreyFaces
+
     unseen = unseen_samples(samples, ("val", "test")).assign(label=0)
-    outputs = apply_network(unseen, faces, network, prediction, network.model)
+    rows, targets = unseen["row"].to_numpy(), unseen["label"].to_numpy()
+    images = GreyFaces(faces, rows, targets, image_size=network.model.image_size)
+    outputs = apply_to_images(images, network.model, prediction, network.model)
     named = {target: unseen[target].map(dict(enumerate(OUTPUTS[target]))).to_numpy(object) for target in TARGETS[1:]}
     tables = []
     for (target, model), columns in columns_by_model(network.class_names).items():

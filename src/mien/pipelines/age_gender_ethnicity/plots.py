@@ -90,6 +90,7 @@ def _compared(metrics: dict[str, Any], target: str, models: list[str]) -> dict[s
         "title": f"{target.capitalize()}, test",
         "quantity": "mean absolute error, years" if target == "age" else "accuracy",
         "limit": limit,
+        "shared": True,
     }
 
 
