@@ -12,7 +12,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
 from mien import hooks
-from mien.hooks import ProjectHooks, check_disk, check_raw_folders
+from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines
 from mien.io.raw_folder import RawFolder
 from mien.io.tables import JsonDocument
 from mien.nodes.params import TwinParams
@@ -173,3 +173,12 @@ def test_a_mistyped_section_on_the_command_line_is_refused_with_the_near_one(run
     with pytest.raises(click.ClickException, match=f"--params names '{given}'") as refused:
         run_project("sae", params={"variant": "keep_0.1", given: {"model": {"keep_rate": 0.1}}})
     assert near in refused.value.message
+
+
+def test_the_end_tells_every_main_score_that_a_system_has_in_its_own_unit():
+    ends = {"test/mae_years_low": 5.5, "test/mae_years_high": 6.5, "test/gender_accuracy_low": None}
+    metrics = {"test/n": 40, "test/mae_years": 6.0, "test/gender_accuracy": 0.9, **ends, "drawn_share": 1.0}
+    assert headlines(metrics) == [
+        "test mean absolute error 6.0 years (95 % interval 5.5 to 6.5, n = 40, on drawn faces)",
+        "test accuracy of gender 90.0 % (n = 40, on drawn faces)",
+    ]

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from mien.labels import FIVE_POINT_LANDMARKS
-from mien.losses import ExpressionLoss, JointLoss, LandmarkLoss
+from mien.losses import AttributeLoss, ExpressionLoss, JointLoss, LandmarkLoss, critic_loss, generator_loss
 
 
 def test_it_is_cross_entropy_plus_twice_the_smoothed_one():
@@ -161,3 +161,31 @@ def test_gradients_are_finite_where_nothing_is_known():
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=r"landmark loss got .* Use wing or l1"):
         LandmarkLoss(**options)
+
+
+def test_a_number_costs_its_squared_error_and_a_class_its_cross_entropy():
+    outputs, ages, classes = torch.randn(6, 6), torch.randint(1, 90, (6,)), torch.randint(0, 5, (6,))
+    both = AttributeLoss((1, 5), scale=20.0)(outputs, torch.stack([ages, classes], dim=1))
+    error = ((outputs[:, 0] - ages) / 20).square().mean()
+    torch.testing.assert_close(both, error + functional.cross_entropy(outputs[:, 1:], classes))
+    torch.testing.assert_close(
+        AttributeLoss((5,))(outputs[:, 1:], classes), functional.cross_entropy(outputs[:, 1:], classes)
+    )
+
+
+@pytest.mark.parametrize(("outputs", "scale"), [((), 1.0), ((1, 0), 1.0), ((1,), 0.0)])
+def test_attributes_without_outputs_or_scale_are_refused(outputs, scale):
+    with pytest.raises(ValueError, match="at least one output for each"):
+        AttributeLoss(outputs, scale)
+
+
+def test_the_adversarial_losses_are_binary_cross_entropy_or_hinge():
+    real, made = torch.randn(8), torch.randn(8)
+    ones, zeros = torch.ones(8), torch.zeros(8)
+    bce = functional.binary_cross_entropy_with_logits
+    torch.testing.assert_close(critic_loss(real, made, "bce"), bce(real, ones) + bce(made, zeros))
+    torch.testing.assert_close(critic_loss(None, made, "bce"), bce(made, zeros))
+    torch.testing.assert_close(generator_loss(made, "bce"), bce(made, ones))
+    hinge = (1 - real).clamp_min(0).mean() + (1 + made).clamp_min(0).mean()
+    torch.testing.assert_close(critic_loss(real, made, "hinge"), hinge)
+    torch.testing.assert_close(generator_loss(made, "hinge"), -made.mean())

@@ -88,6 +88,13 @@ def test_each_epoch_is_logged_once_under_its_step(client, run):
     assert "epoch" not in client.get_run(run.run_id).data.metrics
 
 
+def test_epochs_of_several_models_in_one_run_have_the_models_name_before_theirs(client, run):
+    run.log_epoch({"model": "age_cnn", "epoch": 1, "train/loss": 2.5, "val/accuracy": float("nan")})
+    run.log_epoch({"model": "gender_cnn", "epoch": 1, "train/loss": 0.5, "val/accuracy": 0.75})
+    metrics = client.get_run(run.run_id).data.metrics
+    assert metrics == {"age_cnn/train/loss": 2.5, "gender_cnn/train/loss": 0.5, "gender_cnn/val/accuracy": 0.75}
+
+
 def test_undefined_metrics_are_left_out(client, run):
     run.log_metrics({"test/accuracy": 0.5, "test/auroc": None, "test/n": 7})
     assert client.get_run(run.run_id).data.metrics == {"test/accuracy": 0.5, "test/n": 7.0}

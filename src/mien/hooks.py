@@ -25,6 +25,14 @@ ANNOUNCEMENTS = {
     "Its scores are no results of the published setting: for that add --env=paper",
 }
 
+HEADLINES = {
+    "accuracy": ("accuracy", "%", 100),
+    "mae_years": ("mean absolute error", "years", 1),
+    "gender_accuracy": ("accuracy of gender", "%", 100),
+    "ethnicity_accuracy": ("accuracy of ethnicity", "%", 100),
+}
+"""Test scores that the end of a run tells, where a system has them: words, unit and factor."""
+
 RUN_OPTIONS = ("variant", "raw", "parent_run")
 """Runtime parameters outside every section: name of the output folders, folder of raw datasets, MLflow's parent run."""
 
@@ -61,23 +69,35 @@ class ProjectHooks:
         variant = (run_params["runtime_params"] or {}).get("variant")
         for entry in sorted(entry for entry in pipeline.all_outputs() if entry.endswith(".metrics")):
             metrics = catalog.load(entry)
-            drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
-            low, high = (metrics[f"test/accuracy{end}"] for end in ("_low", "_high"))
-            interval = "no interval" if None in (low, high) else f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
-            logger.info(
-                "%s: test accuracy %.1f %% (%s, n = %d%s)",
-                " ".join([entry.split(".")[0], *([str(variant)] if variant else [])]),
-                100 * metrics["test/accuracy"],
-                interval,  # one test subject alone has none
-                metrics["test/n"],
-                drawn,
-            )
+            name = " ".join([entry.split(".")[0], *([str(variant)] if variant else [])])
+            for words in headlines(metrics):
+                logger.info("%s: %s", name, words)
             logger.info("Metrics and figures as files: %s", Path(catalog.get(entry)._filepath).parent)
         logger.info("Runs side by side: mlflow ui, in the project's folder, then http://localhost:5000")
         options = f" --env={run_params['env']}" if run_params["env"] else ""
         options += f" --params=variant={variant}" if variant else ""
         names = run_params["pipeline_names"] or ["__default__"]
         logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", names[0], options)
+
+
+def headlines(metrics: dict[str, float | None]) -> list[str]:
+    """A system's main test scores in words, with their intervals; those that it has.
+
+    Example:
+        >>> headlines({"test/accuracy": 0.5, "test/accuracy_low": 0.4, "test/accuracy_high": 0.6, "test/n": 25})
+        ['test accuracy 50.0 % (95 % interval 40.0 to 60.0, n = 25)']
+    """
+    drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
+    found = []
+    for name, (words, unit, factor) in HEADLINES.items():
+        value, low, high = (metrics.get(f"test/{name}{end}") for end in ("", "_low", "_high"))
+        if value is None:
+            continue
+        told = [f"n = {metrics['test/n']}{drawn}"]
+        if low is not None and high is not None:
+            told.insert(0, f"95 % interval {factor * low:.1f} to {factor * high:.1f}")
+        found.append(f"test {words} {factor * value:.1f} {unit} ({', '.join(told)})")
+    return found
 
 
 def check_runtime_parameters(loader: "OmegaConfigLoader") -> None:

@@ -1,6 +1,7 @@
 """One MLflow run, written through ``MlflowClient`` with its id: no global state decides where things go."""
 
 import logging
+import math
 import os
 import socket
 import time
@@ -140,7 +141,7 @@ class MlflowRun:
         self.silent_until = 0.0
         self._client, self._experiment = client, experiment
         self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
-        self._epochs: set[int] = set()
+        self._epochs: set[tuple[str, int]] = set()
         self._open = True
         self._monitor: Any = None
         self._model_id: str | None = None
@@ -178,16 +179,25 @@ class MlflowRun:
             self._client.log_batch(self.run_id, params=named[start : start + 100])
 
     @_warn_if_not_sent
-    def log_epoch(self, record: dict[str, float]) -> None:
-        """Log one epoch's numbers under its step; an epoch already logged is passed over."""
+    def log_epoch(self, record: dict[str, Any]) -> None:
+        """Log one epoch's numbers under its step; an epoch already logged is passed over.
+
+        Where one run trains several models, ``model`` names one and leads the numbers' names; what a model lacks is
+        left out.
+        """
         from mlflow.entities import Metric
 
-        step = int(record["epoch"])
-        if step in self._epochs:
+        step, model = int(record["epoch"]), record.get("model", "")
+        if (model, step) in self._epochs:
             return
-        self._epochs.add(step)
+        self._epochs.add((model, step))
         now = int(time.time() * 1000)
-        numbers = [Metric(name, float(value), now, step) for name, value in record.items() if name != "epoch"]
+        lead = f"{model}/" if model else ""
+        numbers = [
+            Metric(f"{lead}{name}", float(value), now, step)
+            for name, value in record.items()
+            if name not in ("epoch", "model") and not (model and math.isnan(value))
+        ]
         self._client.log_batch(self.run_id, metrics=numbers)
 
     @_warn_if_not_sent
@@ -230,9 +240,12 @@ class MlflowRun:
             self._client.log_artifact(self.run_id, str(renamed))
 
     @_warn_if_not_sent
-    def log_sheet(self, name: str, sheet: Any) -> None:
-        """Log a picture (H, W, 3) uint8 under a key: the comparison page shows those of several runs as a grid."""
-        self._client.log_image(self.run_id, sheet, key=name, step=0)
+    def log_sheet(self, name: str, sheet: Any, step: int = 0) -> None:
+        """Log a picture (H, W, 3) uint8 under a key.
+
+        The comparison page shows those of several runs as a grid, and those of several steps with a slider.
+        """
+        self._client.log_image(self.run_id, sheet, key=name, step=step)
 
     @_warn_if_not_sent
     def log_input(self, name: str, digest: str, profile: dict[str, Any]) -> None:

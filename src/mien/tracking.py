@@ -2,6 +2,7 @@
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
 are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
+``figures`` and ``plots`` (several by name),
 ``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model).
 """
 
@@ -115,6 +116,12 @@ class TrackingHooks:
             self._run.log_figure(name.removesuffix("_figure"), data)
         elif kind == "plot":
             self._run.log_file(name.removesuffix("_plot"), Path(entry._filepath))
+        elif kind in ("figures", "plots"):
+            for each, figure in data.items():
+                if kind == "figures":
+                    self._run.log_figure(each, figure)
+                else:
+                    self._run.log_file(each, entry.files()[each])
         elif kind == "sheet":
             self._run.log_sheet(name.removesuffix("_sheet"), data)
         elif kind == "samples":
@@ -194,6 +201,8 @@ class _EpochListener(logging.Handler):
         metrics = getattr(record, "metrics", None)
         if metrics is not None:
             self._run.log_epoch(metrics)
+        for name, picture in getattr(record, "pictures", {}).items():
+            self._run.log_sheet(name, picture, record.step)
 
 
 def run_parameters(parameters: dict[str, Any], systems: list[str], datasets: list[str]) -> dict[str, Any]:

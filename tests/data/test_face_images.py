@@ -91,3 +91,7 @@ def test_shrinking_averages_over_areas_and_the_same_size_is_no_copy():
     assert (resize_square(image, 4) == 100).all(), "picking pixels would give 0 or 200"
     assert resize_square(image, 8) is image
     assert resize_square(image, 16).shape == (16, 16, 3)
+
+
+def test_a_grey_face_keeps_its_channel_when_it_is_resized():
+    assert resize_square(np.zeros((8, 8, 1), np.uint8), 4).shape == (4, 4, 1)

@@ -216,3 +216,47 @@ def adam(model: nn.Module):
 
 def picklable_recipe() -> Recipe:
     return Recipe(3, 8, 0, adam, partial(build_scheduler, "exponential", max_epochs=3, gamma=0.9))
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_training_stops_after_so_many_epochs_without_a_better_one_and_resumes_to_the_same(tmp_path, patience):
+    _, all_epochs = run(tmp_path / "all", max_epochs=20)
+    whole, history = run(tmp_path / "whole", max_epochs=20, patience=patience)
+    best = max(range(len(history)), key=lambda place: history[place]["val/accuracy"])
+    assert len(history) == best + 1 + patience < 20
+    losses = [record["train/loss"] for record in all_epochs]
+    assert [record["train/loss"] for record in history] == losses[: len(history)]
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", BrokenBlobs(50, fails_at=60), max_epochs=20, patience=patience)
+    resumed, again = run(tmp_path / "cut", max_epochs=20, patience=patience)
+    assert len(again) == len(history)
+    assert same_weights(whole, resumed)
+
+
+def test_a_run_that_is_not_to_finish_returns_the_same_again_without_training(tmp_path):
+    def train(samples):
+        model = tiny_model()
+        checkpoints = Checkpoints(tmp_path, "same", keep_finished=True)
+        history = fit(make_fabric("cpu"), model, samples, Blobs(20, offset=1), TASK, recipe(), checkpoints)
+        return model, history
+
+    one, history = train(Blobs(50))
+    other, again = train(BrokenBlobs(50, fails_at=0))  # a sample that is read would break it
+    assert same_weights(one, other)
+    assert again == history
+
+
+def test_a_named_task_names_its_records_and_leads_its_log_lines(tmp_path, caplog):
+    task = Task(loss=nn.functional.cross_entropy, metrics=accuracy, monitor="val/accuracy", name="age_cnn")
+    with caplog.at_level(logging.INFO, "mien.engine"):
+        history = fit(
+            make_fabric("cpu"),
+            tiny_model(),
+            Blobs(50),
+            Blobs(20, offset=1),
+            task,
+            recipe(1),
+            Checkpoints(tmp_path, "named"),
+        )
+    assert [record["model"] for record in history] == ["age_cnn"]
+    assert "age_cnn epoch 1/1" in caplog.text

@@ -200,6 +200,7 @@ def test_rows_of_one_run_that_trained_several_models_are_told_apart():
     table = PaperTable(name="CompCNN", reference="X", dataset="NVIE", n=N, rows=tuple(rows))
     report = REPORT.model_copy(update={"papers": {"comp_cnn": table}})
     scores = {"test/diff_cnn/accuracy": 0.7, "test/diff_cnn/accuracy_low": 0.6, "test/comb_1/accuracy": 0.8}
+    scores |= {"test/diff_cnn/n": N, "test/comb_1/n": N}
     runs = [run("comp_cnn", "full", 0.8), run("comp_cnn", "demo", 0.8)]
     runs = [replace(each, metrics={**each.metrics, **scores}) for each in runs]
     shown = score_table(runs, report)

@@ -102,9 +102,49 @@ TINY_SENTIMENT: dict[str, Any] = {
     "evaluation": {"resamples": 100},
 }
 
+TINY_DENSE: dict[str, Any] = {"hidden": [8, 4], "dropout": [0.1]}
+TINY_STAGES: dict[str, Any] = {"channels": [2, 2], "conv_dropout": [0.1]}
+
+TINY_ATTRIBUTES: dict[str, Any] = {
+    "model": {
+        "image_size": 16,
+        "num_components": 6,
+        "networks": {
+            "age_cnn": {**TINY_STAGES, **TINY_DENSE},
+            "gender_cnn": {**TINY_STAGES, "hidden": [4]},
+            "ethnicity_cnn": {**TINY_STAGES, "hidden": [4]},
+            "multi_task": {**TINY_STAGES, "hidden": [4]},
+            **{
+                f"{target}_{name}": TINY_DENSE
+                for target in ("age", "gender", "ethnicity")
+                for name in ("dnn", "pca_dnn", "dnn_fixed", "pca_dnn_fixed")
+            },
+        },
+    },
+    "training": {"max_epochs": 2, "batch_size": 8, "penalties": [100.0], "device": CPU},
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
+TINY_FACE_AGING: dict[str, Any] = {
+    "model": {
+        "image_size": 16,
+        "noise_dim": 4,
+        "widths": [4, 4],
+        "critic_widths": [4, 4],
+        "encoder": True,
+        "judge": "age_cnn",
+    },
+    "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
+    "prediction": {"device": CPU},
+    "evaluation": {"resamples": 100},
+}
+
 TINY: dict[str, dict[str, Any]] = {
     "comp_cnn": {**TINY_COMP_CNN, "protocol": {"curve": {"train_subjects": [4], "test_folds": [0]}}},
     "comp_cnn_spos": TINY_COMP_CNN,
+    "age_gender_ethnicity": TINY_ATTRIBUTES,
+    "face_aging": TINY_FACE_AGING,
     "fer_former": TINY_FER_FORMER,
     "fer_former_ferplus": TINY_FER_FORMER,
     "fer_former_sfew": TINY_FER_FORMER,

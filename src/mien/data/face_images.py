@@ -77,4 +77,5 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     if image.shape[0] == size:
         return image
     shrinks = image.shape[0] > size
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized.reshape(size, size, -1)  # OpenCV drops the axis of a single channel

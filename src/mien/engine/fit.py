@@ -55,12 +55,14 @@ class Task:
         metrics: All validation outputs and targets as arrays → named numbers, without the prefix ``val/``.
         monitor: Which of ``loss`` or the metrics selects the best epoch.
         mode: Whether more or less of it is better.
+        name: Of the model, where one run trains several: it leads the log lines and stands in the records.
     """
 
     loss: Callable[[Tensor, Tensor], Tensor]
     metrics: Callable[[np.ndarray, np.ndarray], dict[str, float]]
     monitor: str
     mode: Literal["max", "min"] = "max"
+    name: str = ""
 
     def better(self, value: float, than: float) -> bool:
         """Whether ``value`` beats ``than``; the first of equals stays."""
@@ -80,6 +82,7 @@ class Recipe:
         num_workers: Processes that load and augment; 0 does it in this one.
         channels_last: Lay images and convolutions out with channels last, which most processors compute faster.
         threads: Most threads per process; 0 leaves torch's own choice.
+        patience: Epochs without a better one after which training stops; 0 trains to the last epoch.
     """
 
     max_epochs: int
@@ -90,6 +93,7 @@ class Recipe:
     num_workers: int = 0
     channels_last: bool = False
     threads: int = 0
+    patience: int = 0
 
 
 def fit(
@@ -100,7 +104,7 @@ def fit(
     task: Task,
     recipe: Recipe,
     checkpoints: Checkpoints,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Train ``model`` and load the best epoch's weights into it.
 
     An interrupted run goes on after its last finished epoch and ends with the same weights as an uninterrupted one,
@@ -167,13 +171,16 @@ def _fit(
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)  # type: ignore[call-overload]  # torch's stubs
     batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, fabric.global_rank, fabric.world_size)
-    loader = _loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
-    val_loader = _loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
+    loader = epoch_loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
+    val_loader = epoch_loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
 
     history = list(state.history) if state is not None else []
     best = _best(history, task)
     clock = EpochClock(done=len(history), max_epochs=recipe.max_epochs)
     for epoch in range(len(history) + 1, recipe.max_epochs + 1):
+        if best is not None and recipe.patience and epoch - 1 - best["epoch"] >= recipe.patience:
+            logger.info("No better epoch than %d for %d epochs: training stops", best["epoch"], recipe.patience)
+            break
         batches.epoch = epoch - 1
         seed_everything(recipe.seed, epoch, fabric.global_rank)
         if isinstance(model, ChangesByEpoch):
@@ -181,7 +188,8 @@ def _fit(
         lr = optimizer.param_groups[0]["lr"]
         clock.start()
         training = _train_epoch(fabric, network, optimizer, stepper, loader, task, epoch)
-        record = {"epoch": epoch, **training, **_validate(fabric, network, val_loader, task), "lr": lr}
+        named = {"model": task.name} if task.name else {}
+        record = {**named, "epoch": epoch, **training, **_validate(fabric, network, val_loader, task), "lr": lr}
         record |= clock.stop(images=len(batches) * batches.batch_size)
         scheduler.step()
         history.append(record)
@@ -192,7 +200,8 @@ def _fit(
         if fabric.is_global_zero:
             weights = dict(model.state_dict())
             checkpoints.save(EpochState(epoch, weights, optimizer.state_dict(), scheduler.state_dict(), history))
-            logger.info(clock.line(record, best, task.monitor), extra={"metrics": record, "step": epoch})
+            line = " ".join([*named.values(), clock.line(record, best, task.monitor)])
+            logger.info(line, extra={"metrics": record, "step": epoch})
         fabric.barrier()
     return history
 
@@ -278,7 +287,8 @@ def _best(history: list[dict[str, float]], task: Task) -> dict[str, float] | Non
     return best
 
 
-def _loader(fabric: "Fabric", samples: SizedDataset, num_workers: int, **batching: Any) -> DataLoader:
+def epoch_loader(fabric: "Fabric", samples: SizedDataset, num_workers: int, **batching: Any) -> DataLoader:
+    """A loader on the fabric's device, without state of its own that a resumed epoch would depend on."""
     dataset: Dataset = samples  # type: ignore[assignment]  # torch asks for its own class, uses len and []
     # A loader draws its workers' seed from torch's global generator, once per process: a resumed epoch would differ.
     batching["generator"] = torch.Generator()

@@ -262,3 +262,45 @@ ClipPredictions = pa.DataFrameSchema(
     name="clip predictions",
 )
 """One row per clip and network that has not been trained on it."""
+
+
+def _value_or_scores(predictions: pd.DataFrame) -> pd.Series:
+    scores = predictions.filter(regex="^score/")
+    return (predictions["target_name"] == "age") | ((scores.sum(axis=1) - 1).abs() < 1e-6)
+
+
+AttributePredictions = pa.DataFrameSchema(
+    {
+        "sample_id": pa.Column(str),
+        "split": pa.Column(str, pa.Check.isin(SPLITS[1:])),
+        "drawn": pa.Column(bool),
+        "target_name": pa.Column(str, pa.Check.isin(["age", "gender", "ethnicity"])),
+        "model": pa.Column(str),
+        "target": pa.Column(int, pa.Check.ge(0)),
+        "value": pa.Column(float),
+        "^score/": pa.Column(float, pa.Check.in_range(0, 1), regex=True, nullable=True),
+    },
+    unique=["sample_id", "target_name", "model"],
+    checks=pa.Check(_value_or_scores, error="the scores of a class do not add up to 1"),
+    name="attribute predictions",
+)
+"""One row per unseen face, target and network: the predicted age, or class with one score per class."""
+
+AgingPredictions = pa.DataFrameSchema(
+    {
+        "sample_id": pa.Column(str, unique=True),
+        "split": pa.Column(str, pa.Check.isin(SPLITS[1:])),
+        "drawn": pa.Column(bool),
+        "target": pa.Column(int, pa.Check.ge(0)),
+        "value": pa.Column("float32"),
+        "judged_age": pa.Column("float32"),
+        "^critic/": pa.Column("float32", pa.Check.in_range(0, 1), regex=True),
+        "^distance/": pa.Column("float32", pa.Check.ge(0), regex=True),
+        "asked_age": pa.Column("float32", pa.Check.ge(0)),
+        "aged_age": pa.Column("float32", nullable=True),
+        "reconstruction": pa.Column("float32", pa.Check.ge(0), nullable=True),
+        "^(real|generated)_feature/": pa.Column("float32", regex=True),
+    },
+    name="ageing predictions",
+)
+"""One row per unseen face: one generated at its age and itself at another, with what judge and critic say of them."""

@@ -10,6 +10,7 @@ from mien.metrics.classification import classification_metrics, confusion_counts
 from mien.metrics.comparison import Difference, PairedComparison, mean_and_sd, paired_comparison
 from mien.metrics.curves import precision_recall_points, roc_curve_points
 from mien.metrics.folds import fold_metrics
+from mien.metrics.frechet import frechet_distance
 from mien.metrics.regression import regression_metrics
 from mien.metrics.subgroups import subgroup_errors, subgroup_metrics
 
@@ -20,6 +21,7 @@ __all__ = [
     "classification_metrics",
     "confusion_counts",
     "fold_metrics",
+    "frechet_distance",
     "mean_and_sd",
     "paired_comparison",
     "precision_recall_points",

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ARCHITECTURES = {
+    "attribute_cnn": "mien.models.attribute_cnn:AttributeCNN",
+    "attribute_dnn": "mien.models.attribute_dnn:AttributeDNN",
+    "attribute_networks": "mien.models.attribute_networks:AttributeNetworks",
     "comp_cnn": "mien.models.comp_cnn:CompCNN",
+    "face_aging": "mien.models.face_aging:FaceAging",
     "face_voice": "mien.models.face_voice:FaceVoice",
     "fer_former": "mien.models.fer_former:FERFormer",
     "fold_ensemble": "mien.models.fold_ensemble:FoldEnsemble",
     "frame_lstm": "mien.models.frame_lstm:FrameLSTM",
     "lopes_cnn": "mien.models.lopes_cnn:LopesCNN",
     "mobilefacenet": "mien.models.mobilefacenet:MobileFaceNet",
+    "multi_task_cnn": "mien.models.multi_task_cnn:MultiTaskCNN",
     "poster": "mien.models.poster:Poster",
     "resnet18": "mien.models.resnet18:ResNet18",
     "sae": "mien.models.sae:SAE",

@@ -68,25 +68,25 @@ def subjects(rows: pd.DataFrame) -> np.ndarray | None:
     return rows["subject"].astype(str).to_numpy()
 
 
-def subgroup_table(test: pd.DataFrame, evaluation: EvaluationParams) -> pd.DataFrame:
+def subgroup_table(test: pd.DataFrame, evaluation: EvaluationParams, *, number: bool = False) -> pd.DataFrame:
     """Metrics within each value of each attribute that the rows have; a missing value is ``unknown``.
 
     Args:
         test: Rows of a predictions table.
         evaluation: Attributes to group by; one that the rows lack is passed over.
+        number: Whether ``target`` and ``value`` are numbers, such as ages; else scores of classes are judged.
     """
-    from mien.metrics import subgroup_metrics
+    from mien.metrics import subgroup_errors, subgroup_metrics
 
-    target, scores, names = _arrays(test)
+    judged = (test["target"].to_numpy(), test["value"].to_numpy()) if number else _arrays(test)
+    measure: Any = subgroup_errors if number else subgroup_metrics
     tables = []
     for attribute in evaluation.subgroups:
         if attribute not in test or test[attribute].isna().all():
             continue
         values = _bands(test[attribute]) if attribute in BANDS else test[attribute].astype("string")
-        table = subgroup_metrics(
-            target,
-            scores,
-            names,
+        table = measure(
+            *judged,
             values.fillna("unknown").to_numpy(str),
             resamples=evaluation.resamples,
             seed=evaluation.seed,

@@ -131,9 +131,14 @@ class DeviceParams(Params):
 
 
 class RecipeParams(Params):
-    """How any network is trained."""
+    """How any network is trained.
+
+    Attributes:
+        patience: Epochs without a better one after which training stops; 0 trains to the last epoch.
+    """
 
     max_epochs: int = Field(ge=1)
+    patience: int = Field(ge=0, default=0)
     batch_size: int = Field(ge=2)
     seed: int = Field(ge=0)
     optimizer: OptimizerParams

@@ -151,6 +151,7 @@ def _recipe(training: RecipeParams, build_optimizer: "Callable[[RecipeParams, nn
         num_workers=training.device.num_workers,
         channels_last=training.device.channels_last,
         threads=training.device.threads,
+        patience=training.patience,
     )
 
 

@@ -31,6 +31,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[int, ...], int | None]] = {
 }
 """Names, rows per class, and a class that is never predicted."""
 
+SEXES = (("male", 12_391), ("female", 11_314))
+
 
 def predictions(rows: Sequence[int] = CASES["usual"][1], never: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     target = np.repeat(np.arange(len(rows)), rows)
@@ -99,7 +101,16 @@ OF_CLASSES = (
     "timeline",
     "cues",
 )
-OTHERS = ("age", "age bands", "landmark errors", "training", "learning curve", "fusion weight")
+OTHERS = (
+    "age",
+    "attributes",
+    "explained variance",
+    "age bands",
+    "landmark errors",
+    "training",
+    "learning curve",
+    "fusion weight",
+)
 _HARD = {
     "absent and never predicted": (
         "confusion",
@@ -169,6 +180,8 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "embedding": ("embedding", (rng.normal(size=(n, 2)), target, names, "SAE"), {"left_out": 9}),
         "kept tokens": ("kept_frequency", (shares, rows, names, mean_face, "SAE, 5 of 49 patches kept"), {}),
         "age": ("age", (age, age + rng.normal(size=n), "CNN"), {"intervals": {"mae": (4.9, 5.3)}}),
+        "attributes": ("attributes", (age.astype(int), SEXES, tuple(zip(names, rows, strict=True)), "Age CSV"), {}),
+        "explained variance": ("explained_variance", (np.array([0.5, 0.25, 0.125]), "Components"), {}),
         "age bands": ("age_bands", (bands(), "CNN"), {}),
         "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on drawn faces"), {}),
         "learning curve": ("learning_curve", (curve(n), "Accuracy by training subjects"), AXES),

@@ -6,6 +6,12 @@ both say so under the title, so that no picture of a demo passes for a result. S
 of several runs are for a page's whole width.
 """
 
+from mien.nodes.figures.attributes import (
+    attributes_figure,
+    attributes_plot,
+    explained_variance_figure,
+    explained_variance_plot,
+)
 from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
 from mien.nodes.figures.calibration import reliability_figure, reliability_plot
 from mien.nodes.figures.clips import (
@@ -54,6 +60,8 @@ __all__ = [
     "age_bands_plot",
     "age_figure",
     "age_plot",
+    "attributes_figure",
+    "attributes_plot",
     "class_bars_figure",
     "class_bars_plot",
     "confusion_matrix_figure",
@@ -66,6 +74,8 @@ __all__ = [
     "embedding_figure",
     "embedding_panels",
     "embedding_plot",
+    "explained_variance_figure",
+    "explained_variance_plot",
     "feature_maps_figure",
     "feature_maps_plot",
     "fusion_weight_figure",

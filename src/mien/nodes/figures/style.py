@@ -154,6 +154,7 @@ def canvas(
         title: of the figure; its lines are wrapped.
         synthetic: say under the title that the faces are drawn.
         ratios: relative height of each row of panels.
+        sharex: whether all panels have one abscissa.
         columns: panels side by side.
         sharex: whether all panels share their x axis.
 

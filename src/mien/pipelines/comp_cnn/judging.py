@@ -42,6 +42,7 @@ def evaluate(
             metrics[f"test/{model}/accuracy{end}"] = _right(row[f"error_rate{other_end}"])
         metrics[f"test/{model}/error_rate_sd"] = row["error_rate_sd"]
         metrics[f"test/{model}/errors"] = row["errors"]
+        metrics[f"test/{model}/n"] = row["n"] / row["seeds"]
         metrics[f"test/{model}/auroc"] = row["auroc"]
         metrics[f"val/{model}/accuracy"] = row["val_accuracy"]
         if row["primary"]:

@@ -30,17 +30,17 @@ def peer_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFra
         One row per method and setting: ``system``, ``name`` (of the system), ``method``, ``setting``, ``whose``
         (PUBLISHED or OURS), ``measured_on``, ``seeds``, ``source``, and per score of SHOWN_SCORES and per class
         (``recall/<class>``) its value and ``_sd`` over seeds, all fractions; NaN where unknown. A system of which
-        nothing is published has no rows.
+        nothing is published, or that trains several models in one run, has no rows.
     """
     groups = grouped_runs(records)
     rows: list[dict[str, Any]] = []
     for system, table in report.papers.items():
         ours = {variant: runs for (name, variant), runs in groups.items() if name == system}
         published = _published(system, table)
-        if not published:
+        if not published or any(row.model for row in table.rows):  # several models of one run stand in the score table
             continue
         rows += published
-        settings = {variant: row.setting for row in table.rows if not row.model for variant in row.variants}
+        settings = {variant: row.setting for row in table.rows for variant in row.variants}
         rows += [_ours(system, table, settings.get(variant, ""), runs) for variant, runs in sorted(ours.items())]
     names = ["system", "name", "method", "setting", "whose", "measured_on", "seeds", "source"]
     scores = [f"{score}{end}" for score in SHOWN_SCORES for end in ("", "_sd")]

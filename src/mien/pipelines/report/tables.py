@@ -1,5 +1,6 @@
 """The report's tables: a paper's scores beside ours, and how sure the difference of two variants is."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -39,31 +40,39 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
     for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
         table = report.papers.get(system) or PaperTable(name=system, reference="", dataset="", n=0)
         of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
-        told = set()
+        told: set[tuple[str, str]] = set()
         for paper_row in table.rows:
-            repeated = [variant for variant in paper_row.variants if _has(of_system.get(variant, ()), paper_row)]
-            told |= {*repeated[:1]}
+            repeated = [variant for variant in paper_row.variants if _has(of_system.get(variant, ()), paper_row.model)]
+            told |= {(variant, paper_row.model) for variant in repeated[:1]}
             rows.append(_row(system, table, paper_row, of_system[repeated[0]] if repeated else [], report.scores))
+        settings = {row.model: row.setting for row in reversed(table.rows) if row.model}
         for variant, runs in sorted(of_system.items()):
-            if variant not in told:
-                rows += [_row(system, table, row, runs, report.scores) for row in _own_rows(table, variant, runs)]
+            for model in _models(runs):
+                if (variant, model) not in told:
+                    own = PaperRow(setting=settings.get(model) or _words(model), variants=(variant,), model=model)
+                    rows.append(_row(system, table, own, runs, report.scores))
     return pd.DataFrame(rows, columns=_columns(report.scores))
 
 
-def _has(runs: Sequence[RunRecord], row: PaperRow) -> bool:
-    """Whether there are runs, and they have trained the row's model."""
-    return bool(runs) and (not row.model or f"test/{row.model}/accuracy" in runs[0].metrics)
+def _has(runs: Sequence[RunRecord], model: str) -> bool:
+    """Whether there are runs, and they have trained the model."""
+    return bool(runs) and (not model or model in _models(runs))
 
 
-def _own_rows(table: PaperTable, variant: str, runs: Sequence[RunRecord]) -> list[PaperRow]:
-    """Rows of a variant that no row of the paper is about: one, or one per model that the paper's rows name."""
-    named: dict[str, str] = {}
-    for row in table.rows:
-        if row.model and _has(runs, row):
-            named.setdefault(row.model, row.setting)
-    return [PaperRow(setting=setting, variants=(variant,), model=model) for model, setting in named.items()] or [
-        PaperRow(setting="", variants=(variant,))
-    ]
+def _models(runs: Sequence[RunRecord]) -> list[str]:
+    """The models of runs that train several, such as ``gender/cnn``; one without a name where they train one."""
+    found = [re.fullmatch(r"test/(.+)/n", name) for name in runs[0].metrics]
+    return [match[1] for match in found if match] or [""]
+
+
+def _words(model: str) -> str:
+    """A model's name for people.
+
+    Example:
+        >>> _words("gender/pca_dnn_fixed")
+        'gender, pca dnn fixed'
+    """
+    return model.replace("/", ", ").replace("_", " ")
 
 
 def grouped_runs(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
@@ -115,7 +124,7 @@ def _row(
     latest = max(runs, key=lambda run: run.date)
     return row | {
         "measured_on": measured_on(runs, table),
-        "n": int(latest.metrics.get("test/n") or 0),
+        "n": int(latest.metrics.get(f"test/{paper.model}/n" if paper.model else "test/n") or 0),
         "note": "; ".join(note for note in (paper.note, _differences(runs)) if note),
         "command": latest.command,
         "machine": latest.machine,

@@ -103,6 +103,7 @@ def _row_metrics(rows: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, 
     wanted = sentiment_target(target, names)
     right = np.array(["negative", "neutral", "positive"])[wanted] == np.array(sentiment)
     metrics["sentiment_accuracy"] = float(right.mean())
+    metrics["n"] = len(rows)
     metrics["lacking"] = float((rows["senses"] == "none").mean())
     return metrics
 

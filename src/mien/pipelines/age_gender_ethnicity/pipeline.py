@@ -1,0 +1,37 @@
+"""The pipeline ``age_gender_ethnicity``."""
+
+from kedro.pipeline import Pipeline, node
+
+from mien.nodes.system import system_pipeline
+from mien.pipelines.age_gender_ethnicity.insides import show_components, show_networks
+from mien.pipelines.age_gender_ethnicity.nodes import evaluate, initialise, predict
+from mien.pipelines.age_gender_ethnicity.plots import plot_data, plot_models, print_models
+from mien.pipelines.age_gender_ethnicity.training import train
+
+
+def create_pipeline() -> Pipeline:
+    """Faces of Kaggle's CSV at 48 px → networks for age, gender and ethnicity → predictions → metrics and figures."""
+    drawn_from = ["predictions", "metrics", "history"]
+    components = ["explained_variance_figure", "explained_variance_plot", "restored_sheet", "components_sheet"]
+    drawings = [
+        node(plot_data, "samples", ["attributes_figure", "attributes_plot"], name="plot_data"),
+        node(plot_models, drawn_from, "models_figures", name="plot"),
+        node(print_models, drawn_from, "models_plots", name="plot_for_paper"),
+        node(show_components, ["samples", "faces", "network"], components, name="show_components"),
+        node(
+            show_networks,
+            ["samples", "faces", "network", "params:prediction"],
+            ["feature_maps_sheet", "kernels_sheet", "grad_cam_sheet"],
+            name="show_networks",
+        ),
+    ]
+    return system_pipeline(
+        "age_gender_ethnicity",
+        initialise=initialise,
+        dataset="age_csv",
+        faces="faces_48",
+        train=train,
+        predict=predict,
+        evaluate=evaluate,
+        figures=drawings,
+    )

@@ -1,0 +1,136 @@
+"""Node functions of ``age_gender_ethnicity`` that draw data and results: Figures 1 to 3 and 7 to 20."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mien.labels import ETHNICITIES, GENDERS
+from mien.nodes import figures
+from mien.nodes.evaluation import intervals, split_scores
+from mien.pipelines.age_gender_ethnicity.nodes import by_model
+from mien.pipelines.age_gender_ethnicity.params import TARGETS
+
+
+def plot_data(samples: pd.DataFrame) -> tuple[Any, Any]:
+    """Draw how ethnicities, genders and ages are distributed.
+
+    Args:
+        samples: The samples table.
+
+    Returns:
+        Plotly's and matplotlib's figure.
+    """
+    counted = [
+        [(name, int((samples[column] == code).sum())) for code, name in enumerate(names)]
+        for column, names in (("gender", GENDERS), ("ethnicity", ETHNICITIES))
+    ]
+    shown = samples["age"].to_numpy(np.int64), *counted, "Ethnicity, gender and age"
+    synthetic = bool(samples["drawn"].any())
+    return figures.attributes_figure(*shown, synthetic=synthetic), figures.attributes_plot(*shown, synthetic=synthetic)
+
+
+def plot_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> dict[str, Any]:
+    """Interactive figures of every network on the test split, and its training curves.
+
+    Args:
+        predictions: The table of ``predict``.
+        metrics: Of ``evaluate``, for the intervals.
+        history: One row per network and epoch.
+
+    Returns:
+        Plotly figures by name: ``<target>_models``, which compares; per network ``<target>_<model>_age`` and
+        ``_age_bands``, or ``_confusion_matrix`` and ``_roc``; and ``<network>_training_curves``.
+    """
+    return dict(_draw(predictions, metrics, history, "figure"))
+
+
+def print_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> dict[str, Any]:
+    """The same figures at a paper's column width; arguments as in ``plot_models``."""
+    return dict(_draw(predictions, metrics, history, "plot"))
+
+
+def _draw(
+    predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame, kind: str
+) -> Iterator[tuple[str, Any]]:
+    synthetic = bool(predictions["drawn"].any())
+
+    def draw(name: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)
+
+    parts = by_model(predictions)
+    for target in TARGETS:
+        models = [model for each, model in parts if each == target]
+        if models:
+            yield f"{target}_models", draw("class_bars", **_compared(metrics, target, models))
+    for (target, model), rows in parts.items():
+        part = f"{target}/{model}"
+        own = {key.replace(f"{part}/", "", 1): value for key, value in metrics.items() if f"/{part}/" in key}
+        drawn = _of_ages(draw, model, rows, own) if target == "age" else _of_classes(draw, target, model, rows, own)
+        for name, figure in drawn:
+            yield f"{target}_{model}_{name}", figure
+    for name, epochs in history.groupby("model", sort=False):
+        if len(epochs) > 1:
+            curves = epochs.dropna(axis="columns", how="all")
+            yield f"{name}_training_curves", draw("training_curves", curves, f"Training of {_words(name)}")
+
+
+def _compared(metrics: dict[str, Any], target: str, models: list[str]) -> dict[str, Any]:
+    """Arguments of the bars of all networks of one target, the best first."""
+    name, limit = ("mae_years", None) if target == "age" else ("accuracy", 1.0)
+    ranked = sorted(models, key=lambda model: metrics[f"test/{target}/{model}/{name}"], reverse=target != "age")
+    bounds = [[metrics[f"test/{target}/{model}/{name}{end}"] for model in ranked] for end in ("", "_low", "_high")]
+    return {
+        "class_names": [_words(model) for model in ranked],
+        "values": bounds[0],
+        "lows": bounds[1],
+        "highs": bounds[2],
+        "n": [metrics[f"test/{target}/{model}/n"] for model in ranked],
+        "title": f"{target.capitalize()}, test",
+        "quantity": "mean absolute error, years" if target == "age" else "accuracy",
+        "limit": limit,
+        "total": max(metrics[f"test/{target}/{model}/n"] for model in ranked),
+    }
+
+
+def _of_ages(draw: Any, model: str, rows: pd.DataFrame, own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    test = rows[rows["split"] == "test"]
+    true, predicted = test["target"].to_numpy(np.float64), test["value"].to_numpy(np.float64)
+    bounds = {
+        short: (own[f"test/{name}_low"], own[f"test/{name}_high"])
+        for short, name in (("mae", "mae_years"), ("pearson", "pearson"))
+        if own[f"test/{name}_low"] is not None
+    }
+    yield "age", draw("age", true, predicted, f"Age by {_words(model)}, test", intervals=bounds)
+    names = [key.removeprefix("test/n/") for key in own if key.startswith("test/n/") and own[key]]
+    bands = pd.DataFrame(
+        {
+            "band": names,
+            "n": [own[f"test/n/{name}"] for name in names],
+            **{
+                column: pd.Series([own[f"test/mae_years/{name}{end}"] for name in names], dtype="float64")
+                for column, end in (("mae", ""), ("low", "_low"), ("high", "_high"))
+            },
+        }
+    )
+    yield "age_bands", draw("age_bands", bands, f"Error by age, {_words(model)}, test")
+
+
+def _of_classes(
+    draw: Any, target: str, model: str, rows: pd.DataFrame, own: dict[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    from mien.metrics import confusion_counts
+
+    true, scores, names = split_scores(rows, "test")
+    title = f"{target.capitalize()} by {_words(model)}, test"
+    counts = confusion_counts(true.astype(int), scores.argmax(axis=1), len(names))
+    yield "confusion_matrix", draw("confusion_matrix", counts, names, title)
+    each = {"class_names": names, "target": true.astype(int), "scores": scores}
+    yield "roc", draw("roc", **each, title=title, intervals=intervals(own, "auroc", names))
+
+
+def _words(name: str) -> str:
+    """A network's name for people: ``PCA DNN fixed`` of ``pca_dnn_fixed``."""
+    upper = ("cnn", "dnn", "pca")
+    return " ".join(word.upper() if word in upper else word for word in name.split("_"))

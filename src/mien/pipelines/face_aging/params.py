@@ -1,0 +1,108 @@
+"""Parameters of ``face_aging``."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from mien.nodes.params import DeviceParams, EvaluationParams, Params, PredictionParams
+
+
+class AgingModelParams(Params):
+    """Arguments of ``mien.models.face_aging.FaceAging``, and the network by which its faces are judged.
+
+    Attributes:
+        judge: Name of a network of ``age_gender_ethnicity`` that reads the image and says an age.
+    """
+
+    image_size: int = Field(ge=8, multiple_of=4)
+    noise_dim: int = Field(ge=1)
+    widths: tuple[int, int]
+    critic_widths: tuple[int, ...] = Field(min_length=1)
+    label_mode: Literal["scalar", "embedding"]
+    max_age: int = Field(ge=1, le=130)
+    output: Literal["relu", "sigmoid"]
+    batch_norm: bool
+    spectral_norm: bool
+    encoder: bool
+    judge: str
+
+    def config(self) -> dict[str, Any]:
+        """The architecture's keyword arguments, ready for JSON, without the judge's."""
+        return self.model_dump(mode="json", exclude={"judge"})
+
+
+class AdamParams(Params):
+    """Adam's learning rate and the decay of its first moment."""
+
+    lr: float = Field(gt=0)
+    beta1: float = Field(ge=0, lt=1)
+
+
+class CollapseParams(Params):
+    """When a generator counts as collapsed.
+
+    Attributes:
+        least_diversity: Part of the real faces' mean distance below which generated ones are too much alike.
+        patience: Epochs of that in a row after which training stops.
+    """
+
+    least_diversity: float = Field(ge=0, lt=1)
+    patience: int = Field(ge=1)
+
+
+class AgingTrainingParams(Params):
+    """How generator and critic are trained.
+
+    Attributes:
+        loss: ``bce`` or ``hinge``.
+        mismatch_weight: Weight of real faces under another one's age, which the critic is to reject; 0 for none.
+        reconstruction_weight: Of the encoder, where there is one: mean absolute difference of a face from itself.
+        noise_weight: Likewise: squared difference of noise and what the encoder finds in its face.
+        average: Share of the generator's running average that each step keeps; 0 keeps none.
+        flip: Share of faces that are mirrored.
+        grid_every: Epochs between two grids of faces.
+    """
+
+    max_epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    seed: int = Field(ge=0)
+    monitor: Literal["val/frechet_distance", "val/mae_years"]
+    optimizer: AdamParams
+    loss: Literal["bce", "hinge"]
+    mismatch_weight: float = Field(ge=0)
+    reconstruction_weight: float = Field(ge=0)
+    noise_weight: float = Field(ge=0)
+    average: float = Field(ge=0, lt=1)
+    flip: float = Field(ge=0, le=1)
+    grid_every: int = Field(ge=1)
+    collapse: CollapseParams
+    device: DeviceParams
+
+    @model_validator(mode="after")
+    def _trains_on_one_device(self) -> "AgingTrainingParams":
+        if self.device.devices != 1:
+            raise ValueError(
+                f"training.device.devices is {self.device.devices}, and the two adversaries step in turn on one "
+                "device. Set it to 1."
+            )
+        return self
+
+
+class AgingPredictionParams(PredictionParams):
+    """How the networks are applied.
+
+    Attributes:
+        seed: Of the noise and of the ages that persons are given.
+    """
+
+    seed: int = Field(ge=0)
+
+
+class AgingEvaluationParams(EvaluationParams):
+    """How generated faces are judged.
+
+    Attributes:
+        least_diversity: As in ``CollapseParams``.
+    """
+
+    least_diversity: float = Field(ge=0, lt=1)

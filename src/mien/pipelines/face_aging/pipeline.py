@@ -1,0 +1,35 @@
+"""The pipeline ``face_aging``."""
+
+from kedro.pipeline import Pipeline, node
+
+from mien.nodes.system import system_pipeline
+from mien.pipelines.face_aging.nodes import evaluate, initialise, predict
+from mien.pipelines.face_aging.plots import DRAWN, plot_faces, print_faces
+from mien.pipelines.face_aging.sheets import show_ages
+from mien.pipelines.face_aging.training import train
+
+
+def create_pipeline() -> Pipeline:
+    """Faces of Kaggle's CSV at 48 px → generator and critic, judged by the age network of ``age_gender_ethnicity``."""
+    drawn_from = ["predictions", "metrics", "history"]
+    drawings = [
+        node(plot_faces, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(print_faces, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(
+            show_ages,
+            ["samples", "faces", "network", "params:prediction"],
+            ["ages_sheet", "life_sheet", "persons_sheet"],
+            name="show_ages",
+        ),
+    ]
+    return system_pipeline(
+        "face_aging",
+        initialise=initialise,
+        dataset="age_csv",
+        faces="faces_48",
+        networks=("age_gender_ethnicity.network",),
+        train=train,
+        predict=predict,
+        evaluate=evaluate,
+        figures=drawings,
+    )

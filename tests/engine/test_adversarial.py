@@ -1,0 +1,144 @@
+import logging
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import Adam
+
+from mien.engine.adversarial import AdversarialRecipe, fit_adversaries, mean_distance
+from mien.engine.checkpoint import Checkpoints
+from mien.engine.device import make_fabric
+from mien.engine.seed import seed_everything
+
+
+class Rings:
+    """Images of four pixels whose brightness is their label, as a map-style dataset."""
+
+    def __init__(self, n: int = 40, fails_at: int | None = None) -> None:
+        rng = np.random.default_rng(0)
+        self.labels = rng.integers(0, 10, n)
+        self.images = (self.labels[:, None, None, None] / 10 + 0.05 * rng.normal(size=(n, 1, 2, 2))).astype(np.float32)
+        self.fails_at = fails_at
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, key: int):
+        if self.fails_at is not None and key >= self.fails_at:
+            raise KeyboardInterrupt
+        return (torch.from_numpy(self.images[key % len(self)]),), torch.tensor(self.labels[key % len(self)])
+
+
+class Labelled(nn.Module):
+    """A small network of a vector or an image, and a label."""
+
+    def __init__(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(inputs + 1, 16), nn.ReLU(), nn.Linear(16, outputs))
+        self.shape = shape
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        joined = torch.cat([x.flatten(1), labels.float()[:, None] / 10], dim=1)
+        return self.layers(joined).view(-1, *self.shape)
+
+
+class Pair(nn.Module):
+    noise_dim = 3
+
+    def __init__(self, encoder: bool = False, dead: bool = False) -> None:
+        super().__init__()
+        self.generator = Labelled(3, 4, (1, 2, 2))
+        self.critic = Labelled(4, 1, (1,))
+        self.encoder = Labelled(4, 3, (3,)) if encoder else None
+        if dead:
+            self.generator.layers[2] = nn.Sequential(nn.Linear(16, 4), nn.Threshold(1e9, 0.0))
+
+
+def observe_nothing(epoch: int):
+    return {"val/score": 1 / epoch}, {}
+
+
+def run(folder, *, train_set=None, observe=observe_nothing, encoder=False, dead=False, **changes):
+    seed_everything(5)
+    model = Pair(encoder, dead)
+    optimizer = partial(Adam, lr=1e-2, betas=(0.5, 0.999))
+    recipe = AdversarialRecipe(**{"max_epochs": 4, "batch_size": 8, "seed": 0, "optimizer": optimizer, **changes})
+    fabric = make_fabric("cpu")
+    history = fit_adversaries(
+        fabric, model, train_set or Rings(), recipe, Checkpoints(folder, "same"), observe, "val/score"
+    )
+    return model, history
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("interrupted_in", [1, 2, 4])
+@pytest.mark.parametrize("options", [{}, {"encoder": True, "loss": "hinge", "mismatch_weight": 0.5, "average": 0.9}])
+def test_a_run_interrupted_in_any_epoch_ends_with_the_weights_of_an_uninterrupted_one(
+    tmp_path, interrupted_in, options
+):
+    whole, whole_history = run(tmp_path / "whole", **options)
+    cut = Rings(fails_at=(interrupted_in - 1) * 40 + 10)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", train_set=cut, **options)
+    resumed, history = run(tmp_path / "cut", **options)
+    assert same_weights(whole, resumed)
+    assert [record["train/critic_loss"] for record in history] == [each["train/critic_loss"] for each in whole_history]
+
+
+def test_both_networks_learn_and_the_generator_follows_the_label(tmp_path):
+    model, history = run(tmp_path, max_epochs=60, loss="hinge", mismatch_weight=0.5)
+    with torch.no_grad():
+        made = model.generator(torch.randn(200, 3), torch.arange(200) % 10).flatten(1).mean(dim=1)
+    assert np.corrcoef(made.numpy(), np.arange(200) % 10)[0, 1] > 0.9
+    assert len(history) == 60
+
+
+def test_the_best_epochs_weights_are_kept_and_pictures_logged(tmp_path, caplog):
+    scores = {1: 3.0, 2: 1.0, 3: 2.0}
+    kept = {}
+
+    def observe(epoch: int):
+        kept[epoch] = {name: value.clone() for name, value in model_of["now"].state_dict().items()}
+        return {"val/score": scores[epoch]}, {"grid": np.zeros((2, 2, 3), np.uint8)}
+
+    seed_everything(5)
+    model_of = {"now": Pair()}
+    recipe = AdversarialRecipe(max_epochs=3, batch_size=8, seed=0, optimizer=partial(Adam, lr=1e-2))
+    with caplog.at_level(logging.INFO, "mien.engine"):
+        fit_adversaries(
+            make_fabric("cpu"), model_of["now"], Rings(), recipe, Checkpoints(tmp_path, "f"), observe, "val/score"
+        )
+    assert all(torch.equal(value, kept[2][name]) for name, value in model_of["now"].state_dict().items())
+    epochs = [record for record in caplog.records if hasattr(record, "pictures")]
+    assert [(record.step, list(record.pictures)) for record in epochs] == [(epoch, ["grid"]) for epoch in (1, 2, 3)]
+
+
+def test_a_generator_whose_images_are_all_alike_ends_the_training_and_is_said_to_have_collapsed(tmp_path, caplog):
+    _, history = run(tmp_path, dead=True, max_epochs=20, collapse_patience=3)
+    assert len(history) == 3
+    assert history[-1]["train/diversity"] == 0
+    assert "has collapsed: for 3 epochs" in caplog.text
+
+
+def test_with_a_running_average_the_generator_that_is_judged_is_not_the_one_that_trains(tmp_path):
+    plain, _ = run(tmp_path / "plain", max_epochs=1)
+    averaged, _ = run(tmp_path / "averaged", max_epochs=1, average=0.9)
+    assert same_weights(plain.critic, averaged.critic)
+    assert not same_weights(plain.generator, averaged.generator)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_batch_and_what_to_lower(tmp_path):
+    broken = Rings()
+    broken.images[:] = np.inf
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 1.*Lower training.optimizer.lr"):
+        run(tmp_path, train_set=broken)
+
+
+def test_the_mean_distance_is_the_root_mean_square_between_neighbours():
+    images = torch.tensor([0.0, 3.0, 4.0]).view(3, 1, 1, 1).expand(-1, 1, 2, 2)
+    assert mean_distance(images) == pytest.approx((3 + 1 + 4) / 3)

@@ -1,0 +1,67 @@
+"""Systems of which one run trains several models: a row of the report for each."""
+
+import numpy as np
+
+from mien.io.run_records import RunRecord
+from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable, ReportParams
+from mien.pipelines.report.peers import peer_table
+from mien.pipelines.report.tables import score_table
+
+ROWS = (
+    PaperRow(setting="gender, CNN", variants=("paper",), model="gender/cnn", scores={"accuracy": 0.8856}),
+    PaperRow(setting="age, CNN", variants=("paper",), model="age/cnn"),
+)
+TABLE = PaperTable(name="Attributes", reference="Somebody", dataset="Age CSV", n=2370, rows=ROWS)
+PANELS = Panels(title="Several", runs=(PanelRun(run="attributes/paper", name="one"),))
+REPORT = ReportParams(
+    scores=("accuracy", "mae_years"),
+    papers={"attributes": TABLE},
+    comparisons=(),
+    confusions=PANELS,
+    feature_maps=PANELS,
+    resamples=100,
+    seed=0,
+)
+METRICS = {
+    "test/n": 40,
+    "test/mae_years": 5.0,
+    "test/gender/cnn/n": 40,
+    "test/gender/cnn/n/male": 20,
+    "test/gender/cnn/accuracy": 0.9,
+    "test/gender/cnn/accuracy_low": 0.85,
+    "test/gender/cnn/accuracy_high": 0.95,
+    "test/age/cnn/n": 40,
+    "test/age/cnn/mae_years": 6.5,
+    "test/age/pca_dnn_fixed/n": 40,
+    "test/age/pca_dnn_fixed/mae_years": 7.5,
+    "drawn_share": 0.0,
+}
+
+
+def run(variant: str) -> RunRecord:
+    told = dict.fromkeys(("env", "command", "machine", "run_id", "commit"), "x")
+    date = "2026-01-01T12:00:00+00:00"
+    return RunRecord(
+        system="attributes", variant=variant, dataset="age_csv", date=date, parameters={}, metrics=METRICS, **told
+    )
+
+
+def test_each_model_stands_beside_its_own_row_of_the_paper_and_the_others_below():
+    table = score_table([run("paper")], REPORT)
+    assert table["setting"].tolist() == ["gender, CNN", "age, CNN", "age, pca dnn fixed"]
+    assert table["accuracy"].tolist()[:1] == [0.9]
+    assert table["accuracy_paper"].tolist()[:1] == [0.8856]
+    np.testing.assert_equal(table["mae_years"].tolist(), [np.nan, 6.5, 7.5])
+    assert (table["not_run"] == "").all()
+    assert table["measured_on"].tolist() == ["Age CSV"] * 3
+
+
+def test_another_variant_has_a_row_for_each_model_below_the_papers_that_were_not_run():
+    table = score_table([run("demo")], REPORT)
+    assert table["not_run"].map(bool).tolist() == [True, True, False, False, False]
+    assert table["variant"].tolist() == ["paper", "paper", "demo", "demo", "demo"]
+    assert table["setting"].tolist()[2:] == ["gender, CNN", "age, CNN", "age, pca dnn fixed"]
+
+
+def test_several_models_have_no_table_of_peers():
+    assert peer_table([run("paper")], REPORT).empty
