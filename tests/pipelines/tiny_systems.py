@@ -68,7 +68,7 @@ TINY_WEAK_LANDMARKS: dict[str, Any] = {
 }
 
 TINY_COMP_CNN: dict[str, Any] = {
-    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["diff_cnn", "comb_svm"]},
+    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["comb_svm"]},
     "training": {
         "max_epochs": 2,
         "batch_size": 8,
