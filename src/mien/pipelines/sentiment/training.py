@@ -337,7 +337,7 @@ def fit_fusions(model: Any, lesson: Lesson, training: SentimentTrainingParams) -
 def _joined_history(histories: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per epoch; the face's losses keep their names, all other columns carry the member's.
 
-    ``val/accuracy`` is that of fused clips, in the metrics: that of the face's single frames must not stand in its place.
+    ``val/accuracy`` is that of fused clips, in the metrics: the face's, of single frames, must not stand in its place.
     """
     own = {column: column.replace("/", "/face_") for column in histories["face"] if column.endswith("accuracy")}
     joined = histories["face"].rename(columns=own)
