@@ -62,7 +62,7 @@ def _of_primary(
     predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     shown = [column for column in history if "/" in column and "_" not in column.partition("/")[2]]
-    shown += [column for column in history if column.endswith("/voice_loss")]
+    shown += [column for column in history if column.endswith(("/face_accuracy", "/voice_loss"))]
     return of_row(predictions, primary_row(predictions)), metrics, history[["epoch", *shown, "lr"]]
 
 

@@ -97,7 +97,8 @@ def train(
 
     Returns:
         The networks in one, with the best epochs' weights, temperatures and fusions; and the history, one row per
-        epoch: ``train/loss`` … of the network of single faces, ``train/<member>_loss`` … of the others.
+        epoch: ``train/loss`` and ``val/loss`` of the network of single faces, ``val/face_accuracy``,
+        ``train/<member>_loss`` … of the others.
 
     Raises:
         ValueError: Faces or sounds are described in another size than the networks take.
@@ -334,8 +335,12 @@ def fit_fusions(model: Any, lesson: Lesson, training: SentimentTrainingParams) -
 
 
 def _joined_history(histories: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per epoch; the face's columns keep their names, the others' carry the member's."""
-    joined = histories["face"]
+    """One row per epoch; the face's losses keep their names, all other columns carry the member's.
+
+    ``val/accuracy`` is that of fused clips, in the metrics: the face's, of single frames, must not stand in its place.
+    """
+    own = {column: column.replace("/", "/face_") for column in histories["face"] if column.endswith("accuracy")}
+    joined = histories["face"].rename(columns=own)
     for name, history in histories.items():
         if name != "face":
             renamed = {
