@@ -109,16 +109,14 @@ TINY_ATTRIBUTES: dict[str, Any] = {
     "model": {
         "image_size": 16,
         "num_components": 6,
+        "chosen": "age_cnn+gender_dnn_fixed+ethnicity_pca_dnn+gender_linear",
         "networks": {
             "age_cnn": {**TINY_STAGES, **TINY_DENSE},
+            "gender_dnn_fixed": TINY_DENSE,
+            "ethnicity_pca_dnn": TINY_DENSE,
             "gender_cnn": {**TINY_STAGES, "hidden": [4]},
             "ethnicity_cnn": {**TINY_STAGES, "hidden": [4]},
             "multi_task": {**TINY_STAGES, "hidden": [4]},
-            **{
-                f"{target}_{name}": TINY_DENSE
-                for target in ("age", "gender", "ethnicity")
-                for name in ("dnn", "pca_dnn", "dnn_fixed", "pca_dnn_fixed")
-            },
         },
     },
     "training": {"max_epochs": 2, "batch_size": 8, "penalties": [100.0], "device": CPU},

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _MOST_CELLS = 60  # along an axis: a cell is 0.04 inches wide in print
 _LEAST_YEARS = 10  # on either side of few ages
-_TRUE, _PREDICTED = "true age, years", "predicted age, years"
+_NAMES = ("true age, years", "predicted age, years")
 _TICKS = tuple(step * 10**power for power in range(7) for step in (1, 2, 5))
 _BAND_COLUMNS = ("band", "n", "mae", "low", "high")
 
@@ -58,6 +58,7 @@ def age_figure(
     title: str,
     *,
     intervals: Mapping[str, Interval] | None = None,
+    names: tuple[str, str] = _NAMES,
     synthetic: bool = False,
 ) -> PlotlyFigure:
     """Interactive density of predicted against true age, with the line where both are equal.
@@ -69,6 +70,7 @@ def age_figure(
         predicted: (n,) predicted ages in years.
         title: n, the mean absolute error and Pearson's r are appended.
         intervals: 95 % intervals by ``mae`` and ``pearson``; those that are missing are not mentioned.
+        names: what stands at the abscissa, for ``target``, and at the ordinate.
         synthetic: say under the title that the faces are drawn.
 
     Raises:
@@ -104,8 +106,8 @@ def age_figure(
     equal = {"color": COLORS[1], "dash": "dash", "width": 2}
     figure.add_scatter(x=ends, y=ends, mode="lines", line=equal, hoverinfo="skip", showlegend=False)
     figure.update_layout(**layout(shown.title, synthetic), width=760, height=720)
-    figure.update_xaxes(title_text=_TRUE, range=ends, constrain="domain")
-    figure.update_yaxes(title_text=_PREDICTED, range=ends, scaleanchor="x", constrain="domain")
+    figure.update_xaxes(title_text=names[0], range=ends, constrain="domain")
+    figure.update_yaxes(title_text=names[1], range=ends, scaleanchor="x", constrain="domain")
     return figure
 
 
@@ -115,6 +117,7 @@ def age_plot(
     title: str,
     *,
     intervals: Mapping[str, Interval] | None = None,
+    names: tuple[str, str] = _NAMES,
     synthetic: bool = False,
 ) -> MatplotlibFigure:
     """Printed density; arguments and errors as in ``age_figure``."""
@@ -144,7 +147,7 @@ def age_plot(
     bar.ax.tick_params(labelsize=TEXT_POINTS, width=0.6, length=2)
     bar.outline.set_visible(False)
     bar.set_label("samples", fontsize=TEXT_POINTS)
-    label_axes(axes, _TRUE, _PREDICTED)
+    label_axes(axes, *names)
     return figure
 
 

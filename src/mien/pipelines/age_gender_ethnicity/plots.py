@@ -40,8 +40,9 @@ def plot_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.
         history: One row per network and epoch.
 
     Returns:
-        Plotly figures by name: ``<target>_models``, which compares; per network ``<target>_<model>_age`` and
-        ``_age_bands``, or ``_confusion_matrix`` and ``_roc``; and ``<network>_training_curves``.
+        Plotly figures by name: ``<target>_models``, which compares where there are several; per network
+        ``<target>_<model>_age`` and ``_age_bands``, or ``_confusion_matrix`` and ``_roc``; and
+        ``<network>_training_curves``.
     """
     return dict(_draw(predictions, metrics, history, "figure"))
 
@@ -62,7 +63,7 @@ def _draw(
     parts = by_model(predictions)
     for target in TARGETS:
         models = [model for each, model in parts if each == target]
-        if models:
+        if len(models) > 1:
             yield f"{target}_models", draw("class_bars", **_compared(metrics, target, models))
     for (target, model), rows in parts.items():
         part = f"{target}/{model}"

@@ -11,6 +11,9 @@ from mien.pipelines.face_aging.nodes import critic_scores
 DRAWN = ("asked_age", "reliability", "training_curves")
 """Figures, in the order in which the functions below return them."""
 
+_AGES = ("asked age, years", "judged age, years")
+_CURVES = ("train/loss", "train/critic_loss", "train/diversity", "val/pearson", "val/frechet_distance")
+
 
 def plot_faces(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
     """Interactive figures: judged against asked age of generated faces, the critic's reliability, training curves.
@@ -46,12 +49,12 @@ def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFr
     }
     asked, judged = test["target"].to_numpy(np.float64), test["value"].to_numpy(np.float64)
     return (
-        draw("age", asked, judged, "Asked and judged age of generated faces", intervals=bounds),
+        draw("age", asked, judged, "Asked and judged age of generated faces", intervals=bounds, names=_AGES),
         draw(
             "reliability",
             reliability_bins(*critic_scores(test)),
             metrics["test/critic_calibration_error"],
-            "Critic on real and generated faces, test",
+            "Critic on real and made faces, test",
         ),
-        draw("training_curves", history, "Training of generator and critic"),
+        draw("training_curves", history[["epoch", *_CURVES]], "Training of generator and critic"),
     )
