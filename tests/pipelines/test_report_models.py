@@ -1,8 +1,10 @@
 """Systems of which one run trains several models: a row of the report for each."""
 
 import numpy as np
+import pandas as pd
 
 from mien.io.run_records import RunRecord
+from mien.pipelines.report.formats import alike
 from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable, ReportParams
 from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.tables import score_table
@@ -65,3 +67,15 @@ def test_another_variant_has_a_row_for_each_model_below_the_papers_that_were_not
 
 def test_several_models_have_no_table_of_peers():
     assert peer_table([run("paper")], REPORT).empty
+
+
+def test_systems_with_the_same_scores_share_a_table_and_the_others_have_their_own():
+    named = {"system": ["faces", "ages", "words", "posed"], "accuracy": [0.9, 0.8, 0.7, np.nan]}
+    table = pd.DataFrame(named | {"mae_years": [np.nan, 5.0, np.nan, np.nan], "errors_paper": [np.nan] * 3 + [21.0]})
+    table[["accuracy_paper", "mae_years_paper", "errors"]] = np.nan
+    tables = alike(table, ("accuracy", "mae_years", "errors"))
+    assert [each["system"].tolist() for each in tables] == [["faces", "words"], ["ages"], ["posed"]]
+
+
+def test_without_a_row_there_is_one_empty_table():
+    assert [len(each) for each in alike(score_table([], REPORT).head(0), REPORT.scores)] == [0]

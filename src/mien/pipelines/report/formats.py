@@ -81,6 +81,26 @@ def score_cells(table: pd.DataFrame, scores: Sequence[str]) -> tuple[list[str], 
     return header, rows
 
 
+def alike(table: pd.DataFrame, scores: Sequence[str]) -> list[pd.DataFrame]:
+    """The rows in tables of their own, those of systems that have the same scores together.
+
+    A system joins the first table that has all of its scores, so that no table is mostly empty cells.
+
+    Args:
+        table: Of ``score_table``.
+        scores: Columns that may be shown.
+    """
+    groups: list[tuple[set[str], list[str]]] = []
+    for system, rows in table.groupby("system", sort=False):
+        own = {score for score in scores if rows[[score, f"{score}_paper"]].notna().any(axis=None)}
+        joined = next((systems for known, systems in groups if own <= known), None)
+        if joined is None:
+            groups.append((own, [str(system)]))
+        else:
+            joined.append(str(system))
+    return [table[table["system"].isin(systems)] for _, systems in groups] or [table]
+
+
 def notes(table: pd.DataFrame) -> list[str]:
     """What a reader must know beside the numbers: intervals, stars, drawn faces, sources, the papers' own remarks."""
     lines = ["Ours over several seeds: mean ± standard deviation; of one run: its 95 % bootstrap interval."]
@@ -198,9 +218,9 @@ def markdown_text(text: str) -> str:
 
 
 def scores_markdown(table: pd.DataFrame, scores: Sequence[str]) -> str:
-    """The table of scores and its notes: the results block of the project's README."""
+    """The tables of scores and their notes: the results block of the project's README."""
     listed = "\n".join(f"- {markdown_text(note)}" for note in notes(table))
-    return f"{markdown_table(*score_cells(table, scores))}\n\n{listed}"
+    return "\n\n".join([*(markdown_table(*score_cells(some, scores)) for some in alike(table, scores)), listed])
 
 
 def to_markdown(table: pd.DataFrame, comparisons: pd.DataFrame, peers: pd.DataFrame, scores: Sequence[str]) -> str:
@@ -234,8 +254,9 @@ def to_html(
     parts = ["<h1>Results</h1>", f'<p class="lead">{html.escape(lead(table))}</p>']
     if (table["measured_on"] == DRAWN).any():
         parts.append(f'<p class="drawn">{html.escape(_DRAWN_NOTE)}</p>')
-    missing = (table["not_run"] != "").tolist()
-    parts += [_html_table(*score_cells(table, scores), missing=missing), _html_list(notes(table))]
+    for some in alike(table, scores):
+        parts.append(_html_table(*score_cells(some, scores), missing=(some["not_run"] != "").tolist()))
+    parts.append(_html_list(notes(table)))
     parts += [f'<figure role="img" aria-label="{html.escape(what)}">{svg}</figure>' for what, svg in drawings.items()]
     for name, of_system in peers.groupby("name", sort=False):
         parts += [f"<h2>{html.escape(_title(name, of_system))}</h2>", _html_table(*peer_cells(of_system))]
@@ -243,6 +264,7 @@ def to_html(
     if len(comparisons):
         parts += [f"<h2>{_COMPARISONS}</h2>", _html_table(*comparison_cells(comparisons))]
         parts.append(_html_list(comparison_sentences(comparisons)))
+    missing = (table["not_run"] != "").tolist()
     parts += [f"<h2>{_ORIGIN}</h2>", _html_table(*origin_cells(table), missing=missing, code=(2, 5))]
     body = "\n".join(parts)
     return (
@@ -304,7 +326,8 @@ def latex_text(text: str) -> str:
 def to_latex(table: pd.DataFrame, peers: pd.DataFrame, scores: Sequence[str]) -> str:
     """The tables for a paper, with booktabs' rules, and their notes in small type beneath."""
     lines = ["% Needs booktabs. Too wide for a column: put each into table*."]
-    lines += _latex_table(*score_cells(table, scores), notes(table))
+    for some in alike(table, scores):
+        lines += _latex_table(*score_cells(some, scores), notes(some))
     for name, of_system in peers.groupby("name", sort=False):
         lines += ["", f"% {_title(name, of_system)}"]
         lines += _latex_table(*peer_cells(of_system), peer_notes(of_system))
