@@ -412,7 +412,7 @@ def test_one_command_reports_two_systems_and_three_seeds_and_the_same_again(proj
 def test_without_any_run_the_report_has_every_row_starred(project, run_project):
     run_project("report")
     text = (project / "data/demo/08_reporting/report/report.md").read_text()
-    rows = cells(text)[2:]
-    assert rows
+    rows = [row for row in cells(text) if row[0] not in ("System", "---")]
+    assert len(rows) > 30
     assert all(row[0].endswith("*") for row in rows)
     assert "No finished run is here yet. Start one: kedro run --pipelines=sae" in text
