@@ -24,6 +24,7 @@ class FrameLSTM(nn.Module):
         time is Donahue et al.'s.
 
     Example:
+        >>> import torch
         >>> FrameLSTM(num_classes=7, num_features=8)(torch.zeros(2, 5, 8), torch.ones(2, 5)).shape
         torch.Size([2, 7])
     """
