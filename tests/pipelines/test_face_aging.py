@@ -25,7 +25,7 @@ TRAINING = {
     "max_epochs": 2,
     "batch_size": 8,
     "seed": 0,
-    "monitor": "val/frechet_distance",
+    "monitor": "val/epoch_frechet_distance",
     "optimizer": {"lr": 1e-3, "beta1": 0.5},
     "loss": "hinge",
     "mismatch_weight": 0.5,
@@ -204,7 +204,11 @@ def test_figures_stand_in_their_order(trained):
 def test_history_has_what_the_epoch_was_chosen_by(trained):
     history = trained[3]
     assert history["epoch"].tolist() == [1, 2]
-    assert history[["train/loss", "train/critic_loss", "val/frechet_distance", "val/pearson"]].notna().all(axis=None)
+    assert (
+        history[["train/loss", "train/critic_loss", "val/epoch_frechet_distance", "val/epoch_pearson"]]
+        .notna()
+        .all(axis=None)
+    )
 
 
 def test_two_devices_are_refused():

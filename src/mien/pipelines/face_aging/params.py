@@ -66,7 +66,7 @@ class AgingTrainingParams(Params):
     max_epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
     seed: int = Field(ge=0)
-    monitor: Literal["val/frechet_distance", "val/mae_years"]
+    monitor: Literal["val/epoch_frechet_distance", "val/epoch_mae_years"]
     optimizer: AdamParams
     loss: Literal["bce", "hinge"]
     mismatch_weight: float = Field(ge=0)

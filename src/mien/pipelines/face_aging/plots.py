@@ -12,7 +12,7 @@ DRAWN = ("asked_age", "reliability", "training_curves")
 """Figures, in the order in which the functions below return them."""
 
 _AGES = ("asked age, years", "judged age, years")
-_CURVES = ("train/loss", "train/critic_loss", "train/diversity", "val/pearson", "val/frechet_distance")
+_CURVES = ("train/loss", "train/critic_loss", "train/diversity", "val/epoch_pearson", "val/epoch_frechet_distance")
 
 
 def plot_faces(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:

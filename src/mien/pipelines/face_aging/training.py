@@ -102,8 +102,9 @@ def observer(
     """What is measured on split val after each epoch, and the grid that is drawn every few.
 
     Returns:
-        A function of the epoch's number: the judge's error and correlation on faces generated at the ages of split val,
-        and their Fréchet distance from its real faces; the grid, from noise that stays the same.
+        A function of the epoch's number: the judge's error and correlation on faces generated at the ages of split
+        val, and their Fréchet distance from its real faces, under names that no final metric has; the grid, from noise
+        that stays the same.
     """
     import torch
 
@@ -125,9 +126,9 @@ def observer(
             features = model.judge.features(made).cpu().numpy()
         varied = float(judged.std()) > 0 and float(ages.std()) > 0
         measured = {
-            "val/mae_years": float((judged - ages).abs().mean()),
-            "val/pearson": float(np.corrcoef(judged.cpu().numpy(), ages.cpu().numpy())[0, 1]) if varied else 0.0,
-            "val/frechet_distance": frechet_distance(real, features),
+            "val/epoch_mae_years": float((judged - ages).abs().mean()),
+            "val/epoch_pearson": float(np.corrcoef(judged.cpu().numpy(), ages.cpu().numpy())[0, 1]) if varied else 0.0,
+            "val/epoch_frechet_distance": frechet_distance(real, features),
         }
         drawn = epoch % training.grid_every == 0 or epoch in (1, training.max_epochs)
         pictures = {"faces_by_age": by_age(model, noise[:_GRID_ROWS], GRID_AGES, f"Epoch {epoch}")} if drawn else {}
