@@ -52,8 +52,8 @@ def system_pipeline(
         figures: Nodes that draw; None for ``classifier_figures`` of the samples.
 
     Example:
-        >>> from mien.nodes.initial import initial_network
-        >>> sorted(system_pipeline("sae", initialise=initial_network, dataset="raf_db").inputs())[-3:]
+        >>> def initialise(samples, model, training): ...
+        >>> sorted(system_pipeline("sae", initialise=initialise, dataset="raf_db").inputs())[-3:]
         ['raf_db_faces_112', 'raf_db_samples', 'sae.checkpoints']
     """
     sources = {name.replace(".", "_"): name for name in networks}
