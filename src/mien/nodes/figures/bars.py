@@ -74,11 +74,11 @@ def class_bars_figure(
         values: (K,); None or NaN where there is none: a class without rows keeps its line.
         lows: (K,) lower bounds of the 95 % intervals; None or NaN where unknown.
         highs: (K,) upper bounds likewise.
-        n: (K,) rows of each.
-        title: the sum of n is appended.
+        n: (K,) rows of each, whose sum is appended to the title.
+        title: of the figure.
         quantity: what the values are, with its unit; the name of the axis.
         limit: the largest value possible, where the axis ends; None lets it end above the largest bound.
-        shared: whether all bars are of the same rows, which the title then counts once.
+        shared: whether all bars are of the same rows, which are then counted once.
         synthetic: say under the title that the faces are drawn.
 
     Raises:
@@ -87,8 +87,7 @@ def class_bars_figure(
     import plotly.graph_objects as go
 
     shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, shared)
-    figure = go.Figure()
-    places = list(range(len(shown.names)))
+    figure, places = go.Figure(), list(range(len(shown.names)))
     figure.add_bar(
         y=places,
         x=shown.values.tolist(),
@@ -109,8 +108,7 @@ def class_bars_figure(
     for place, text in zip(places, shown.texts, strict=True):
         figure.add_annotation(y=place, text=text, **beside)
     figure.add_annotation(y=1, yref="paper", yanchor="bottom", text=shown.heading, **beside)
-    height = 190 + 44 * len(places)
-    figure.update_layout(**layout(shown.title, synthetic), width=760, height=height, showlegend=False)
+    figure.update_layout(**layout(shown.title, synthetic), width=760, height=190 + 44 * len(places), showlegend=False)
     figure.update_layout(margin={"r": 190, "l": 150})
     figure.update_xaxes(title_text=quantity, range=[0, _end(shown, limit)])
     ticks = [wrapped(name, "<br>", _NAME_LETTERS) for name in shown.names]
