@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mien.data.face_images import check_rows
+
 
 class NeighbourFaces:
     """Grey faces, in training each replaced by itself or one of its synthetic neighbours, another in every epoch.
@@ -41,7 +43,7 @@ class NeighbourFaces:
         seed: int = 0,
     ) -> None:
         self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
-        _check_rows(self.rows, self.targets, len(faces))
+        check_rows(self.rows, self.targets, len(faces))
         self.mean, self.std, self.flip, self.seed = mean, std, flip, seed
 
     def __len__(self) -> int:
@@ -88,7 +90,7 @@ class FrameDifferences:
         seed: int = 0,
     ) -> None:
         self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
-        _check_rows(self.rows, self.targets, len(faces))
+        check_rows(self.rows, self.targets, len(faces))
         self.std, self.flip, self.seed = std, flip, seed
 
     def __len__(self) -> int:
@@ -170,16 +172,6 @@ class ArraySamples:
             rng = np.random.default_rng(np.random.SeedSequence((self.seed, key)))
             arrays[0] = arrays[0] + rng.normal(0, self.noise, arrays[0].shape).astype(np.float32)
         return tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in arrays), torch.tensor(self.targets[index])
-
-
-def _check_rows(rows: np.ndarray, targets: np.ndarray, num_faces: int) -> None:
-    if len(rows) != len(targets):
-        raise ValueError(f"{len(rows)} rows but {len(targets)} targets: every sample needs both.")
-    if len(rows) and not (rows.min() >= 0 and rows.max() < num_faces):
-        raise ValueError(
-            f"The samples name face rows {rows.min()} to {rows.max()}, the packed file has {num_faces}. "
-            "Samples and faces come from different runs: run the dataset's pipeline again."
-        )
 
 
 class SoundSamples:

@@ -43,13 +43,7 @@ class FaceImages:
         seed: int = 0,
     ) -> None:
         self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
-        if len(self.rows) != len(self.targets):
-            raise ValueError(f"{len(self.rows)} rows but {len(self.targets)} targets: every sample needs both.")
-        if len(self.rows) and not (self.rows.min() >= 0 and self.rows.max() < len(faces)):
-            raise ValueError(
-                f"The samples name face rows {self.rows.min()} to {self.rows.max()}, the packed file has {len(faces)}. "
-                "Samples and faces come from different runs: run the dataset's pipeline again."
-            )
+        check_rows(self.rows, self.targets, len(faces))
         self.image_size, self.augment, self.seed = image_size, augment, seed
         self._scale = (1 / (255 * np.asarray(std, np.float32))).astype(np.float32)
         self._offset = (np.asarray(mean, np.float32) / np.asarray(std, np.float32)).astype(np.float32)
@@ -65,6 +59,26 @@ class FaceImages:
         normalised = image * self._scale - self._offset
         pixels = torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))  # (3, H, W)
         return (pixels,), torch.tensor(self.targets[index])
+
+
+def check_rows(rows: np.ndarray, targets: np.ndarray, num_faces: int) -> None:
+    """Check that every sample has a target and a face.
+
+    Args:
+        rows: Rows of the packed file, one or several per sample.
+        targets: One per sample.
+        num_faces: How many the packed file has.
+
+    Raises:
+        ValueError: Rows and targets differ in length, or a row is not among the faces.
+    """
+    if len(rows) != len(targets):
+        raise ValueError(f"{len(rows)} rows but {len(targets)} targets: every sample needs both.")
+    if rows.size and not (rows.min() >= 0 and rows.max() < num_faces):
+        raise ValueError(
+            f"The samples name face rows {rows.min()} to {rows.max()}, the packed file has {num_faces}. "
+            "Samples and faces come from different runs: run the dataset's pipeline again."
+        )
 
 
 def resize_square(image: np.ndarray, size: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mien.data.face_images import resize_square
+from mien.data.face_images import check_rows, resize_square
 
 
 class GreyFaces:
@@ -38,13 +38,7 @@ class GreyFaces:
         seed: int = 0,
     ) -> None:
         self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
-        if len(self.rows) != len(self.targets):
-            raise ValueError(f"{len(self.rows)} rows but {len(self.targets)} targets: every sample needs both.")
-        if len(self.rows) and not (self.rows.min() >= 0 and self.rows.max() < len(faces)):
-            raise ValueError(
-                f"The samples name face rows {self.rows.min()} to {self.rows.max()}, the packed file has {len(faces)}. "
-                "Samples and faces come from different runs: run the dataset's pipeline again."
-            )
+        check_rows(self.rows, self.targets, len(faces))
         self.image_size, self.flip, self.seed = image_size, flip, seed
 
     def __len__(self) -> int:

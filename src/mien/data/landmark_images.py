@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mien.data.face_images import resize_square
+from mien.data.face_images import check_rows, resize_square
 from mien.labels import FIVE_POINT_LANDMARKS, NUM_LANDMARKS
 
 NUM_POINTS = NUM_LANDMARKS + len(FIVE_POINT_LANDMARKS)
@@ -61,11 +61,7 @@ class LandmarkImages:
                 f"{len(self.rows)} rows but points of shape {self.points.shape}: every sample needs {NUM_POINTS} "
                 "points (x, y). Put NaN for those that are not known."
             )
-        if len(self.rows) and not (self.rows.min() >= 0 and self.rows.max() < len(faces)):
-            raise ValueError(
-                f"The samples name face rows {self.rows.min()} to {self.rows.max()}, the packed file has {len(faces)}. "
-                "Samples and faces come from different runs: run the pipeline that makes them again."
-            )
+        check_rows(self.rows, self.points, len(faces))
         self.image_size, self.augment, self.seed = image_size, augment, seed
 
     def __len__(self) -> int:
