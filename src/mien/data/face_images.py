@@ -77,7 +77,7 @@ def check_rows(rows: np.ndarray, targets: np.ndarray, num_faces: int) -> None:
     if rows.size and not (rows.min() >= 0 and rows.max() < num_faces):
         raise ValueError(
             f"The samples name face rows {rows.min()} to {rows.max()}, the packed file has {num_faces}. "
-            "Samples and faces come from different runs: run the dataset's pipeline again."
+            "Samples and faces come from different runs: run the pipeline that makes them again."
         )
 
 
