@@ -187,7 +187,8 @@ def write_video(
 
 
 _VIDEO_CODECS = {
-    ".mp4": ("libx264", {"preset": "veryfast", "crf": "18"}),
+    # without looking ahead, which gives equal frames now and then other bytes (x264 in PyAV 18.1)
+    ".mp4": ("libx264", {"preset": "veryfast", "crf": "18", "tune": "zerolatency"}),
     ".flv": ("flv", {"b": "800k"}),
 }
 
