@@ -157,7 +157,10 @@ TINY: dict[str, dict[str, Any]] = {
     "sae_ferplus": TINY_SAE_RUN,
     "sentiment": TINY_SENTIMENT_RUN,
     "sentiment_crema_d": TINY_SENTIMENT_RUN,
-    "sentiment_cross": TINY_SENTIMENT_RUN,
+    "sentiment_cross": {
+        **TINY_SENTIMENT_RUN,
+        "model": TINY_SENTIMENT["model"] | {"rows": ["face_mean", "voice", "fused"]},
+    },
     "softmax_regression": {
         "model": {"image_size": 8},
         "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},

@@ -184,6 +184,11 @@ class Lesson:
             seen = array_digest(self.inputs.pictures)
         elif name in (WITHOUT_SYNTHESIS, "motion"):
             seen = array_digest(self.inputs.faces[FULL])
+        elif preparation(name) not in self.inputs.jittered:
+            raise ValueError(
+                f"Row {name} learns from faces that lack a step of Lopes', and only {', '.join(self.inputs.jittered)} are "
+                "prepared: sentiment_cross has faces with every step alone. Take the row out of model.rows."
+            )
         else:
             seen = array_digest(self.inputs.jittered[preparation(name)])
         return [self._frame_set(name, split) for split in SPLITS], (table_digest(self.samples), seen)
