@@ -186,8 +186,8 @@ class Lesson:
             seen = array_digest(self.inputs.faces[FULL])
         elif preparation(name) not in self.inputs.jittered:
             raise ValueError(
-                f"Row {name} learns from faces that lack a step of Lopes', and only {', '.join(self.inputs.jittered)} are "
-                "prepared: sentiment_cross has faces with every step alone. Take the row out of model.rows."
+                f"Row {name} learns from faces that lack a step of Lopes', but those prepared are "
+                f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step alone. Take the row out of model.rows."
             )
         else:
             seen = array_digest(self.inputs.jittered[preparation(name)])
