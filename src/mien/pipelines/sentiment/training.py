@@ -187,7 +187,7 @@ class Lesson:
         elif preparation(name) not in self.inputs.jittered:
             raise ValueError(
                 f"Row {name} learns from faces that lack a step of Lopes', but those prepared are "
-                f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step alone. Take the row out of model.rows."
+                f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step. Take the row out of model.rows."
             )
         else:
             seen = array_digest(self.inputs.jittered[preparation(name)])
