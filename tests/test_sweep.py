@@ -70,12 +70,13 @@ def test_a_sweep_that_would_overwrite_or_mean_nothing_is_refused(change, message
 @pytest.mark.parametrize("env", environments(CONF))
 def test_every_sweep_of_the_project_names_systems_and_parameters_that_exist(env):
     loader, pipelines = load_config(CONF, env), register_pipelines()
-    assert loader["sweeps"]
-    for name in loader["sweeps"]:
+    sweeps, parameters = loader["sweeps"], loader["parameters"]
+    assert sweeps
+    for name in sweeps:
         for member in read_sweep(loader, name).members:
             assert is_system(member.system, pipelines[member.system])
             for path in member.set:
-                value: Any = loader["parameters"][member.system]
+                value: Any = parameters[member.system]
                 for key in path.split("."):
                     assert key in value, f"{name} sets {member.system}.{path}, which no parameters file has"
                     value = value[key]

@@ -38,6 +38,7 @@ class TinyRun:
 
     def __init__(self, system: str, project: Path) -> None:
         self.system, self.project = system, project
+        self.catalogs: dict[str | None, Any] = {}
         self.pipeline = PIPELINES[system]
         self.run()
 
@@ -54,7 +55,9 @@ class TinyRun:
         return sorted({step.namespace for step in training_nodes(self.pipeline)} & set(SYSTEMS))
 
     def catalog(self, variant: str | None = None):
-        return open_catalog(self.project, params=self.params(variant))
+        if variant not in self.catalogs:
+            self.catalogs[variant] = open_catalog(self.project, params=self.params(variant))
+        return self.catalogs[variant]
 
     def tracked_pictures(self) -> set[str]:
         """Names under which figures lie at the run's artifact root, as the catalog says."""
