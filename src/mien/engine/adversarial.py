@@ -184,7 +184,7 @@ class _Match:
         return training
 
     def _collapsed(self) -> bool:
-        """Whether generated images have been nearly alike for too long, or are no longer numbers; said in the log."""
+        """Whether generated images have been nearly alike for too long; said in the log."""
         patience, least = self.recipe.collapse_patience, self.recipe.least_diversity
         last = [record["train/diversity"] for record in self.history[-patience:]]
         if len(last) < patience or max(last) >= least:

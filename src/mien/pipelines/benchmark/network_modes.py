@@ -65,11 +65,9 @@ def _recorded(once: Callable[[], Any]) -> Callable[[], Any]:
     with torch.no_grad(), torch.cuda.graph(graph):
         output = once()
 
-    def replay() -> Any:
+    # a graph reads its inputs where they lay, and would read another's memory once nothing held them
+    def replay(holds_the_inputs: Callable[[], Any] = once) -> Any:
         graph.replay()
         return output
-
-    # a graph reads its inputs where they lay, and would read another's memory once nothing held them
-    replay.inputs_of = once  # type: ignore[attr-defined]
 
     return replay
