@@ -58,6 +58,13 @@ def test_stages_depend_on_files_that_exist(stages):
         assert staged - files == set(), f"DVC asks for each of conf/{env}: add it, with what differs there"
 
 
+def test_a_stage_notices_a_change_of_its_pipelines_own_parameters(stages):
+    for stage in stages:
+        name = stage.name.rsplit("@", 1)[-1]
+        for env in ("base", SHIPPED["env"]):
+            assert f"conf/{env}/parameters_{name}.yml" in stage.deps, stage.name
+
+
 def test_the_default_folder_and_variant_of_the_stages_are_those_of_their_environment():
     variables = yaml.safe_load((CONF / "dvc.yml").read_text())
     shared = load_config(CONF, variables["env"])["globals"]
@@ -81,7 +88,7 @@ def test_the_stage_guard_finds_a_folder_in_which_nothing_is_written(stages):
 
 
 def planted(stages: list[Stage], name: str, **changes) -> list[str]:
-    return faults_of([replace(stage, **changes) if stage.name == name else stage for stage in stages])
+    return faults_of([replace(stage, **changes) for stage in stages if stage.name == name])
 
 
 def test_the_stage_guard_finds_planted_faults(stages):

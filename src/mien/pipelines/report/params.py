@@ -21,6 +21,7 @@ class PaperRow(Params):
         scores: The paper's, in the unit of our metrics: fractions, counts, years. Empty for a baseline.
         recalls: The paper's accuracy of each class, as a fraction, by the class's name.
         n: Test samples, where they are not the table's; 0 where they are.
+        env: The environment that it runs in.
         note: What a reader must know of them.
     """
 
@@ -31,13 +32,14 @@ class PaperRow(Params):
     scores: dict[Score, float] = Field(default_factory=dict)
     recalls: dict[str, float] = Field(default_factory=dict)
     n: int = Field(ge=0, default=0)
+    env: str = "paper"
     note: str = ""
 
     def command(self, system: str) -> str:
         """The command that runs it on the user's own data."""
         changed = {"variant": self.variants[0], **{f"{system}.{name}": value for name, value in self.set.items()}}
         params = ",".join(f"{name}={value}" for name, value in changed.items())
-        return f"kedro run --pipelines={system} --env=paper --params={params}"
+        return f"kedro run --pipelines={system} --env={self.env} --params={params}"
 
 
 class Peer(Params):
