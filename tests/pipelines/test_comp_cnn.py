@@ -300,9 +300,23 @@ def test_a_table_of_other_kinds_is_refused():
         initialise(rows, model(), training())
 
 
-def test_a_longer_sequence_than_the_dataset_packs_is_refused(tmp_path):
+@pytest.mark.parametrize(("packed", "asked"), [(2, 3), (4, 2), (4, 3)])
+def test_another_number_of_frames_than_the_dataset_packs_is_refused_by_the_names_of_both(packed, asked):
+    rows = select_train_and_val(trials(samples()))
+    rows = rows.assign(**{f"frame_{number}": "c.bmp" for number in range(1, packed - 1)})
+    with pytest.raises(
+        ValueError,
+        match=rf"disagree: nvie\.reader\.num_frames .*was {packed} .*comp_cnn\.model\.num_frames is {asked}\. Set both",
+    ):
+        initialise(rows, model(num_frames=asked), training())
+    initialise(rows, model(num_frames=packed, rows=["sub_1"]), training())
+
+
+def test_faces_of_fewer_frames_than_their_samples_are_refused(tmp_path):
+    rows = select_train_and_val(trials(samples())).assign(frame_1="c.bmp")
+    start = initialise(rows, model(rows=["sub_1"], num_frames=3), training())
     with pytest.raises(ValueError, match="hold no 3 grey frames per sample"):
-        trained(tmp_path, faces(), rows=["sub_1"], num_frames=3)
+        train(rows, faces(), tmp_path, start, training())
 
 
 def test_a_network_of_the_run_is_a_classifier_of_pairs(run):

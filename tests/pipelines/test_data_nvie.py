@@ -19,8 +19,8 @@ from mien.nodes.alignment import POINT_COLUMNS
 from mien.pipelines.data_nvie.nodes import provide_nvie, read_listed
 from mien.pipelines.data_nvie.params import NvieReader, NvieTwin
 
-TWIN = {"num_subjects": 10, "num_emotions": 1, "seed": 0, "image_size": 96}
-READER = NvieReader(subset="full", num_folds=10, seed=0)
+TWIN = {"num_subjects": 10, "num_emotions": 1, "seed": 0, "image_size": 96, "num_frames": 3}
+READER = NvieReader(subset="full", num_folds=10, seed=0, num_frames=2)
 
 
 @pytest.fixture

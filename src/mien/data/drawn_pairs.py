@@ -7,12 +7,14 @@ What differs by kind is in the face alone, and its ranges overlap:
 * A posed expression is more often stronger on one side (Ekman, Hager and Friesen, 1981), and on average more intense.
 
 All else is drawn in one way for both kinds: who, which emotion, what the face does at rest, how far the expression has
-come at the onset, light, movement of head, lamp and camera between the two images, noise and compression.
+come at the onset, light, movement of head, lamp and camera between the two images, noise and compression; of a
+sequence also how the expression rises.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -31,8 +33,13 @@ from mien.data.synthetic import (
 )
 from mien.labels import KINDS
 
+Part = TypeVar("Part")
+
 IMAGE_SIZES = (96, 1024)
 """Least and most side of a drawn image: below, the lids' movement is lost when the face is aligned at 48 px."""
+
+NUM_FRAMES = (2, 100)
+"""Least and most images of an expression: onset and apex, or a sequence of up to four seconds at 25 a second."""
 
 _AZIMUTH = dict(zip(ILLUMINATIONS, (0.0, -50.0, 50.0), strict=True))
 _AGES = (17.0, 45.0)
@@ -52,6 +59,7 @@ class DrawnPair:
         expression: one of ``mien.labels.EMOTIONS``.
         take: tells repetitions of the same apart.
         image_size: height and width in pixels.
+        num_frames: images from the onset to the apex. More than 2 leave these two as they are.
     """
 
     dataset: str
@@ -61,6 +69,7 @@ class DrawnPair:
     expression: str
     take: int
     image_size: int
+    num_frames: int = 2
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,30 @@ def sample_pair(pair: DrawnPair) -> tuple[FaceParameters, FaceParameters]:
     return replace(onset, action_units=onset_units), replace(apex, action_units=apex_units)
 
 
+def sample_sequence(pair: DrawnPair) -> list[FaceParameters]:
+    """Draw the parameters of all images of a pair, evenly spaced in time from its onset to its apex.
+
+    Source: ours. Action units go from the onset's to the apex's, slowly at both ends; head, eyes, lamp and camera go
+        evenly. Both kinds alike: a sequence tells nothing of the kind that its ends do not, but tells it oftener.
+    """
+    onset, apex = sample_pair(pair)
+    rng = _rng(pair, 4)
+    between = []
+    for time in np.linspace(0.0, 1.0, pair.num_frames)[1:-1].tolist():
+        camera = replace(_mixed(onset.camera, apex.camera, time), noise_seed=int(rng.integers(2**31)))
+        between.append(
+            replace(
+                onset,
+                action_units=onset.action_units.blended(apex.action_units, time * time * (3.0 - 2.0 * time)),
+                pose=_mixed(onset.pose, apex.pose, time),
+                light=_mixed(onset.light, apex.light, time),
+                framing=_mixed(onset.framing, apex.framing, time),
+                camera=camera,
+            )
+        )
+    return [onset, *between, apex]
+
+
 def sample_expression(
     rng: np.random.Generator, kind: str, expression: str, person: Person
 ) -> tuple[ActionUnits, ActionUnits]:
@@ -127,16 +160,16 @@ def sample_expression(
     return ActionUnits.from_array(np.maximum(onset, flicker)), ActionUnits.from_array(apex)
 
 
-def draw_pair(pair: DrawnPair) -> tuple[bytes, bytes]:
-    """Draw a pair and return the contents of its onset and apex as BMP files."""
+def draw_pair(pair: DrawnPair) -> tuple[bytes, ...]:
+    """Draw a pair and return the contents of its images as BMP files, the onset first, the apex last."""
     size = (pair.image_size, pair.image_size)
     contents = []
-    for parameters in sample_pair(pair):
+    for parameters in sample_sequence(pair):
         x, y = 0.5 + 0.04 * parameters.framing.x, 0.54 + 0.03 * parameters.framing.y
         scale = _FACE_SCALE * (1.0 + 0.05 * parameters.framing.scale)
         image = draw_scene(parameters, size, face_scale=scale, centre=(x, y)).image
         contents.append(cv2.imencode(".bmp", image[:, :, ::-1])[1].tobytes())
-    return contents[0], contents[1]
+    return tuple(contents)
 
 
 def check_range(name: str, value: float, least: float, most: float, dataset: str) -> None:
@@ -175,6 +208,18 @@ def _sample_scene(rng: np.random.Generator, person: Person, azimuth: float) -> t
         camera=replace(camera, noise=float(rng.uniform(1.0, 4.0)), jpeg_quality=int(rng.integers(70, 97))),
     )
     return _move(rng, session), _move(rng, session)
+
+
+def _mixed(one: Part, other: Part, share: float) -> Part:
+    """A part of a scene between two; what is no real number, and does not move, is that of the first."""
+    mixed: dict[str, Any] = {}
+    for field in fields(one):  # type: ignore[arg-type]  # parts of a scene are dataclasses
+        start, end = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(start, float):
+            mixed[field.name] = start + share * (end - start)
+        elif isinstance(start, tuple):
+            mixed[field.name] = tuple(a + share * (b - a) for a, b in zip(start, end, strict=True))
+    return replace(one, **mixed)  # type: ignore[type-var]  # likewise
 
 
 def _move(rng: np.random.Generator, session: FaceParameters) -> FaceParameters:

@@ -42,6 +42,7 @@ from mien.data.onset_apex import (
     read_text,
     write_manifest,
 )
+from mien.data.sequence_frames import take_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,18 +115,20 @@ def find_nvie(root: Path) -> Path:
 
 
 def read_nvie(
-    root: Path, subset: Literal["full", "subset"] = "full", num_folds: int = 10, seed: int = 0
+    root: Path, subset: Literal["full", "subset"] = "full", num_folds: int = 10, seed: int = 0, num_frames: int = 2
 ) -> pd.DataFrame:
     """Read the pairs of both halves into a samples table, and deal their subjects into folds.
 
     Spontaneous pairs come from the manifest if it lists any, and from their folders otherwise. Pairs of which an image
-    is missing or empty are dropped, counted by reason, and logged.
+    is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer frames than are asked for.
 
     Args:
         root: the dataset's folder.
         subset: ``full`` for all pairs, ``subset`` for those that ``subset.txt`` lists.
         num_folds: folds of about equal size, no subject in two.
         seed: of the folds.
+        num_frames: images of a sample, evenly spaced in time from the onset to the apex; 2 for these alone, as
+            published. More is ours.
 
     Returns:
         One row per pair: the columns of ``pairs_table`` and ``fold`` (int64, 0 to num_folds - 1). Subjects named by
@@ -133,7 +136,7 @@ def read_nvie(
 
     Raises:
         ValueError: the folder holds neither half, the manifest or the list of the subset is malformed, one kind is
-            absent, or there are fewer subjects than folds.
+            absent, there are fewer subjects than folds, or ``num_frames`` is below 2.
 
     Source: Xu et al., 2017, section 4.2, for the protocol. The 1,028 pairs of the subset are not published.
     """
@@ -147,6 +150,8 @@ def read_nvie(
         pairs = [pair for pair in pairs if pair.sample_id in chosen]
     kept, dropped = drop_incomplete(root, pairs)
     log_dropped(dropped, _NAME)
+    kept, without_frames = take_frames(root, kept, num_frames)
+    log_dropped(without_frames, _NAME)
     return subject_folds(pairs_table(kept, _NAME, root), num_folds, seed)
 
 
@@ -165,7 +170,7 @@ def find_spontaneous_pairs(root: Path) -> tuple[list[Pair], Counter[str]]:
         ValueError: a folder cannot be listed.
     """
     folders = list(_visible_folders(root))
-    frames = _frame_names(folders)
+    frames, frame_folders = _frame_names(folders), _frame_folders(folders)
     dropped: Counter[str] = Counter()
     images: dict[_Sequence, dict[str, list[str]]] = {sequence: {"onset": [], "apex": []} for sequence in frames}
     for folder in folders:
@@ -185,7 +190,7 @@ def find_spontaneous_pairs(root: Path) -> tuple[list[Pair], Counter[str]]:
         apex, apex_fault = _only_image(root, images[sequence]["apex"])
         fault = pair_fault(onset_fault, apex_fault)
         if fault is None:
-            pairs.append(_spontaneous_pair(sequence, onset, apex))
+            pairs.append(_spontaneous_pair(sequence, onset, apex, frame_folders.get(sequence)))
         else:
             dropped[fault] += 1
     return pairs, dropped
@@ -301,6 +306,15 @@ def _frame_names(folders: Iterable[_Folder]) -> dict[_Sequence, set[str]]:
     return names
 
 
+def _frame_folders(folders: Iterable[_Folder]) -> dict[_Sequence, str]:
+    """The folder of the frames of every sequence, where that is one folder."""
+    paths: dict[_Sequence, list[str]] = defaultdict(list)
+    for folder in folders:
+        if "sequence" in folder.place and "role" not in folder.place:
+            paths[folder.sequence(int(folder.place["sequence"]))].append(folder.path)
+    return {sequence: of[0] for sequence, of in paths.items() if len(of) == 1}
+
+
 def _sequence_number(folder: _Folder, name: str, frames: dict[_Sequence, set[str]]) -> int | None:
     """The sequence that a picked image is from; None where nothing tells, or two things disagree."""
     if "sequence" in folder.place:
@@ -327,7 +341,7 @@ def _only_image(root: Path, references: list[str]) -> tuple[str, str | None]:
     return "", faults[0] if faults else "missing"
 
 
-def _spontaneous_pair(sequence: _Sequence, onset: str, apex: str) -> Pair:
+def _spontaneous_pair(sequence: _Sequence, onset: str, apex: str, frames: str | None) -> Pair:
     expression = SEQUENCES[sequence.number - 1]
     words = ("spontaneous", sequence.subject, sequence.illumination, expression)
     return Pair(
@@ -339,6 +353,7 @@ def _spontaneous_pair(sequence: _Sequence, onset: str, apex: str) -> Pair:
         glasses=None,
         onset=onset,
         apex=apex,
+        frames=frames,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from mien.data.drawn_folder import draw_each, draw_folder
 from mien.data.drawn_pairs import (
     IMAGE_SIZES,
+    NUM_FRAMES,
     DrawnPair,
     check_range,
     draw_pair,
@@ -36,15 +37,16 @@ INFRARED_SUBJECT = "005"
 
 @dataclass(frozen=True)
 class _Files:
-    """A pair and the files that its two images become, relative to the dataset's folder."""
+    """A pair and the files that its images become, relative to the dataset's folder."""
 
     drawn: DrawnPair
     listed: Pair  # its onset and apex are among them
-    onset: tuple[str, ...]
-    apex: tuple[str, ...]
+    images: tuple[tuple[str, ...], ...]  # the names of each, the onset first, the apex last
 
 
-def draw_nvie(root: Path, *, num_subjects: int, num_emotions: int, seed: int, image_size: int = 112) -> None:
+def draw_nvie(
+    root: Path, *, num_subjects: int, num_emotions: int, seed: int, image_size: int = 112, num_frames: int = 2
+) -> None:
     """Draw a folder with both halves of USTC-NVIE: every subject shows the same emotions posed and spontaneously.
 
     Three pairs are incomplete, as ``FAULTS`` says, one subject's files are spelt in capitals and one's are there in
@@ -58,6 +60,8 @@ def draw_nvie(root: Path, *, num_subjects: int, num_emotions: int, seed: int, im
         num_emotions: of each subject, 1 to 6; all emotions are equally frequent, and equally in both kinds.
         seed: 0 or more.
         image_size: height and width in pixels.
+        num_frames: images of each expression, from its onset to its apex. More than 2 add the frames between to each
+            sequence of the spontaneous half, and a folder of frames, which the manifest names, to each posed pair.
 
     Raises:
         ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
@@ -69,12 +73,14 @@ def draw_nvie(root: Path, *, num_subjects: int, num_emotions: int, seed: int, im
         "num_emotions": num_emotions,
         "seed": seed,
         "image_size": image_size,
+        "num_frames": num_frames,
     }
     ranges = {
         "num_subjects": (10, 999),  # as many as folds; three digits name them
         "num_emotions": (1, len(SEQUENCES)),
         "seed": (0, 2**63),
         "image_size": IMAGE_SIZES,
+        "num_frames": NUM_FRAMES,
     }
     for name, value in arguments.items():
         check_range(name, value, *ranges[name], "USTC-NVIE")
@@ -83,7 +89,7 @@ def draw_nvie(root: Path, *, num_subjects: int, num_emotions: int, seed: int, im
 
 def _draw_files(folder: Path, **arguments: int) -> None:
     pairs = list(_pairs(**arguments))
-    for path in {(folder / name).parent for files in pairs for name in (*files.onset, *files.apex)}:
+    for path in {(folder / name).parent for files in pairs for names in files.images for name in names}:
         path.mkdir(parents=True, exist_ok=True)
     draw_each(functools.partial(_write_pair, folder), pairs)
     for files in pairs:
@@ -105,16 +111,17 @@ def _emotions(subject: int, num_emotions: int) -> list[str]:
     return [SEQUENCES[(subject + step) % len(SEQUENCES)] for step in range(num_emotions)]
 
 
-def _pairs(num_subjects: int, num_emotions: int, seed: int, image_size: int) -> Iterator[_Files]:
+def _pairs(num_subjects: int, num_emotions: int, seed: int, image_size: int, num_frames: int) -> Iterator[_Files]:
     for subject in range(1, num_subjects + 1):
         for expression in _emotions(subject, num_emotions):
             for kind in KINDS:
-                yield _files(DrawnPair("nvie", seed, subject, kind, expression, 0, image_size))
+                yield _files(DrawnPair("nvie", seed, subject, kind, expression, 0, image_size, num_frames))
 
 
 def _files(drawn: DrawnPair) -> _Files:
     subject = f"{drawn.subject:03d}"
-    onset, apex = (_names(drawn, subject, role, number) for number, role in enumerate(("onset", "apex")))
+    roles = ("onset", *(None for _ in range(drawn.num_frames - 2)), "apex")
+    images = tuple(_names(drawn, subject, role, number) for number, role in enumerate(roles))
     listed = Pair(
         sample_id=f"{drawn.kind}_{subject}_{drawn.expression}",
         subject=subject,
@@ -122,26 +129,29 @@ def _files(drawn: DrawnPair) -> _Files:
         expression=drawn.expression,
         illumination=sample_illumination(drawn),
         glasses=sample_person(drawn.dataset, drawn.seed, drawn.subject).glasses.kind > 0,
-        onset=onset[0],
-        apex=apex[0],
+        onset=images[0][0],
+        apex=images[-1][0],
+        frames=f"posed/{subject}/{drawn.expression}" if drawn.num_frames > 2 else None,
     )
-    return _Files(drawn, listed, onset, apex)
+    return _Files(drawn, listed, images)
 
 
-def _names(drawn: DrawnPair, subject: str, role: str, frame: int) -> tuple[str, ...]:
+def _names(drawn: DrawnPair, subject: str, role: str | None, frame: int) -> tuple[str, ...]:
+    """The picked image, where the frame has a role, and the same among the frames."""
     if drawn.kind == "posed":
-        return (f"posed/{subject}/{drawn.expression}_{role}.bmp",)
+        picked = [f"posed/{subject}/{drawn.expression}_{role}.bmp"] if role else []
+        frames = [f"posed/{subject}/{drawn.expression}/{frame}.bmp"] if drawn.num_frames > 2 else []
+        return (*picked, *frames)
     sequence = f"sequence{SEQUENCES.index(drawn.expression) + 1}"
-    # The picked frame, and the same in its sequence.
-    names = [f"visible/{role}/{sequence}.bmp", f"visible/{sequence}/{frame}.bmp"]
+    names = [*([f"visible/{role}/{sequence}.bmp"] if role else []), f"visible/{sequence}/{frame}.bmp"]
     if subject == UPPER_CASE_SUBJECT:
         names = [name.upper() for name in names]
-    if subject == INFRARED_SUBJECT:
+    if role and subject == INFRARED_SUBJECT:
         names.append(f"infrared/{role}/{sequence}.bmp")
     return tuple(f"{subject}/{name}" for name in names)
 
 
 def _write_pair(folder: Path, files: _Files) -> None:
-    for names, content in zip((files.onset, files.apex), draw_pair(files.drawn), strict=True):
+    for names, content in zip(files.images, draw_pair(files.drawn), strict=True):
         for name in names:
             (folder / name).write_bytes(content)

@@ -8,7 +8,8 @@ USTC-NVIE's posed half and SPOS have no documented layout, so both are read thro
 ```
 
 Text in UTF-8; ``illumination`` (front, left, right) and ``glasses`` (yes, no) may be empty; paths are relative to
-``<root>``, with forward slashes.
+``<root>``, with forward slashes. A ninth column, ``frames_path``, may name the folder with all frames of the sequence,
+from which those between onset and apex are taken (see ``mien.data.sequence_frames``).
 
 Source: ours, because the layouts are not public; what a pair consists of is Xu et al., 2017, section 4.2.
 """
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("sample_id", "subject", "kind", "emotion", "illumination", "glasses", "onset_path", "apex_path")
+FRAMES_COLUMN = "frames_path"
+"""A column that a manifest may have or lack."""
+
 ILLUMINATIONS = ("front", "left", "right")
 """Where the lamp stood in USTC-NVIE."""
 
@@ -49,6 +53,10 @@ REASONS = {
     "linked_folder": "a folder is a symbolic link, and links are not followed",
     "outside_root": "an image is a symbolic link out of the dataset's folder",
     "name_not_utf8": "an image's name is not UTF-8",
+    "no_frames": f"no folder of the sequence's frames is known: give it as {FRAMES_COLUMN} in {MANIFEST}",
+    "unplaced_image": "the onset or the apex is none of the sequence's frames, neither by content nor by name",
+    "apex_not_later": "the apex does not come after the onset among the sequence's frames",
+    "too_few_frames": "there are fewer readable frames from onset to apex than reader.num_frames",
 }
 """Why a pair is dropped, in a word and in a clause."""
 
@@ -61,8 +69,9 @@ _GLASSES_WORDS = {value: word for word, value in _GLASSES.items()}
 class Pair:
     """One expression of one person, from its onset to its apex.
 
-    ``expression`` is one of ``mien.labels.EMOTIONS``, ``kind`` of ``mien.labels.KINDS``; ``onset`` and ``apex`` are
-    relative to the dataset's folder, with forward slashes. None stands for unknown.
+    ``expression`` is one of ``mien.labels.EMOTIONS``, ``kind`` of ``mien.labels.KINDS``; ``onset`` and ``apex``, the
+    folder of all ``frames`` of the sequence, and those taken ``between`` the two are relative to the dataset's folder,
+    with forward slashes. None stands for unknown.
     """
 
     sample_id: str
@@ -73,6 +82,8 @@ class Pair:
     glasses: bool | None
     onset: str
     apex: str
+    frames: str | None = None
+    between: tuple[str, ...] = ()
 
 
 def read_manifest(root: Path, name: str) -> list[Pair]:
@@ -93,18 +104,18 @@ def read_manifest(root: Path, name: str) -> list[Pair]:
     path = root / MANIFEST
     table = _parse_csv(path, name)
     number, header = table[0]
-    if sorted(header) != sorted(COLUMNS):
+    if sorted(header) not in (sorted(COLUMNS), sorted((*COLUMNS, FRAMES_COLUMN))):
         raise ValueError(
             f"{name}'s manifest has the wrong columns: line {number} of {path} has {', '.join(header)[:200]}. "
-            f"Name them {', '.join(COLUMNS)}."
+            f"Name them {', '.join(COLUMNS)}, and {FRAMES_COLUMN} where sequences are read."
         )
     pairs: list[Pair] = []
     line_of: dict[object, int] = {}
     for number, values in table[1:]:
         where = f"line {number} of {path}"
-        if len(values) != len(COLUMNS):
+        if len(values) != len(header):
             raise ValueError(
-                f"{name}'s manifest has a malformed line: {where} has {len(values)} fields instead of {len(COLUMNS)}. "
+                f"{name}'s manifest has a malformed line: {where} has {len(values)} fields instead of {len(header)}. "
                 "Write one field per column, and quote a field that holds a comma."
             )
         pair = _parse_line(root, dict(zip(header, values, strict=True)), name, where)
@@ -124,18 +135,21 @@ def read_manifest(root: Path, name: str) -> list[Pair]:
 def write_manifest(root: Path, pairs: Iterable[Pair]) -> Path:
     """Write pairs as ``root``'s manifest; the file is replaced when the new one is complete.
 
+    Where the folder of a sequence's frames is known of any pair, the manifest has the column for it.
+
     Example:
         >>> write_manifest(Path("data/01_raw/spos"), pairs)  # doctest: +SKIP
         PosixPath('data/01_raw/spos/manifest.csv')
     """
+    pairs = list(pairs)
+    frames = any(pair.frames for pair in pairs)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, FRAMES_COLUMN) if frames else COLUMNS)
     for pair in pairs:
         words = (pair.illumination or "", _GLASSES_WORDS[pair.glasses])
-        writer.writerow(
-            (pair.sample_id, pair.subject, pair.kind, pair.expression, *words, pair.onset, pair.apex),
-        )
+        paths = (pair.onset, pair.apex, *([pair.frames or ""] if frames else []))
+        writer.writerow((pair.sample_id, pair.subject, pair.kind, pair.expression, *words, *paths))
     path = root / MANIFEST
     part = path.with_name(f".{MANIFEST}.{uuid.uuid4().hex[:8]}.part")
     try:
@@ -220,8 +234,9 @@ def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
         root: its folder, likewise.
 
     Returns:
-        One row per pair: ``sample_id``, ``onset`` and ``apex`` (paths relative to the folder), ``label`` (int64, 0
-        posed, 1 spontaneous), ``kind``, ``expression``, ``subject`` (string), ``split`` ("folds": every row is tested
+        One row per pair: ``sample_id``, ``onset`` and ``apex`` (paths relative to the folder), ``frame_1`` and so on
+        (likewise, where pairs have frames between the two, all equally many), ``label`` (int64, 0 posed, 1
+        spontaneous), ``kind``, ``expression``, ``subject`` (string), ``split`` ("folds": every row is tested
         in turn), ``illumination`` (string) and ``glasses`` (boolean), the last two missing where unknown.
 
     Raises:
@@ -240,6 +255,10 @@ def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
             "sample_id": [pair.sample_id for pair in pairs],
             "onset": [pair.onset for pair in pairs],
             "apex": [pair.apex for pair in pairs],
+            **{
+                f"frame_{number}": list(frames)
+                for number, frames in enumerate(zip(*(pair.between for pair in pairs), strict=True), start=1)
+            },
             "label": pd.Series([KINDS.index(pair.kind) for pair in pairs], dtype="int64"),
             "kind": [pair.kind for pair in pairs],
             "expression": [pair.expression for pair in pairs],
@@ -323,6 +342,7 @@ def _parse_line(root: Path, fields: dict[str, str], name: str, where: str) -> Pa
                 f"Write {' or '.join(word or 'nothing' for word in words)}."
             )
     onset, apex = (_parse_path(root, fields[column], name, where) for column in ("onset_path", "apex_path"))
+    frames = fields.get(FRAMES_COLUMN)
     if onset == apex:
         raise ValueError(
             f"{name}'s manifest pairs an image with itself: {where} gives {onset} as onset and as apex. "
@@ -337,6 +357,7 @@ def _parse_line(root: Path, fields: dict[str, str], name: str, where: str) -> Pa
         glasses=_GLASSES[fields["glasses"]],
         onset=onset,
         apex=apex,
+        frames=_parse_path(root, frames, name, where) if frames else None,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mien.data.folds import leave_one_subject_out
 from mien.data.onset_apex import MANIFEST, drop_incomplete, log_dropped, pairs_table, read_manifest
+from mien.data.sequence_frames import take_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,23 +45,28 @@ def find_spos(root: Path) -> Path:
     return root
 
 
-def read_spos(root: Path) -> pd.DataFrame:
+def read_spos(root: Path, num_frames: int = 2) -> pd.DataFrame:
     """Read the manifest into a samples table in which every subject is a fold.
 
-    Pairs of which an image is missing or empty are dropped, counted by reason, and logged.
+    Pairs of which an image is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer
+    frames than are asked for.
 
     Args:
         root: the dataset's folder.
+        num_frames: as in ``mien.data.nvie.read_nvie``.
 
     Returns:
         One row per pair: the columns of ``mien.data.onset_apex.pairs_table`` and ``fold`` (int64), one per subject.
 
     Raises:
-        ValueError: the manifest is missing or malformed, one kind is absent, or there is only one subject.
+        ValueError: the manifest is missing or malformed, one kind is absent, there is only one subject, or
+            ``num_frames`` is below 2.
 
     Source: Xu et al., 2017, section 4.2: leave one subject out.
     """
     find_spos(root)
     kept, dropped = drop_incomplete(root, read_manifest(root, _NAME))
     log_dropped(dropped, _NAME)
+    kept, without_frames = take_frames(root, kept, num_frames)
+    log_dropped(without_frames, _NAME)
     return leave_one_subject_out(pairs_table(kept, _NAME, root))

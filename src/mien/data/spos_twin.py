@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mien.data.drawn_folder import draw_each, draw_folder
-from mien.data.drawn_pairs import IMAGE_SIZES, DrawnPair, check_range, draw_pair, sample_person
+from mien.data.drawn_pairs import IMAGE_SIZES, NUM_FRAMES, DrawnPair, check_range, draw_pair, sample_person
 from mien.data.onset_apex import Pair, write_manifest
 from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS
 from mien.labels import EMOTIONS
 
 
-def draw_spos(root: Path, *, share: float, seed: int, image_size: int = 112) -> None:
+def draw_spos(root: Path, *, share: float, seed: int, image_size: int = 112, num_frames: int = 2) -> None:
     """Draw a folder of pairs with a manifest: seven people, six emotions, 84 posed and 150 spontaneous at full share.
 
     Pairs go round people and emotions evenly. Each depends on ``seed`` and what it is of alone. Processes are started
@@ -25,21 +25,23 @@ def draw_spos(root: Path, *, share: float, seed: int, image_size: int = 112) -> 
         share: of the published number of pairs, 0.1 to 1.
         seed: 0 or more.
         image_size: height and width in pixels.
+        num_frames: images of each expression, from its onset to its apex. More than 2 add a folder of frames, which the
+            manifest names, to each pair.
 
     Raises:
         ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
 
     Source: ours, because SPOS may not be passed on; how the kinds differ says ``mien.data.drawn_pairs``.
     """
-    arguments = {"share": share, "seed": seed, "image_size": image_size}
-    ranges = {"share": (0.1, 1.0), "seed": (0, 2**63), "image_size": IMAGE_SIZES}
+    arguments = {"share": share, "seed": seed, "image_size": image_size, "num_frames": num_frames}
+    ranges = {"share": (0.1, 1.0), "seed": (0, 2**63), "image_size": IMAGE_SIZES, "num_frames": NUM_FRAMES}
     for name, value in arguments.items():
         check_range(name, value, *ranges[name], "SPOS")
     draw_folder(root, arguments, _draw_files)
 
 
-def _draw_files(folder: Path, share: float, seed: int, image_size: int) -> None:
-    pairs = list(_pairs(share, seed, image_size))
+def _draw_files(folder: Path, share: float, seed: int, image_size: int, num_frames: int) -> None:
+    pairs = list(_pairs(share, seed, image_size, num_frames))
     for subject in range(1, NUM_SUBJECTS + 1):
         for kind in PUBLISHED_COUNTS["folds"]:
             (folder / f"{subject}" / kind).mkdir(parents=True)
@@ -47,14 +49,14 @@ def _draw_files(folder: Path, share: float, seed: int, image_size: int) -> None:
     write_manifest(folder, [_listed(pair) for pair in pairs])
 
 
-def _pairs(share: float, seed: int, image_size: int) -> Iterator[DrawnPair]:
+def _pairs(share: float, seed: int, image_size: int, num_frames: int) -> Iterator[DrawnPair]:
     for kind, published in PUBLISHED_COUNTS["folds"].items():
         for number in range(round(share * published)):
             round_, subject = divmod(number, NUM_SUBJECTS)
             take, turn = divmod(round_, len(EMOTIONS))
             # In a round that is not full everyone shows another emotion.
             expression = EMOTIONS[(turn + subject) % len(EMOTIONS)]
-            yield DrawnPair("spos", seed, subject + 1, kind, expression, take, image_size)
+            yield DrawnPair("spos", seed, subject + 1, kind, expression, take, image_size, num_frames)
 
 
 def _listed(pair: DrawnPair) -> Pair:
@@ -68,10 +70,15 @@ def _listed(pair: DrawnPair) -> Pair:
         glasses=sample_person(pair.dataset, pair.seed, pair.subject).glasses.kind > 0,
         onset=f"{pair.subject}/{pair.kind}/{name}_onset.bmp",
         apex=f"{pair.subject}/{pair.kind}/{name}_apex.bmp",
+        frames=f"{pair.subject}/{pair.kind}/{name}" if pair.num_frames > 2 else None,
     )
 
 
 def _write_pair(folder: Path, pair: DrawnPair) -> None:
-    listed = _listed(pair)
-    for path, content in zip((listed.onset, listed.apex), draw_pair(pair), strict=True):
+    listed, contents = _listed(pair), draw_pair(pair)
+    for path, content in ((listed.onset, contents[0]), (listed.apex, contents[-1])):
         (folder / path).write_bytes(content)
+    if listed.frames:
+        (folder / listed.frames).mkdir()
+        for number, content in enumerate(contents):
+            (folder / listed.frames / f"{number}.bmp").write_bytes(content)

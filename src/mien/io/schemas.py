@@ -31,6 +31,7 @@ _LISTED = pa.DataFrameSchema(
 
 _IMAGE = {"image": pa.Column(str, pa.Check.str_length(min_value=1))}
 _PAIR = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in ("onset", "apex")}
+_BETWEEN = {"^frame_[0-9]+$": pa.Column(str, pa.Check.str_length(min_value=1), regex=True, required=False)}
 _CLASS = {"label": pa.Column(int, pa.Check.ge(-1)), "expression": pa.Column(str)}
 
 _LOCATED = {
@@ -62,6 +63,7 @@ ListedPairs = _named(
     _LISTED.add_columns(
         {
             **_PAIR,
+            **_BETWEEN,
             **_CLASS,
             "kind": pa.Column(str, pa.Check.isin(["posed", "spontaneous"])),
             "subject": pa.Column(str),
@@ -70,7 +72,7 @@ ListedPairs = _named(
     ),
     "listed pairs",
 )
-"""One row per onset and apex of one expression, with whether it was posed."""
+"""One row per onset and apex of one expression, and the frames between of a sequence, with whether it was posed."""
 
 PairSamples = _named(ListedPairs.add_columns(_LOCATED), "pair samples")
 """One row per pair, with where its face is and which packed pair it became."""

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ CHUNK = 256
 
 IMAGE_COLUMNS = ("image",)
 PAIR_COLUMNS = ("onset", "apex")
+_FRAME_COLUMN = re.compile(r"frame_[0-9]+")
 
 POINT_COLUMNS = [
     f"{point}_{axis}"
@@ -43,15 +45,22 @@ RESULT_SETTINGS = {"method", "min_face_size", "thresholds", "turns", "enlarge", 
 
 
 def image_columns(samples: pd.DataFrame) -> tuple[str, ...]:
-    """Columns that name the images of a sample: ``image``, or ``onset`` and ``apex`` of a pair."""
-    return PAIR_COLUMNS if PAIR_COLUMNS[0] in samples else IMAGE_COLUMNS
+    """Columns that name the images of a sample in the order of time: ``image``, or those from ``onset`` to ``apex``.
+
+    Between these two a sequence has ``frame_1``, ``frame_2`` and so on.
+    """
+    if PAIR_COLUMNS[0] not in samples:
+        return IMAGE_COLUMNS
+    between = [name for name in samples if _FRAME_COLUMN.fullmatch(str(name))]
+    onset, apex = PAIR_COLUMNS
+    return onset, *sorted(between, key=lambda name: int(name.removeprefix("frame_"))), apex
 
 
 def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: AlignmentParams) -> pd.DataFrame:
     """Find the face in every listed image or pair: the samples table.
 
     Args:
-        listed: One row per sample, with ``image``, or ``onset`` and ``apex``, relative to ``raw``.
+        listed: One row per sample, with the ``image_columns``, relative to ``raw``.
         raw: The dataset's folder.
         unfinished: Folder that keeps what an interrupted run has located; emptied at the end.
         alignment: How faces are found and what becomes of images without one.
@@ -62,8 +71,8 @@ def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: A
         ``none``), ``num_faces``, detection ``score`` in [0, 1], ``roll_degrees`` of the eye line, ``turned_degrees``
         and ``enlarged`` (how the image was looked at when the face was found), ``height``, ``width`` and mean
         ``brightness`` (0 to 255) of the image, ``box_*`` and points ``<point>_x``, ``<point>_y`` in its pixels, and
-        ``row``, its place among the packed faces or -1. Of a pair all this is the onset's, or the apex's where only
-        that shows a face: both images are cut by the same points.
+        ``row``, its place among the packed faces or -1. Of a pair or a sequence all this is the onset's, or the next
+        image's where the onset shows no face: all images are cut by the same points.
     """
     from mien.data.worker_processes import map_in_order
     from mien.engine.device import limited_threads
@@ -105,7 +114,7 @@ def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Consecutive samples, each with one reference or two, and all that decides what is found in them."""
+    """Consecutive samples, each with its references, one or several, and all that decides what is found in them."""
 
     references: list[tuple[str, ...]]
     raw: Path
@@ -172,7 +181,7 @@ def _read(sample: tuple[str, ...], source: Any) -> tuple[list[np.ndarray], str]:
         logger.warning("%s", error)
         return [], error.reason
     if len({image.shape for image in images}) > 1:
-        logger.warning("Images of one pair differ in size: %s. Both are cut by the same points.", " and ".join(sample))
+        logger.warning("Images of one pair differ in size: %s. All are cut by the same points.", " and ".join(sample))
         return [], "sizes_differ"
     return images, ""
 

@@ -36,10 +36,11 @@ def crop_faces(
 
     Returns:
         Faces (n, size, size, C) uint8 in the order of ``row``, computed while they are written. Pairs become
-        (n, 2, size, size, C), the onset first, both cut by the same points.
+        (n, 2, size, size, C), sequences of K images (n, K, size, size, C), the onset first, all cut by the same points.
     """
-    pair = (2,) if len(image_columns(samples)) == 2 else ()
-    shape = (*pair, size, size, 1 if channels == "grey" else 3)
+    columns = image_columns(samples)
+    several = (len(columns),) if len(columns) > 1 else ()
+    shape = (*several, size, size, 1 if channels == "grey" else 3)
     cut = functools.partial(_cut, raw=raw, size=size, channels=channels)
     key = settings_digest("crop_faces", size, channels, str(raw.resolve()), table_digest(samples))
     return stream_cuts(samples, cut, shape, key, alignment.workers)

@@ -44,7 +44,7 @@ def report_faces(
         counted: Rows to count per split and class: the listed images, pairs or clips.
         samples: The table of ``locate_faces``.
         raw: The dataset's folder; its name heads the figures.
-        faces: Packed faces (n, H, W, C) uint8, or (n, 2, H, W, C) of pairs, by the samples' ``row``.
+        faces: Packed faces (n, H, W, C) uint8, or (n, K, H, W, C) of pairs and sequences, by the samples' ``row``.
         published: Samples by split and class, as the authors publish them.
         column: Of ``counted`` that names the class.
 
@@ -113,21 +113,23 @@ def aligned_sheet(samples: pd.DataFrame, faces: np.ndarray, column: str) -> np.n
 
     Args:
         samples: The table of ``locate_faces``.
-        faces: Packed faces (n, H, W, C) uint8, or (n, 2, H, W, C) of pairs: onset and apex then stand side by side.
+        faces: Packed faces (n, H, W, C) uint8, or (n, K, H, W, C) of pairs and sequences: their images then stand side
+            by side.
         column: Of ``samples`` that names the class.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    per_sample = 2 if faces.ndim == 5 else 1
+    per_sample = faces.shape[1] if faces.ndim == 5 else 1
     aligned = samples[(samples["row"] >= 0) & samples["crop"].isin(["points", "whole"])]
     if aligned.empty:
         return _message_sheet("no face was aligned")
-    chosen = aligned.iloc[_evenly(len(aligned), SHEET_FACES // per_sample)]
+    chosen = aligned.iloc[_evenly(len(aligned), max(1, SHEET_FACES // per_sample))]
     tiles = [face_tile(faces[row]) for row in chosen["row"]]
     captions = [[str(name)] for name in chosen[column]] if column in chosen else [[""]] * len(tiles)
-    heading = f"{len(tiles)} of {len(aligned):,} aligned {'pairs, onset and apex' if per_sample == 2 else 'faces'}"
-    return captioned_sheet(tiles, captions, heading=_with_origin(heading, samples), columns=COLUMNS // per_sample)
+    what = {1: "faces", 2: "pairs, onset and apex"}.get(per_sample, f"sequences of {per_sample}, from onset to apex")
+    heading = _with_origin(f"{len(tiles)} of {len(aligned):,} aligned {what}", samples)
+    return captioned_sheet(tiles, captions, heading=heading, columns=max(1, COLUMNS // per_sample))
 
 
 def _evenly(n: int, most: int) -> np.ndarray:
@@ -154,7 +156,7 @@ def rejected_sheet(samples: pd.DataFrame, raw: Path) -> np.ndarray:
     if rejected.empty:
         return _message_sheet("none rejected")
     columns = list(image_columns(samples))
-    chosen = rejected.loc[_fairly(rejected["reason"], SHEET_FACES // len(columns))]
+    chosen = rejected.loc[_fairly(rejected["reason"], max(1, SHEET_FACES // len(columns)))]
     source = ImageSource(raw)
     tiles = [
         np.concatenate([_image_tile(source, row[name], row) for name in columns], axis=1)
@@ -166,7 +168,8 @@ def rejected_sheet(samples: pd.DataFrame, raw: Path) -> np.ndarray:
         for reason, sample_id in zip(chosen["reason"], chosen["sample_id"], strict=True)
     ]
     heading = f"{len(tiles)} of {len(rejected):,} rejected or doubtful, of {len(samples):,}"
-    return captioned_sheet(tiles, captions, heading=_with_origin(heading, samples), columns=COLUMNS // len(columns))
+    per_row = max(1, COLUMNS // len(columns))
+    return captioned_sheet(tiles, captions, heading=_with_origin(heading, samples), columns=per_row)
 
 
 def _fairly(reasons: pd.Series, most: int) -> list[Any]:

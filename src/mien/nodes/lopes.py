@@ -154,7 +154,8 @@ def _stream(
 ) -> FaceStream:
     several = (len(ways),) if len(ways) > 1 else ()
     neighbours = () if num_synthetic is None else (1 + num_synthetic,)
-    pair = (2,) if len(image_columns(samples)) == 2 else ()
+    images = len(image_columns(samples))
+    pair = (images,) if images > 1 else ()
     prepare = functools.partial(_prepare, raw=raw, ways=tuple(ways), num_synthetic=num_synthetic)
     settings = [lopes.model_dump(mode="json", exclude={"workers"}) for lopes in ways]
     key = settings_digest(step, settings if several else settings[0], str(raw.resolve()), table_digest(samples))

@@ -51,7 +51,7 @@ def mistakes_sheet(
     the others; of each class the most confident are shown.
 
     Args:
-        faces: (n, H, W, C) uint8, RGB or grey, or (n, 2, H, W, C) of pairs; may be memory-mapped.
+        faces: (n, H, W, C) uint8, RGB or grey, or (n, K, H, W, C) of pairs and sequences; may be memory-mapped.
         target: (n,) true class ids, 0 to M - 1.
         predicted: (n,) predicted class ids.
         confidence: (n,) probability of the predicted class.
@@ -145,7 +145,7 @@ def mistakes_grid(
 
 
 def face_tile(face: np.ndarray) -> np.ndarray:
-    """A face (H, W, C), or a pair (2, H, W, C) side by side, as RGB of the sheet's size."""
+    """A face (H, W, C), or a pair or sequence (K, H, W, C) side by side, as RGB of the sheet's size."""
     from mien.data.face_images import resize_square
 
     images = [resize_square(np.asarray(image), TILE) for image in (face if face.ndim == 4 else face[None])]

@@ -69,7 +69,7 @@ def show_maps(
 
     Args:
         samples: The rows of all trials.
-        faces: Packed pairs (n, 2, H, W, 1) uint8.
+        faces: Packed pairs (n, K, H, W, 1) uint8.
         network: The trained nets.
         prediction: Unused: a few pairs are looked at on the CPU.
 

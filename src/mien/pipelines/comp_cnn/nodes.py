@@ -11,6 +11,7 @@ import pandas as pd
 
 from mien.data.fold_trials import FOLD
 from mien.models.network import Network
+from mien.nodes.alignment import image_columns
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import PREDICTED, apply_to_images, described, score_columns, softmax, unseen_samples
 from mien.pipelines.comp_cnn.params import CompCNNModelParams, CompCNNTrainingParams
@@ -33,12 +34,14 @@ def initialise(samples: pd.DataFrame, model: CompCNNModelParams, training: CompC
         training: The recipe; its seeds draw the weights.
 
     Raises:
-        ValueError: The samples are of other classes than posed and spontaneous.
+        ValueError: The samples are of other classes than posed and spontaneous, or of another number of images than
+            ``model.num_frames``.
     """
     from mien.engine.seed import seed_everything
     from mien.models import create_model
 
     names = kind_names(samples)
+    check_num_frames(samples, model.num_frames)
     networks = model.networks()
     config = {
         "num_classes": len(names),
@@ -84,6 +87,25 @@ def kind_names(samples: pd.DataFrame) -> tuple[str, ...]:
     return tuple(KINDS)
 
 
+def check_num_frames(samples: pd.DataFrame, num_frames: int) -> None:
+    """Refuse samples of another number of images than the nets are built for.
+
+    Args:
+        samples: Rows of a pairs table.
+        num_frames: Images that the nets take.
+
+    Raises:
+        ValueError: The two numbers differ.
+    """
+    packed = len(image_columns(samples))
+    if packed != num_frames:
+        raise ValueError(
+            f"The dataset and the nets disagree: nvie.reader.num_frames (of SPOS spos.reader.num_frames) was {packed} "
+            f"when the samples were prepared, comp_cnn.model.num_frames is {num_frames}. Set both to one number, and "
+            "prepare the dataset again if its own was changed."
+        )
+
+
 def train(
     samples: pd.DataFrame,
     faces: np.ndarray,
@@ -95,7 +117,7 @@ def train(
 
     Args:
         samples: Rows of split train and val of all trials.
-        faces: Packed pairs (n, 2, H, W, 1) uint8.
+        faces: Packed pairs (n, K, H, W, 1) uint8.
         checkpoints: Folder to resume from; nets that were finished before an interruption are not trained again.
         initial_network: What training starts from in every trial.
         training: The recipe.
@@ -193,7 +215,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
 
     Args:
         samples: The rows of all trials.
-        faces: Packed pairs (n, 2, H, W, 1) uint8.
+        faces: Packed pairs (n, K, H, W, 1) uint8.
         network: The trained nets.
         prediction: Batch size and device.
 

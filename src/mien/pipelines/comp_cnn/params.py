@@ -59,7 +59,7 @@ class CompCNNModelParams(Params):
     Attributes:
         rows: Of ``NETWORKS`` and ``STACKS``; ``diff_cnn+comb_1`` on the command line. What a stack joins is trained.
         crop_from: Side in pixels that faces are resized to before ``image_size`` pixels of them are cut out.
-        num_frames: Images of a sequence from onset to apex; more than 2 need a dataset that packs so many.
+        num_frames: Images of a sequence from onset to apex, as many as the dataset's ``reader.num_frames``.
     """
 
     rows: Rows

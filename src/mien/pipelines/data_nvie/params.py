@@ -14,11 +14,13 @@ class NvieTwin(TwinParams):
         num_subjects: People.
         num_emotions: Of the six, how many each of them shows, posed and spontaneously.
         image_size: Side of the drawn images, in pixels.
+        num_frames: Images of each expression, from its onset to its apex.
     """
 
     num_subjects: int = Field(ge=10)
     num_emotions: int = Field(ge=1, le=6)
     image_size: int = Field(ge=96)
+    num_frames: int = Field(ge=2, le=100)
 
 
 class NvieReader(Params):
@@ -28,8 +30,10 @@ class NvieReader(Params):
         subset: ``full`` for all pairs, ``subset`` for those listed in ``subset.txt``.
         num_folds: Folds of about equal size, no subject in two.
         seed: Seed of the folds.
+        num_frames: Images of a sample, evenly spaced from its onset to its apex; 2 for these alone.
     """
 
     subset: Literal["full", "subset"]
     num_folds: int = Field(ge=2)
     seed: int = Field(ge=0)
+    num_frames: int = Field(ge=2)

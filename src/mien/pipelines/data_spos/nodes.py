@@ -32,12 +32,12 @@ def read_listed(raw: Path, reader: SposReader) -> pd.DataFrame:
 
     Args:
         raw: SPOS' folder.
-        reader: Leaves nothing to choose.
+        reader: How many frames of each pair.
 
     Returns:
-        One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``label`` (0 posed, 1 spontaneous), ``kind``,
-        ``expression``, ``subject``, ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether
-        the faces are synthetic).
+        One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``frame_1`` and so on (between the two, where
+        more than 2 frames are read), ``label`` (0 posed, 1 spontaneous), ``kind``, ``expression``, ``subject``,
+        ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether the faces are synthetic).
     """
     from mien.data.onset_apex import total_deviations
     from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS, read_spos

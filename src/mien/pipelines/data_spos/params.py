@@ -11,11 +11,19 @@ class SposTwin(TwinParams):
     Attributes:
         share: Of the published 84 posed and 150 spontaneous pairs, how many are drawn.
         image_size: Side of the drawn images, in pixels.
+        num_frames: Images of each expression, from its onset to its apex.
     """
 
     share: float = Field(ge=0.1, le=1)
     image_size: int = Field(ge=96)
+    num_frames: int = Field(ge=2, le=100)
 
 
 class SposReader(Params):
-    """How the user's files are read: the manifest decides all, and every subject is a fold."""
+    """How the user's files are read: the manifest decides which, and every subject is a fold.
+
+    Attributes:
+        num_frames: Images of a sample, evenly spaced from its onset to its apex; 2 for these alone.
+    """
+
+    num_frames: int = Field(ge=2)
