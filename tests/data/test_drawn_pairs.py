@@ -16,6 +16,7 @@ from mien.data.drawn_pairs import (
     sample_illumination,
     sample_pair,
     sample_person,
+    sample_sequence,
 )
 from mien.data.onset_apex import ILLUMINATIONS
 from mien.data.synthetic import ACTION_UNITS, FaceParameters, draw_scene
@@ -106,6 +107,39 @@ def test_the_onset_is_nearer_to_rest_than_the_apex_in_both_kinds(units):
     assert (strength[:, 0] < strength[:, 1]).mean() > 0.95
     begun = strength[:, 0] / strength[:, 1]
     assert np.median(begun) < 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_frame_of_a_sequence_is_between_its_neighbours_and_the_expression_rises(kind):
+    for subject in range(1, 9):
+        pair = replace(PAIR, subject=subject, kind=kind, num_frames=5)
+        frames = sample_sequence(pair)
+        assert (frames[0], frames[-1]) == sample_pair(replace(pair, num_frames=2))
+        units = np.array([frame.action_units.as_array() for frame in frames])
+        change = units[-1] - units[0]
+        moves, steps = np.abs(change) > 1e-9, np.diff(units, axis=0) * np.sign(change)
+        assert moves.any()
+        assert (steps[:, moves] > 0).all()
+        assert np.abs(steps[:, ~moves]).max(initial=0) < 1e-9
+        strength = units.sum(axis=(1, 2))
+        assert (np.diff(strength) * np.sign(strength[-1] - strength[0]) > 0).all()
+
+
+def test_a_sequence_is_of_one_person_under_one_lamp_with_noise_of_its_own_in_every_frame():
+    frames = sample_sequence(replace(PAIR, num_frames=6))
+    assert len({(frame.identity, frame.glasses, frame.backdrop) for frame in frames}) == 1
+    assert len({frame.camera.noise_seed for frame in frames}) == 6
+    numbers = [_numbers(frame) for frame in frames]
+    for name in set(numbers[0]) - {"camera.noise_seed"}:
+        values = np.array([each[name] for each in numbers])
+        np.testing.assert_allclose(values, np.linspace(values[0], values[-1], 6), atol=1e-9, err_msg=name)
+
+
+def test_more_frames_leave_onset_and_apex_as_they_are_to_the_byte():
+    sequence = draw_pair(replace(PAIR, num_frames=4))
+    assert len(set(sequence)) == 4
+    assert (sequence[0], sequence[-1]) == draw_pair(PAIR)
+    assert sequence[1:3] != draw_pair(replace(PAIR, num_frames=5))[1:3]
 
 
 def _numbers(face: FaceParameters) -> dict[str, float]:

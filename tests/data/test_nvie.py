@@ -15,7 +15,7 @@ from mien.data.nvie import (
     read_nvie,
     write_spontaneous_manifest,
 )
-from mien.data.onset_apex import COLUMNS, MANIFEST, read_manifest
+from mien.data.onset_apex import COLUMNS, FRAMES_COLUMN, MANIFEST, read_manifest
 from mien.labels import EMOTIONS
 
 HEADER = ",".join(COLUMNS)
@@ -215,6 +215,67 @@ def test_a_listed_pair_that_the_folders_have_too_is_refused(tmp_path, line):
     (tmp_path / MANIFEST).write_text(f"{HEADER}\n{line}")
     with pytest.raises(ValueError, match=r"has a pair twice: .*spontaneous_001_happy.*001/visible/onset"):
         read_nvie(tmp_path)
+
+
+def write_sequences(root: Path, *subjects: str, frames: int = 8) -> Path:
+    """Frames 0 to 7 of sequence 1, of which the first was picked as onset and the last as apex."""
+    write_spontaneous(root, *subjects)
+    for subject in subjects:
+        for number in range(frames):
+            touch(root, f"{subject}/visible/sequence1/{number}.bmp", content=b"BM%d" % number)
+        touch(root, f"{subject}/visible/onset/sequence1.bmp", content=b"BM0")
+        touch(root, f"{subject}/visible/apex/sequence1.bmp", content=b"BM%d" % (frames - 1))
+    return root
+
+
+def write_posed_sequences(root: Path, *subjects: str) -> Path:
+    write_posed(root, *subjects)
+    header, *lines = (root / MANIFEST).read_text().splitlines()
+    frames = [f"{line},p/{subject}" for line, subject in zip(lines, subjects, strict=True)]
+    (root / MANIFEST).write_text("\n".join([f"{header},{FRAMES_COLUMN}", *frames]))
+    for subject in subjects:
+        for number, content in enumerate((b"BM onset", b"BM", b"BM apex")):
+            touch(root, f"p/{subject}/{number}.bmp", content=content)
+        touch(root, f"p/{subject}_0.bmp", content=b"BM onset")
+        touch(root, f"p/{subject}_1.bmp", content=b"BM apex")
+    return root
+
+
+def test_a_sequence_s_frames_between_are_read_of_both_halves(tmp_path):
+    write_sequences(write_posed_sequences(tmp_path, "001"), "001", "002")
+    samples = read_nvie(tmp_path, num_folds=2, num_frames=3)
+    assert samples["frame_1"].tolist() == [
+        "p/001/1.bmp",
+        "001/visible/sequence1/3.bmp",
+        "002/visible/sequence1/3.bmp",
+    ]
+    pairs = read_nvie(tmp_path, num_folds=2)
+    assert samples.drop(columns="frame_1").equals(pairs)
+
+
+def test_sequences_of_too_few_frames_and_pairs_without_are_dropped_one_line_a_reason(tmp_path, caplog):
+    write_sequences(write_posed_sequences(tmp_path, "001", "002"), "001", "002")
+    write_spontaneous(tmp_path, "003")
+    write_sequences(tmp_path, "004", frames=2)
+    with caplog.at_level(logging.WARNING, "mien"):
+        samples = read_nvie(tmp_path, num_folds=2, num_frames=3)
+    assert samples["subject"].tolist() == ["001", "002", "001", "002"]
+    assert [message.split(",")[0] for message in caplog.messages] == [
+        "USTC-NVIE: 1 dropped as no_frames",
+        "USTC-NVIE: 1 dropped as too_few_frames",
+    ]
+
+
+def test_the_manifest_of_the_folders_names_their_frames_too(tmp_path):
+    write_sequences(write_posed_sequences(tmp_path, "001"), "001", "002")
+    before = read_nvie(tmp_path, num_folds=2, num_frames=3)
+    write_spontaneous_manifest(tmp_path)
+    assert [pair.frames for pair in read_manifest(tmp_path, "USTC-NVIE")] == [
+        "p/001",
+        "001/visible/sequence1",
+        "002/visible/sequence1",
+    ]
+    assert read_nvie(tmp_path, num_folds=2, num_frames=3).equals(before)
 
 
 def test_a_subset_keeps_the_listed_pairs_in_the_table_s_order(tmp_path):

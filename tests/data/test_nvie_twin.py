@@ -14,7 +14,7 @@ from mien.data.drawn_pairs import DrawnPair, draw_pair, sample_person
 from mien.data.images import read_image
 from mien.data.nvie import SEQUENCES, find_spontaneous_pairs, read_nvie
 from mien.data.nvie_twin import FAULTS, INFRARED_SUBJECT, UPPER_CASE_SUBJECT, draw_nvie
-from mien.data.onset_apex import MANIFEST
+from mien.data.onset_apex import FRAMES_COLUMN, MANIFEST
 
 SMALL = {"num_subjects": 10, "num_emotions": 1, "seed": 3, "image_size": 96}
 
@@ -119,6 +119,27 @@ def test_more_people_leave_the_images_of_the_first_as_they_are(undrawn):
     assert {name: (undrawn / name).read_bytes() for name in before} == before
 
 
+def test_sequences_are_read_from_the_drawn_folder_in_their_order(undrawn, monkeypatch):
+    monkeypatch.setattr(
+        nvie_twin, "draw_pair", lambda pair: tuple(b"%d of %r" % (n, repr(pair)) for n in range(pair.num_frames))
+    )
+    draw_nvie(undrawn, num_subjects=10, num_emotions=2, seed=0, num_frames=5)
+    samples = read_nvie(undrawn, num_frames=3)
+    assert len(samples) == 2 * 10 * 2 - len(FAULTS)
+    for row in samples.to_dict("records"):
+        images = [(undrawn / row[name]).read_bytes() for name in ("onset", "frame_1", "apex")]
+        assert [content[:1] for content in images] == [b"0", b"2", b"4"]
+        assert len({content[1:] for content in images}) == 1
+    assert read_nvie(undrawn).equals(samples.drop(columns="frame_1"))
+
+
+def test_the_folder_of_pairs_is_as_if_there_were_no_sequences(undrawn):
+    draw_nvie(undrawn, num_subjects=10, num_emotions=1, seed=0)
+    assert FRAMES_COLUMN not in (undrawn / MANIFEST).read_text()
+    assert {path.name for path in undrawn.rglob("sequence[1-6]/*")} == {"0.bmp", "1.bmp"}
+    assert all(path.is_file() for path in undrawn.glob("posed/*/*"))
+
+
 def test_an_interruption_leaves_nothing(undrawn, monkeypatch):
     def stop(root: Path, pairs: object) -> None:
         raise KeyboardInterrupt
@@ -146,6 +167,7 @@ def test_a_folder_of_the_users_own_is_not_drawn_over(undrawn):
         ({"num_emotions": 7}, "num_emotions .* from 1 to 6"),
         ({"num_emotions": 1.5}, "num_emotions .* whole number"),
         ({"seed": -1}, "seed .* from 0"),
+        ({"num_frames": 1}, "num_frames .* from 2 to 100"),
         ({"image_size": 95}, "image_size .* from 96 to 1024"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.data.onset_apex import COLUMNS, MANIFEST
+from mien.data.onset_apex import COLUMNS, FRAMES_COLUMN, MANIFEST
 from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS, find_spos, read_spos
 from mien.labels import EMOTIONS, KINDS
 
@@ -42,6 +42,14 @@ def test_an_incomplete_pair_is_dropped_and_logged(tmp_path, caplog):
         samples = read_spos(tmp_path)
     assert samples["sample_id"].tolist() == ["s1_spontaneous", "s2_posed", "s2_spontaneous"]
     assert caplog.messages == ["SPOS: 1 dropped as empty_file, because an image has zero bytes"]
+
+
+def test_pairs_that_name_no_frames_give_no_sequence_and_the_log_says_what_to_do(tmp_path, caplog):
+    write(tmp_path, "s1", "s2")
+    with caplog.at_level(logging.WARNING, "mien"), pytest.raises(ValueError, match="none of the 0 complete pairs"):
+        read_spos(tmp_path, num_frames=3)
+    assert "SPOS: 4 dropped as no_frames, because no folder of the sequence's frames is known" in caplog.text
+    assert FRAMES_COLUMN in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,16 @@ def test_a_smaller_share_is_a_part_of_a_larger_one():
     assert some < more
 
 
+def test_a_sequence_of_every_pair_is_read_and_onset_and_apex_are_its_ends(tmp_path):
+    draw_spos(tmp_path / "spos", **SMALL, num_frames=3)
+    samples = read_spos(tmp_path / "spos", num_frames=3)
+    assert len(samples) == 23
+    folder = Path(samples.loc[0, "frame_1"]).parent
+    ends = [(tmp_path / "spos" / folder / f"{number}.bmp").read_bytes() for number in (0, 2)]
+    assert ends == [(tmp_path / "spos" / samples.loc[0, role]).read_bytes() for role in ("onset", "apex")]
+    assert samples["frame_1"].str.endswith("/1.bmp").all()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

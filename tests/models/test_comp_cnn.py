@@ -83,6 +83,20 @@ def test_of_a_sequence_every_later_image_is_compared_with_the_onset():
     torch.testing.assert_close(net.difference_maps(frames), torch.stack(alone).mean(dim=0))
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_a_sequence_gives_logits_of_the_same_weights_and_a_pair_alone_is_what_it_was(after):
+    net, pair = built(num_frames=4, compare_after=after), built(compare_after=after)
+    assert net.input_shape == (4, 44, 44)
+    assert {name: tuple(each.shape) for name, each in net.state_dict().items()} == {
+        name: tuple(each.shape) for name, each in pair.state_dict().items()
+    }
+    frames = pairs()
+    repeated = torch.cat([frames[:, :1], frames[:, 1:].expand(-1, 3, -1, -1)], dim=1)
+    with torch.no_grad():
+        assert net(pairs(frames=4)).shape == (3, 2)
+        torch.testing.assert_close(net(repeated), pair(frames), rtol=1e-4, atol=1e-4)
+
+
 def test_dropout_before_the_comparison_drops_the_same_places_of_all_images():
     torch.manual_seed(0)
     drop = SequenceDropout(0.5).train()

@@ -7,8 +7,9 @@ import pytest
 from tests.nodes.located import alignment, listed_pairs, located, scene
 
 from mien.data.alignment import align_face, centre_crop_face
+from mien.data.images import read_image
 from mien.nodes import cropping
-from mien.nodes.alignment import locate_faces
+from mien.nodes.alignment import image_columns, locate_faces
 from mien.nodes.cropping import crop_faces
 
 IMAGES = ("one.png", "broken.png", "none.png", "two.png", "one.png")
@@ -48,6 +49,19 @@ def test_onset_and_apex_are_cut_by_one_transform(raw):
     points = np.float32(scene(0).five_points)
     for face, image in zip(pair, (scene(0).image, scene(1).image), strict=True):
         expected = cv2.cvtColor(align_face(image, points, 48), cv2.COLOR_RGB2GRAY)
+        np.testing.assert_array_equal(face[..., 0], expected)
+
+
+def test_all_images_of_a_sequence_are_cut_by_the_onsets_points_in_the_order_of_time(raw):
+    listed = listed_pairs(("one.png", "none.png")).assign(**{f"frame_{number}": "two.png" for number in (10, 2, 1)})
+    listed["frame_2"] = "none.png"
+    samples = locate_faces(listed, raw, raw / "unfinished", alignment())
+    assert image_columns(samples) == ("onset", "frame_1", "frame_2", "frame_10", "apex")
+    (sequence,) = pack(crop_faces(samples, raw, alignment(), size=48, channels="grey"))
+    assert sequence.shape == (5, 48, 48, 1)
+    points = np.float32(scene(0).five_points)
+    for face, name in zip(sequence, ("one", "two", "none", "two", "none"), strict=True):
+        expected = cv2.cvtColor(align_face(read_image(raw / f"{name}.png"), points, 48), cv2.COLOR_RGB2GRAY)
         np.testing.assert_array_equal(face[..., 0], expected)
 
 

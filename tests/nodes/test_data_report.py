@@ -130,6 +130,19 @@ def test_pairs_stand_side_by_side_the_onset_first(raw):
     assert holds(sheet, np.concatenate(list(packed[0]), axis=1))
 
 
+@pytest.mark.parametrize("between", [1, 9])
+def test_sequences_of_any_length_stand_in_a_row(raw, between):
+    listed = listed_pairs(("one.png", "two.png")).assign(
+        **{f"frame_{number + 1}": "one.png" for number in range(between)}
+    )
+    sequences = locate_faces(listed, raw, raw / "unfinished", alignment())
+    packed = faces(sequences, raw)
+    assert packed.shape[1] == between + 2
+    assert holds(aligned_sheet(sequences, packed, "kind"), np.concatenate(list(packed[0]), axis=1))
+    broken = sequences.assign(reason="several_faces")
+    assert rejected_sheet(broken, raw).shape[1] >= (between + 2) * TILE
+
+
 def test_no_aligned_face_is_said(raw):
     samples = located(raw, "none.png")
     sheet = aligned_sheet(samples, faces(samples, raw), "expression")

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from tests.pipelines.temporary_project import ROOT
-from tests.pipelines.tiny_systems import TINY_COMP_CNN
+from tests.pipelines.temporary_project import ROOT, open_catalog
+from tests.pipelines.tiny_systems import TINY as TINY_SYSTEMS
+from tests.pipelines.tiny_systems import TINY_COMP_CNN, TINY_DATA
 
 from mien.io.schemas import PairTrials, TrialPredictions
+from mien.mlflow_run import MlflowRun
 from mien.nodes.folds import ProtocolParams, split_by_folds
 from mien.nodes.params import PredictionParams
 from mien.nodes.samples import select_train_and_val
@@ -317,6 +319,28 @@ def test_faces_of_fewer_frames_than_their_samples_are_refused(tmp_path):
     start = initialise(rows, model(rows=["sub_1"], num_frames=3), training())
     with pytest.raises(ValueError, match="hold no 3 grey frames per sample"):
         train(rows, faces(), tmp_path, start, training())
+
+
+def test_sequences_go_the_whole_way_from_drawn_frames_to_scores(project, run_project, monkeypatch):
+    monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)  # takes MLflow seconds
+    params = merged(
+        {"comp_cnn": TINY_SYSTEMS["comp_cnn"], "nvie": TINY_DATA["nvie"], "variant": "sequence"},
+        {
+            "comp_cnn": {"model": {"num_frames": 3, "rows": ["diff_cnn", "comb_1"]}},
+            "nvie": {"reader": {"num_frames": 3}, "twin": {"num_frames": 5}},
+        },
+    )
+    shown = ("nvie.aligned_sheet", "comp_cnn.mistakes_sheet", "comp_cnn.features_figure")
+    run_project("comp_cnn", params=params, to_outputs=["comp_cnn.metrics", *shown])
+    catalog = open_catalog(project, params=params)
+    listed = catalog.load("nvie_samples")
+    packed = catalog.load("nvie_faces_48")
+    assert packed.shape == (17, 3, 48, 48, 1)
+    assert {Path(name).stem for name in listed["frame_1"]} == {"2"}
+    assert len({face.tobytes() for sequence in packed for face in sequence}) == 3 * 17
+    assert catalog.load("comp_cnn.network").model.input_shape == (3, 44, 44)
+    assert catalog.load("comp_cnn.metrics")["test/n"] == 17
+    assert all(catalog.exists(name) for name in shown)
 
 
 def test_a_network_of_the_run_is_a_classifier_of_pairs(run):

@@ -49,7 +49,7 @@ def _draw_files(folder: Path, share: float, seed: int, image_size: int, num_fram
     write_manifest(folder, [_listed(pair) for pair in pairs])
 
 
-def _pairs(share: float, seed: int, image_size: int, num_frames: int) -> Iterator[DrawnPair]:
+def _pairs(share: float, seed: int, image_size: int, num_frames: int = 2) -> Iterator[DrawnPair]:
     for kind, published in PUBLISHED_COUNTS["folds"].items():
         for number in range(round(share * published)):
             round_, subject = divmod(number, NUM_SUBJECTS)
