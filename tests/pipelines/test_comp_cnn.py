@@ -321,6 +321,7 @@ def test_faces_of_fewer_frames_than_their_samples_are_refused(tmp_path):
         train(rows, faces(), tmp_path, start, training())
 
 
+@pytest.mark.slow
 def test_sequences_go_the_whole_way_from_drawn_frames_to_scores(project, run_project, monkeypatch):
     monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)  # takes MLflow seconds
     params = merged(
