@@ -57,5 +57,6 @@ def clip_inputs(samples: pd.DataFrame, seed: int = 0) -> ClipInputs:
         contours=sounds.reshape(-1, MELS + 3).astype(np.float16),
         start=np.arange(n) * STEPS,
         length=np.full(n, STEPS),
+        prosody=functionals[:, : len(PROSODY)].astype(np.float32),
         functionals=functionals.astype(np.float32),
     )

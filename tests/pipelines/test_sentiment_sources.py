@@ -1,20 +1,25 @@
 """What the sentiment systems gather of clips: classes, senses that are missing, sounds, joined datasets."""
 
 import logging
+import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from tests.pipelines.drawn_clip_inputs import clip_inputs, clip_table
 
+from mien.data.egemaps import NUM_EGEMAPS
 from mien.data.voice_features import PROSODY
 from mien.io.packed_audio import Waveforms
 from mien.io.schemas import ClipSamples
-from mien.pipelines.sentiment.params import ClassParams, RuleParams, VoiceFeatureParams
+from mien.pipelines.sentiment.params import ClassParams, RuleParams, VoiceFeatureParams, VoiceSVMParams
 from mien.pipelines.sentiment.prediction import sentiment_of, sentiment_target
-from mien.pipelines.sentiment.sources import describe_voices, join_clips, join_inputs, select_clips
+from mien.pipelines.sentiment.sources import describe_voices, gather, join_clips, join_inputs, select_clips
 
 ALL = ClassParams(keep=("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"))
+OURS = VoiceSVMParams(functionals="prosody_and_bands")
+EGEMAPS = partial(VoiceSVMParams, functionals="egemaps")
 
 
 def clips(**columns: list) -> pd.DataFrame:
@@ -74,7 +79,7 @@ def test_sounds_lie_one_after_the_other_and_a_clip_without_one_has_none():
     samples = rng.normal(0, 3000, lengths.sum()).astype(np.int16)
     audio = Waveforms(samples, np.cumsum(lengths) - lengths, lengths, np.array(["read", "silent", "read"]), 16_000)
     table = pd.DataFrame({"audio_reason": ["read", "silent", "read"]})
-    voices = describe_voices(table, audio, VoiceFeatureParams(num_mels=8, max_seconds=1.0))
+    voices = describe_voices(table, audio, VoiceFeatureParams(num_mels=8, max_seconds=1.0), OURS)
     assert voices["length"].tolist() == [50, 0, 100], "the third loses its ends"
     assert voices["contours"].shape == (150, 11)
     assert voices["functionals"].shape == (3, len(PROSODY) + 16)
@@ -82,6 +87,37 @@ def test_sounds_lie_one_after_the_other_and_a_clip_without_one_has_none():
     assert voices["functionals"][2, PROSODY.index("seconds")] == pytest.approx(1.5), (
         "functionals are of the whole sound"
     )
+
+
+def test_egemaps_are_kept_beside_prosody_and_only_where_they_are_asked_for():
+    pytest.importorskip("opensmile", reason="the extra opensmile is not installed")
+    lengths = np.array([8000, 0])
+    samples = np.random.default_rng(0).normal(0, 3000, lengths.sum()).astype(np.int16)
+    audio = Waveforms(samples, np.cumsum(lengths) - lengths, lengths, np.array(["read", "silent"]), 16_000)
+    table, voice = pd.DataFrame({"audio_reason": ["read", "silent"]}), VoiceFeatureParams(num_mels=8, max_seconds=1.0)
+    ours = describe_voices(table, audio, voice, OURS)
+    both = describe_voices(table, audio, voice, EGEMAPS())
+    assert list(ours) == ["contours", "length", "functionals"]
+    for name, array in ours.items():
+        np.testing.assert_array_equal(both[name], array)
+    assert both["egemaps"].shape == (2, NUM_EGEMAPS)
+    assert np.isfinite(both["egemaps"]).all()
+    assert both["egemaps"][0].any()
+    assert not both["egemaps"][1].any(), "nothing is heard"
+    faces = {"pictures": np.zeros((0, 48, 48, 3), np.uint8), "faces": {}, "jittered": {}}
+    cues = {"cues": np.zeros((0, 6)), "points": np.zeros((0, 68, 2))}
+    nothing_seen = frames([]).assign(split=[])
+    for described, taken in ((ours, "functionals"), (both, "egemaps")):
+        inputs = gather(nothing_seen, faces, cues, described)
+        np.testing.assert_array_equal(inputs.functionals, described[taken])
+        np.testing.assert_array_equal(inputs.prosody, ours["functionals"][:, : len(PROSODY)])
+
+
+def test_egemaps_without_opensmile_are_refused_with_the_parameters(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    assert VoiceSVMParams(functionals="prosody_and_bands") == OURS
+    with pytest.raises(ValueError, match=r"not installed here.*pip install 'mien\[opensmile\]'.*prosody_and_bands"):
+        EGEMAPS()
 
 
 def test_datasets_are_joined_by_their_shared_classes_and_the_second_is_tested_whole():

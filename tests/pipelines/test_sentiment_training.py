@@ -12,6 +12,7 @@ from tests.pipelines.drawn_clip_inputs import MELS, clip_inputs, clip_table
 from tests.pipelines.tiny_systems import TINY_SENTIMENT
 from tests.project.project_config import load_config
 
+from mien.data.egemaps import NUM_EGEMAPS
 from mien.io.schemas import ClipPredictions
 from mien.nodes.digest import weights_digest
 from mien.nodes.params import EvaluationParams, PredictionParams
@@ -195,6 +196,28 @@ def test_sizes_that_do_not_fit_the_data_are_named(tmp_path, changes, message):
     start = initialise(LEARNT, model_params(FEW, **changes), training)
     with pytest.raises(ValueError, match=message):
         train(LEARNT, INPUTS, tmp_path, start, training)
+
+
+def test_functionals_that_the_support_vector_machine_was_not_built_for_are_named(tmp_path):
+    training = training_params()
+    start = initialise(LEARNT, model_params(("voice_svm",)), training)
+    other = replace(INPUTS, functionals=np.zeros((len(SAMPLES), NUM_EGEMAPS), np.float32))
+    with pytest.raises(ValueError, match=r"by 88 functionals and the support vector machine takes 35.*describe_voices"):
+        train(LEARNT, other, tmp_path, start, training)
+
+
+def test_the_baseline_learns_from_egemaps_where_they_are_its_functionals(tmp_path):
+    pytest.importorskip("opensmile", reason="the extra opensmile is not installed")
+    training = training_params()
+    rng = np.random.default_rng(0)
+    told = rng.normal(0, 1, (len(SAMPLES), NUM_EGEMAPS)).astype(np.float32)
+    told[:, 0] += 6 * SAMPLES["label"].to_numpy()
+    told[:, 1] -= 6 * (SAMPLES["label"] == 1).to_numpy()
+    start = initialise(LEARNT, model_params(("voice_svm",), voice_svm={"functionals": "egemaps"}), training)
+    inputs = replace(INPUTS, functionals=told)
+    network, _ = train(LEARNT, inputs, tmp_path, start, training)
+    metrics, _ = evaluate(predict(SAMPLES, inputs, network, PREDICTION), EVALUATION)
+    assert metrics["test/voice_svm/accuracy"] > 0.8
 
 
 def test_rows_are_named_once_and_known():

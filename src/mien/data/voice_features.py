@@ -75,12 +75,7 @@ def voice_contours(waveform: np.ndarray, sample_rate: int, num_mels: int = 64) -
     Raises:
         ValueError: the waveform is empty, of more than one channel, or not finite.
     """
-    if waveform.ndim != 1 or len(waveform) == 0:
-        raise ValueError(f"A waveform of shape {waveform.shape} has no sound: give mono samples (N,), at least one.")
-    scale = 32768.0 if waveform.dtype == np.int16 else 1.0
-    samples = torch.from_numpy(waveform.astype(np.float64) / scale)
-    if not torch.isfinite(samples).all():
-        raise ValueError("A waveform has samples that are no numbers: read it by mien.data.audio, which says which.")
+    samples = torch.from_numpy(full_scale_samples(waveform))
     hop = round(HOP_SECONDS * sample_rate)
     T = max(1, len(samples) // hop)
     power = _power(samples, sample_rate, T, hop)  # (T, F)
@@ -88,6 +83,24 @@ def voice_contours(waveform: np.ndarray, sample_rate: int, num_mels: int = 64) -
     pitch, harmonicity, energy = _pitch(samples, sample_rate, T, hop)
     semitones = torch.where(pitch > 0, 12 * torch.log2(pitch.clamp(min=55.0) / 55.0), 0.0)
     return torch.cat([bands, semitones[:, None], harmonicity[:, None], energy[:, None]], dim=1).float().numpy()
+
+
+def full_scale_samples(waveform: np.ndarray) -> np.ndarray:
+    """Samples (N,) float64 of full scale 1.
+
+    Args:
+        waveform: (N,) int16, or floats of full scale 1.
+
+    Raises:
+        ValueError: the waveform is empty, of more than one channel, or not finite.
+    """
+    if waveform.ndim != 1 or len(waveform) == 0:
+        raise ValueError(f"A waveform of shape {waveform.shape} has no sound: give mono samples (N,), at least one.")
+    scale = 32768.0 if waveform.dtype == np.int16 else 1.0
+    samples = waveform.astype(np.float64) / scale
+    if not np.isfinite(samples).all():
+        raise ValueError("A waveform has samples that are no numbers: read it by mien.data.audio, which says which.")
+    return samples
 
 
 def mel_filters(num_mels: int, num_frequencies: int, sample_rate: int) -> torch.Tensor:

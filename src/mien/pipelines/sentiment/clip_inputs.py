@@ -29,7 +29,8 @@ class ClipInputs:
         contours: (sum of steps, C) of ``mien.data.voice_features``, all clips one after the other.
         start: First step of each sample's sound.
         length: Steps of each sample's sound, 0 where it has none.
-        functionals: (samples, D), likewise.
+        prosody: (samples, 19) of each sample's whole sound, for the network of the voice.
+        functionals: (samples, D) of it, for the support vector machine.
     """
 
     frames: pd.DataFrame
@@ -41,6 +42,7 @@ class ClipInputs:
     contours: np.ndarray
     start: np.ndarray
     length: np.ndarray
+    prosody: np.ndarray
     functionals: np.ndarray
 
     def frames_of(self, samples: pd.DataFrame) -> pd.DataFrame:
@@ -72,5 +74,6 @@ def joined(first: ClipInputs, second: ClipInputs) -> ClipInputs:
         contours=np.concatenate([first.contours, second.contours]),
         start=np.concatenate([first.start, second.start + steps]),
         length=np.concatenate([first.length, second.length]),
+        prosody=np.concatenate([first.prosody, second.prosody]),
         functionals=np.concatenate([first.functionals, second.functionals]),
     )

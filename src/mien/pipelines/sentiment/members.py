@@ -149,7 +149,6 @@ def frame_sequences(
 def sound_samples(inputs: ClipInputs, samples: pd.DataFrame, steps: int, noise: float = 0.0, seed: int = 0) -> Any:
     """The sounds of samples that are heard, as the voice network takes them; with noise as in training."""
     from mien.data.clip_samples import SoundSamples
-    from mien.data.voice_features import PROSODY
 
     rows = samples["row"].to_numpy()
     spread = noise * np.ones(inputs.contours.shape[1]) if noise else None
@@ -157,7 +156,7 @@ def sound_samples(inputs: ClipInputs, samples: pd.DataFrame, steps: int, noise: 
         inputs.contours,
         inputs.start[rows],
         inputs.length[rows],
-        inputs.functionals[rows][:, : len(PROSODY)],
+        inputs.prosody[rows],
         samples["label"].to_numpy(),
         steps=steps,
         noise=spread,

@@ -1,8 +1,8 @@
 """Parameters of ``sentiment``."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mien.data.smile_cues import CUES
 from mien.labels import EXPRESSIONS
@@ -134,6 +134,33 @@ class VoiceModelParams(Params):
     drop_rate: float = Field(ge=0, lt=1)
 
 
+def _installed(functionals: str) -> str:
+    from mien.data.egemaps import check_opensmile
+
+    if functionals == "egemaps":
+        check_opensmile()
+    return functionals
+
+
+class VoiceSVMParams(Params):
+    """The linear support vector machine of the voice.
+
+    Attributes:
+        functionals: What it takes of an utterance: ``prosody_and_bands``, of ``mien.data.voice_features``, or
+            ``egemaps``, the 88 of eGeMAPSv02, for which the package ``opensmile`` is needed: looked for before
+            anything runs.
+    """
+
+    functionals: Annotated[Literal["prosody_and_bands", "egemaps"], AfterValidator(_installed)]
+
+    def size(self, num_mels: int) -> int:
+        """Functionals of an utterance whose sound is described by so many bands."""
+        from mien.data.egemaps import NUM_EGEMAPS
+        from mien.data.voice_features import PROSODY
+
+        return NUM_EGEMAPS if self.functionals == "egemaps" else len(PROSODY) + 2 * num_mels
+
+
 class FusionParams(Params):
     """Which two rows are fused, and how.
 
@@ -156,6 +183,7 @@ class SentimentModelParams(Params):
         motion: The second stream.
         lstm: The network over frames.
         voice: The network of the voice.
+        voice_svm: Its baseline.
         rules: How a smile is told.
         fusion: Of face and voice.
     """
@@ -166,6 +194,7 @@ class SentimentModelParams(Params):
     motion: MotionModelParams
     lstm: LSTMModelParams
     voice: VoiceModelParams
+    voice_svm: VoiceSVMParams
     rules: RuleParams
     fusion: FusionParams
 
@@ -192,7 +221,7 @@ class SentimentModelParams(Params):
             sizes = {"num_channels": self.voice.num_mels + len(CONTOURS), "num_prosody": len(PROSODY)}
             return {"architecture": "voice_cnn", "config": {**own, **sizes}}
         if name == "voice_svm":
-            size = len(PROSODY) + 2 * self.voice.num_mels
+            size = self.voice_svm.size(self.voice.num_mels)
             return {"architecture": "standardised_linear", "config": {"num_features": size}}
         if name == "rules":
             return {"architecture": "standardised_linear", "config": {"num_features": 2 * (len(CUES) + 2)}}

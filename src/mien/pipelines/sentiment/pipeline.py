@@ -79,10 +79,11 @@ def _gathering(*, clips: str, inputs: str, part: str = "") -> list[Node]:
     """From a dataset's tables and packed files to its clips and what is to be seen and heard of them."""
     frames, cues, voices = f"{part}frames", f"{part}cues", f"{part}voices"
     measured = [frames, f"{part}faces_48", LANDMARKS, "params:prediction"]
+    heard = [f"{part}clips", f"{part}audio", "params:voice", "params:model.voice_svm"]
     seen = [frames, f"{part}gathered_faces", cues, voices]
     return [
         node(select_clips, [f"{part}clips", frames, "params:classes"], clips, name=f"select_{part}clips"),
-        node(describe_voices, [f"{part}clips", f"{part}audio", "params:voice"], voices, name=f"describe_{part}voices"),
+        node(describe_voices, heard, voices, name=f"describe_{part}voices"),
         node(find_cues, measured, cues, name=f"find_{part}cues"),
         node(gather, seen, inputs, name=f"gather_{part}inputs"),
     ]

@@ -15,7 +15,7 @@ from mien.nodes.lopes import LEARNT_FROM, LopesParams, prepare_in_several_ways
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images
 from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs, joined
-from mien.pipelines.sentiment.params import ClassParams, VoiceFeatureParams
+from mien.pipelines.sentiment.params import ClassParams, VoiceFeatureParams, VoiceSVMParams
 
 logger = logging.getLogger(__name__)
 
@@ -76,17 +76,24 @@ def _say_what_is_missing(table: pd.DataFrame) -> None:
         )
 
 
-def describe_voices(clips: pd.DataFrame, audio: Waveforms, voice: VoiceFeatureParams) -> dict[str, np.ndarray]:
+def describe_voices(
+    clips: pd.DataFrame, audio: Waveforms, voice: VoiceFeatureParams, voice_svm: VoiceSVMParams
+) -> dict[str, np.ndarray]:
     """Compute spectrogram, contours and functionals of every clip that is heard.
 
     Args:
         clips: The dataset's clips, one row per packed waveform.
         audio: The packed waveforms.
         voice: Bands and length.
+        voice_svm: Which functionals it takes.
 
     Returns:
         ``contours`` (sum of steps, num_mels + 3) float16, ``length`` (n,) steps of each clip, 0 where it is not heard,
-        and ``functionals`` (n, D) float32.
+        ``functionals`` (n, D) float32, prosody first, and where the support vector machine takes them ``egemaps``
+        (n, 88) float32.
+
+    Raises:
+        ValueError: eGeMAPS are asked for and the package ``opensmile`` is not installed.
     """
     from mien.data.voice_features import HOP_SECONDS, PROSODY, functionals, voice_contours
 
@@ -105,11 +112,25 @@ def describe_voices(clips: pd.DataFrame, audio: Waveforms, voice: VoiceFeaturePa
         parts.append(sound[first : first + most].astype(np.float16))
         lengths.append(len(parts[-1]))
     empty = np.zeros((0, voice.num_mels + 3), np.float16)
-    return {
+    described = {
         "contours": np.concatenate([empty, *parts]),
         "length": np.array(lengths, np.int64),
         "functionals": np.stack(vectors),
     }
+    if voice_svm.functionals == "egemaps":
+        described["egemaps"] = _egemaps(audio, described["length"] > 0)
+    return described
+
+
+def _egemaps(audio: Waveforms, heard: np.ndarray) -> np.ndarray:
+    """Functionals (n, 88) float32 of eGeMAPSv02, 0 for a clip that is not heard (n,)."""
+    from mien.data.egemaps import NUM_EGEMAPS, egemaps_extractor, egemaps_functionals
+
+    extractor = egemaps_extractor()
+    found = np.zeros((len(heard), NUM_EGEMAPS), np.float32)
+    for number in np.flatnonzero(heard):
+        found[number] = egemaps_functionals(np.asarray(audio[number]), audio.sample_rate, extractor)
+    return found
 
 
 def find_cues(
@@ -202,6 +223,8 @@ def gather(
         cues: Of ``find_cues``.
         voices: Of ``describe_voices``.
     """
+    from mien.data.voice_features import PROSODY
+
     learnt = frames[frames["split"].isin(LEARNT_FROM) & (frames["row"] >= 0)].sort_values("row")
     neighbours = dict(zip(learnt["row"], range(len(learnt)), strict=True))
     found = frames[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
@@ -214,7 +237,8 @@ def gather(
         contours=voices["contours"],
         start=np.cumsum(length) - length,
         length=length,
-        functionals=voices["functionals"],
+        prosody=voices["functionals"][:, : len(PROSODY)],
+        functionals=voices.get("egemaps", voices["functionals"]),
     )
 
 

@@ -131,6 +131,13 @@ def _check_sizes(inputs: ClipInputs, model: Any) -> None:
             f"Sounds are described by {bands} numbers a step and the voice network takes "
             f"{len(model.members['voice'].sound_mean)}. Set model.voice.num_mels to voice.num_mels."
         )
+    size = inputs.functionals.shape[1]
+    if "voice_svm" in model.members and len(model.members["voice_svm"].mean) != size:
+        raise ValueError(
+            f"Voices are described by {size} functionals and the support vector machine takes "
+            f"{len(model.members['voice_svm'].mean)}. Set model.voice.num_mels to voice.num_mels, and run the node "
+            "describe_voices again after a change of model.voice_svm.functionals."
+        )
 
 
 @dataclass(frozen=True, eq=False)
