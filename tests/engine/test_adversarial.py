@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.optim import Adam
+from torch.optim import SGD, Adam
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mien.engine.adversarial import AdversarialRecipe, fit_adversaries, mean_distance
 from mien.engine.checkpoint import Checkpoints
@@ -132,6 +133,77 @@ def test_with_a_running_average_the_generator_that_is_judged_is_not_the_one_that
     assert not same_weights(plain.generator, averaged.generator)
 
 
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_checkpoint_holds_a_running_average_only_where_one_is_kept(tmp_path, average):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, train_set=Rings(fails_at=50), average=average)
+    state = Checkpoints(tmp_path, "same").begin()
+    assert state is not None
+    kept = {name.removeprefix("average/") for name in state.weights if name.startswith("average/")}
+    assert kept == (set(Pair().generator.state_dict()) if average else set())
+
+
+def test_without_a_running_average_the_generator_that_trains_is_judged_and_kept(tmp_path):
+    seen = []
+
+    def observe(epoch: int):
+        seen.append({name: value.clone() for name, value in judged.generator.state_dict().items()})
+        return {"val/score": 1 / epoch}, {}
+
+    seed_everything(5)
+    judged = Pair()
+    recipe = AdversarialRecipe(max_epochs=2, batch_size=8, seed=0, optimizer=partial(Adam, lr=1e-2))
+    checkpoints = Checkpoints(tmp_path, "f", keep_finished=True)
+    fit_adversaries(make_fabric("cpu"), judged, Rings(), recipe, checkpoints, observe, "val/score")
+    trained = checkpoints.begin()
+    assert trained is not None
+    for name, value in judged.generator.state_dict().items():
+        torch.testing.assert_close(value, trained.weights[f"generator.{name}"], rtol=0, atol=0)
+        torch.testing.assert_close(value, seen[-1][name], rtol=0, atol=0)
+
+
+class ScalarReads(TorchDispatchMode):
+    """Counts how often a tensor's value is asked for, which on a GPU waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("options", [{}, {"encoder": True, "average": 0.9}])
+def test_an_epoch_of_many_steps_reads_no_more_numbers_from_the_device_than_one_of_few(tmp_path, options):
+    reads = {}
+    for batch_size in (4, 20):
+        with ScalarReads() as counter:
+            # Adam reads its own count of steps, which lies on the CPU
+            run(tmp_path / str(batch_size), batch_size=batch_size, optimizer=partial(SGD, lr=1e-2), **options)
+        reads[batch_size] = counter.count
+    assert reads[4] == reads[20]
+
+
+def test_the_epochs_numbers_are_means_over_its_steps(tmp_path):
+    """With nothing learnt, the mean over epochs of many steps is that of the same images in one step."""
+    still = {"optimizer": partial(SGD, lr=0.0), "max_epochs": 1, "loss": "hinge"}
+    (many,), (one,) = (run(tmp_path / str(size), batch_size=size, **still)[1] for size in (4, 40))
+    assert many["train/critic_of_real"] == pytest.approx(one["train/critic_of_real"], abs=1e-6)
+
+
+def test_the_first_batch_whose_loss_is_no_number_is_named(tmp_path):
+    class Late(Rings):
+        def __getitem__(self, key: int):
+            (image,), label = super().__getitem__(key)
+            self.taken = getattr(self, "taken", 0) + 1
+            return (image * (np.inf if self.taken > 16 else 1),), label
+
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 3: \{'critic_loss'.*Lower training.optimizer.lr"):
+        run(tmp_path, train_set=Late())
+    assert not list(tmp_path.glob("epoch_*")), "broken weights are not resumed from"
+
+
 def test_a_loss_that_is_no_number_stops_with_the_batch_and_what_to_lower(tmp_path):
     broken = Rings()
     broken.images[:] = np.inf
@@ -141,4 +213,4 @@ def test_a_loss_that_is_no_number_stops_with_the_batch_and_what_to_lower(tmp_pat
 
 def test_the_mean_distance_is_the_root_mean_square_between_neighbours():
     images = torch.tensor([0.0, 3.0, 4.0]).view(3, 1, 1, 1).expand(-1, 1, 2, 2)
-    assert mean_distance(images) == pytest.approx((3 + 1 + 4) / 3)
+    assert mean_distance(images).item() == pytest.approx((3 + 1 + 4) / 3)

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -103,7 +104,7 @@ def fit_adversaries(
         images over that of real ones), what ``observe`` says, ``lr`` …
 
     Raises:
-        FloatingPointError: A loss is no longer finite.
+        FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch.
     """
     with limited_threads(recipe.threads):
         history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
@@ -135,7 +136,9 @@ class _Match:
         self.generator, self.critic = fabric.setup_module(model.generator), fabric.setup_module(model.critic)
         self.encoder = None if model.encoder is None else fabric.setup_module(model.encoder)
         fabric.to_device(model)
-        self.average = {name: value.detach().clone() for name, value in model.generator.state_dict().items()}
+        self.average: dict[str, Tensor] = {}
+        if recipe.average:
+            self.average = {name: value.detach().clone() for name, value in model.generator.state_dict().items()}
         if state is not None:
             found = {name: value for name, value in state.weights.items() if _averaged(name)}
             self.average = {name: found[_AVERAGE + name].to(value) for name, value in self.average.items()}
@@ -154,17 +157,16 @@ class _Match:
             seed_everything(recipe.seed, epoch)
             clock.start()
             record: dict[str, Any] = {"epoch": epoch, **self._train_epoch(epoch)}
-            training = self._put_average()
-            seed_everything(recipe.seed, epoch, 1)
-            self.model.eval()
-            measured, pictures = observe(epoch)
-            record |= {**measured, "lr": self.plain["generator"].param_groups[0]["lr"]}
-            record |= clock.stop(images=len(self.batches) * self.batches.batch_size)
-            self.history.append(record)
-            if best is None or record[monitor] < best[monitor]:
-                best = record
-                self.checkpoints.save_best(self.model.state_dict())
-            self.model.generator.load_state_dict(training)
+            with self._averaged_generator():
+                seed_everything(recipe.seed, epoch, 1)
+                self.model.eval()
+                measured, pictures = observe(epoch)
+                record |= {**measured, "lr": self.plain["generator"].param_groups[0]["lr"]}
+                record |= clock.stop(images=len(self.batches) * self.batches.batch_size)
+                self.history.append(record)
+                if best is None or record[monitor] < best[monitor]:
+                    best = record
+                    self.checkpoints.save_best(self.model.state_dict())
             self._save(epoch)
             logger.info(
                 clock.line(record, best, monitor), extra={"metrics": record, "step": epoch, "pictures": pictures}
@@ -176,12 +178,16 @@ class _Match:
         optimizers = {name: each.state_dict() for name, each in self.plain.items()}
         self.checkpoints.save(EpochState(epoch, weights, optimizers, {}, self.history))
 
-    def _put_average(self) -> dict[str, Tensor]:
-        """Give the generator its running average, where one is kept; what it had."""
+    @contextmanager
+    def _averaged_generator(self) -> Iterator[None]:
+        """Let the generator have its running average, where one is kept, and then again what it trains."""
+        if not self.average:
+            yield
+            return
         training = {name: value.clone() for name, value in self.model.generator.state_dict().items()}
-        if self.recipe.average:
-            self.model.generator.load_state_dict(self.average)
-        return training
+        self.model.generator.load_state_dict(self.average)
+        yield
+        self.model.generator.load_state_dict(training)
 
     def _collapsed(self) -> bool:
         """Whether generated images have been nearly alike for too long; said in the log."""
@@ -200,24 +206,28 @@ class _Match:
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:
         self.model.train()
-        sums: dict[str, list[float]] = {}
-        for number, ((images,), labels) in enumerate(batch_bar(self.loader, epoch), 1):
+        names: list[str] = []
+        steps: list[Tensor] = []
+        for (images,), labels in batch_bar(self.loader, epoch):
             numbers = self._critic_step(images, labels) | self._generator_step(images, labels)
-            if not all(math.isfinite(value) for value in numbers.values()):
+            names = list(numbers)
+            steps.append(torch.stack([value.detach().float() for value in numbers.values()]))
+        table = torch.stack(steps).tolist()  # one wait for the device an epoch, not several a step
+        for number, values in enumerate(table, 1):
+            if not all(map(math.isfinite, values)):
                 raise FloatingPointError(
-                    f"A loss is not finite in epoch {epoch}, batch {number}: {numbers}. Lower training.optimizer.lr, "
-                    "or set training.device.precision to 32-true."
+                    f"A loss is not finite in epoch {epoch}, batch {number}: {dict(zip(names, values, strict=True))}. "
+                    "Lower training.optimizer.lr, or set training.device.precision to 32-true."
                 )
-            for name, value in numbers.items():
-                sums.setdefault(f"train/{name}", []).append(value)
-        means = {name: float(np.mean(values)) for name, values in sums.items()}
+        columns = zip(names, zip(*table, strict=True), strict=True)
+        means = {f"train/{name}": float(np.mean(values)) for name, values in columns}
         means["train/diversity"] = means.pop("train/distance") / max(means.pop("train/real_distance"), 1e-12)
         return means
 
     def _noise(self, n: int) -> Tensor:
         return torch.randn(n, self.model.noise_dim, device=self.fabric.device)
 
-    def _critic_step(self, images: Tensor, labels: Tensor) -> dict[str, float]:
+    def _critic_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             generated = self.generator(self._noise(len(images)), labels)
         real, made = self.critic(images, labels), self.critic(generated, labels)
@@ -230,14 +240,14 @@ class _Match:
                 loss = loss + self.recipe.mismatch_weight * critic_loss(None, wrong, self.recipe.loss)
         self._step("critic", loss)
         return {
-            "critic_loss": loss.item(),
-            "critic_of_real": torch.sigmoid(real).mean().item(),
-            "critic_of_generated": torch.sigmoid(made).mean().item(),
+            "critic_loss": loss,
+            "critic_of_real": torch.sigmoid(real.detach()).mean(),
+            "critic_of_generated": torch.sigmoid(made.detach()).mean(),
             "distance": mean_distance(generated),
             "real_distance": mean_distance(images),
         }
 
-    def _generator_step(self, images: Tensor, labels: Tensor) -> dict[str, float]:
+    def _generator_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         noise = self._noise(len(images))
         generated = self.generator(noise, labels)
         loss = adversarial = generator_loss(self.critic(generated, labels), self.recipe.loss)
@@ -247,14 +257,14 @@ class _Match:
             reconstruction = (self.generator(code, labels) - images).abs().mean()
             found = (self.encoder(generated, labels) - noise).square().mean()
             loss = loss + self.recipe.reconstruction_weight * reconstruction + self.recipe.noise_weight * found
-            parts = {"reconstruction": reconstruction.item(), "noise": found.item()}
+            parts = {"reconstruction": reconstruction, "noise": found}
         self._step("generator", loss)
         if self.recipe.average:
             keep = self.recipe.average
             for name, value in self.model.generator.state_dict().items():
                 mean = self.average[name]
                 mean.copy_(torch.lerp(value, mean, keep) if value.is_floating_point() else value)
-        return {"loss": adversarial.item(), **parts}
+        return {"loss": adversarial, **parts}
 
     def _step(self, name: str, loss: Tensor) -> None:
         for optimizer in self.plain.values():
@@ -271,6 +281,6 @@ def _averaged(name: str) -> bool:
 
 
 @torch.no_grad()
-def mean_distance(images: Tensor) -> float:
+def mean_distance(images: Tensor) -> Tensor:
     """Root mean squared difference of each image from the next, over the pixels, averaged over the batch."""
-    return (images - images.roll(1, dims=0)).square().flatten(1).mean(dim=1).sqrt().mean().item()
+    return (images - images.roll(1, dims=0)).square().flatten(1).mean(dim=1).sqrt().mean()
