@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.data import drawn_folder
-from mien.data.drawn_folder import MARKER, class_counts, draw_each, draw_folder, is_drawn
+from mien.data.drawn_folder import MARKER, check_range, class_counts, draw_each, draw_folder, is_drawn
 
 
 def draw(folder: Path, *, number: int, words: tuple[str, ...] = ("a", "b")) -> None:
@@ -208,3 +208,30 @@ def test_classes_are_half_as_frequent_as_published_and_half_even(published, num_
     assert sum(counts.values()) == num_samples
     expected = num_samples * (shares + 1 / len(published)) / 2
     assert np.abs(np.array(list(counts.values())) - expected).max() < 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most", "message"),
+    [
+        (9, 10, 999, "num_subjects of the drawn SPOS is 9: give a whole number from 10 to 999"),
+        (1000, 10, 999, "is 1000: give a whole number from 10"),
+        (10.5, 10, 999, "is 10.5: give a whole number from 10"),
+        (0.05, 0.1, 1.0, "is 0.05: give a number from 0.1 to 1.0"),
+        (float("nan"), 0.1, 1.0, "is nan: give a number"),
+    ],
+)
+def test_an_argument_out_of_range_is_named(value, least, most, message):
+    with pytest.raises(ValueError, match=message):
+        check_range("num_subjects", value, least, most, "SPOS")
+
+
+def test_the_ends_of_a_range_are_inside_it():
+    for size in (96, 1024):
+        check_range("image_size", size, 96, 1024, "SPOS")
+    check_range("share", 1, 0.1, 1.0, "SPOS")
+
+
+def test_odd_numbers_are_refused_where_even_ones_are_asked_for():
+    check_range("image_size", 64, 64, 128, "RAVDESS", even=True)
+    with pytest.raises(ValueError, match="image_size of the drawn RAVDESS is 65: give an even number from 64 to 128"):
+        check_range("image_size", 65, 64, 128, "RAVDESS", even=True)

@@ -9,9 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from mien.data import drawn_pairs
 from mien.data.drawn_pairs import (
-    IMAGE_SIZES,
     DrawnPair,
-    check_range,
     draw_pair,
     sample_illumination,
     sample_pair,
@@ -199,24 +197,3 @@ def test_the_files_are_pictures_of_the_asked_size_and_equal_every_time():
         centre=(0.5 + 0.04 * face.framing.x, 0.54 + 0.03 * face.framing.y),
     ).image
     np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(onset, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1], expected)
-
-
-@pytest.mark.parametrize(
-    ("value", "least", "most", "message"),
-    [
-        (9, 10, 999, "num_subjects of the drawn SPOS is 9: give a whole number from 10 to 999"),
-        (1000, 10, 999, "is 1000: give a whole number from 10"),
-        (10.5, 10, 999, "is 10.5: give a whole number from 10"),
-        (0.05, 0.1, 1.0, "is 0.05: give a number from 0.1 to 1.0"),
-        (float("nan"), 0.1, 1.0, "is nan: give a number"),
-    ],
-)
-def test_an_argument_out_of_range_is_named(value, least, most, message):
-    with pytest.raises(ValueError, match=message):
-        check_range("num_subjects", value, least, most, "SPOS")
-
-
-def test_the_ends_of_a_range_are_inside_it():
-    for size in IMAGE_SIZES:
-        check_range("image_size", size, *IMAGE_SIZES, "SPOS")
-    check_range("share", 1, 0.1, 1.0, "SPOS")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mien.data.age_csv import FILE, PUBLISHED_COUNTS
-from mien.data.drawn_folder import SERIAL_ITEMS, class_counts, draw_folder
+from mien.data.drawn_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
 from mien.data.pixel_rows import FACE_SIZE
 from mien.data.synthetic import draw_face, sample_face, sample_identity
 from mien.data.worker_processes import map_in_order
@@ -54,9 +54,8 @@ def draw_age_csv(root: Path, *, num_samples: int, seed: int) -> None:
 
     Source: ours, because UTKFace's photographs may not be passed on.
     """
-    for name, value, (least, most) in (("num_samples", num_samples, _NUM_SAMPLES), ("seed", seed, (0, 2**63))):
-        if not least <= value <= most:
-            raise ValueError(f"{name} of the drawn age CSV is {value}: give a whole number from {least} to {most}.")
+    check_range("num_samples", num_samples, *_NUM_SAMPLES, "age CSV")
+    check_range("seed", seed, 0, 2**63, "age CSV")
     draw_folder(root, {"num_samples": num_samples, "seed": seed}, _draw_files)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from mien.data.audio import resample, to_int16, write_wav
 from mien.data.crema_d import CODES, DEMOGRAPHICS
 from mien.data.drawn_clips import Actor, draw_clip, sample_actor
-from mien.data.drawn_folder import draw_each, draw_folder
+from mien.data.drawn_folder import check_range, draw_each, draw_folder
 from mien.data.synthetic import ETHNICITIES
 from mien.data.video import write_video
 
@@ -95,10 +95,7 @@ def draw_crema_d(
         "fps": fps,
     }
     for name, value in arguments.items():
-        least, most = _RANGES[name]
-        if not least <= value <= most or (name == "image_size" and value % 2):
-            even = "an even" if name == "image_size" else "a whole"
-            raise ValueError(f"{name} of the drawn CREMA-D is {value}: give {even} number from {least} to {most}.")
+        check_range(name, value, *_RANGES[name], "CREMA-D", even=name == "image_size")
     draw_folder(root, arguments, _draw_files)
 
 

@@ -97,6 +97,26 @@ def class_counts(published: Mapping[str, int], num_samples: int) -> dict[str, in
     return dict(zip(published, counts.tolist(), strict=True))
 
 
+def check_range(name: str, value: float, least: float, most: float, dataset: str, *, even: bool = False) -> None:
+    """Check an argument of a function that draws a dataset.
+
+    Args:
+        name: of the argument.
+        value: that it has.
+        least: that it may have; a whole number asks for whole numbers.
+        most: that it may have.
+        dataset: that is drawn.
+        even: ask for even numbers.
+
+    Raises:
+        ValueError: ``value`` is below ``least`` or above ``most``, or not of the numbers that are asked for.
+    """
+    whole = isinstance(least, int)
+    if not least <= value <= most or (whole and not isinstance(value, int)) or (even and value % 2):
+        number = "an even number" if even else "a whole number" if whole else "a number"
+        raise ValueError(f"{name} of the drawn {dataset} is {value}: give {number} from {least} to {most}.")
+
+
 def _code_digest(module: str) -> str:
     """Digest of the source of all that draws, and of the drawing module: what another version drew is drawn anew."""
     digest = hashlib.blake2b(digest_size=16)

@@ -172,18 +172,6 @@ def draw_pair(pair: DrawnPair) -> tuple[bytes, ...]:
     return tuple(contents)
 
 
-def check_range(name: str, value: float, least: float, most: float, dataset: str) -> None:
-    """Refuse an argument of a twin that is out of its range.
-
-    Raises:
-        ValueError: ``value`` is below ``least`` or above ``most``, or no whole number where ``least`` is one.
-    """
-    whole = isinstance(least, int)
-    if not least <= value <= most or (whole and not isinstance(value, int)):
-        number = "whole number" if whole else "number"
-        raise ValueError(f"{name} of the drawn {dataset} is {value}: give a {number} from {least} to {most}.")
-
-
 def _rng(pair: DrawnPair, purpose: int) -> np.random.Generator:
     # Letters and not a position: another list of emotions must not change the pictures.
     words = [*pair.dataset.encode(), *pair.expression.encode(), KINDS.index(pair.kind)]

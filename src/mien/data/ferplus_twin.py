@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mien.data.drawn_folder import SERIAL_ITEMS, class_counts, draw_folder
+from mien.data.drawn_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
 from mien.data.ferplus import PUBLISHED_COUNTS
 from mien.data.ferplus_files import FOLDERS, SPLITS
 from mien.data.ferplus_labels import VOTE_COLUMNS, VOTED_EXPRESSIONS
@@ -81,12 +81,9 @@ def draw_ferplus(root: Path, *, num_train: int, num_val: int, num_test: int, see
     Source: ours, because FER2013's images may not be passed on; the votes' agreement and confusion are FER+'s.
     """
     numbers = {"num_train": num_train, "num_val": num_val, "num_test": num_test}
-    for name, value, least, most in (
-        *((name, value, _MIN_IMAGES, _MAX_IMAGES) for name, value in numbers.items()),
-        ("seed", seed, 0, 2**63),
-    ):
-        if not least <= value <= most:
-            raise ValueError(f"{name} of the drawn FER+ is {value}: give a whole number from {least} to {most}.")
+    for name, value in numbers.items():
+        check_range(name, value, _MIN_IMAGES, _MAX_IMAGES, "FER+")
+    check_range("seed", seed, 0, 2**63, "FER+")
     draw_folder(root, {**numbers, "seed": seed, "folders": folders}, _draw_files)
 
 

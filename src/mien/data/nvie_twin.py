@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.data.drawn_folder import draw_each, draw_folder
+from mien.data.drawn_folder import check_range, draw_each, draw_folder
 from mien.data.drawn_pairs import (
     IMAGE_SIZES,
     NUM_FRAMES,
     DrawnPair,
-    check_range,
     draw_pair,
     sample_illumination,
     sample_person,

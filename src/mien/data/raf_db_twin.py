@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mien.data.alignment import align_face
-from mien.data.drawn_folder import class_counts, draw_each, draw_folder
+from mien.data.drawn_folder import check_range, class_counts, draw_each, draw_folder
 from mien.data.raf_db import LIST_FILE, PUBLISHED_COUNTS
 from mien.data.synthetic import draw_scene, sample_face
 from mien.labels import RAF_DB_EXPRESSIONS
@@ -68,9 +68,7 @@ def _check_arguments(arguments: dict[str, int]) -> None:
         "image_size": _IMAGE_SIZES,
     }
     for name, value in arguments.items():
-        least, most = ranges[name]
-        if not least <= value <= most:
-            raise ValueError(f"{name} of the drawn RAF-DB is {value}: give a whole number from {least} to {most}.")
+        check_range(name, value, *ranges[name], "RAF-DB")
 
 
 def _draw_files(folder: Path, **arguments: int) -> None:

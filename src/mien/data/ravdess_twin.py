@@ -12,7 +12,7 @@ import numpy as np
 
 from mien.data.audio import resample, to_int16, write_wav
 from mien.data.drawn_clips import draw_clip, sample_actor
-from mien.data.drawn_folder import draw_each, draw_folder
+from mien.data.drawn_folder import check_range, draw_each, draw_folder
 from mien.data.video import write_video
 from mien.labels import RAVDESS_EMOTIONS
 
@@ -85,10 +85,7 @@ def draw_ravdess(
         "fps": fps,
     }
     for name, value in arguments.items():
-        least, most = _RANGES[name]
-        if not least <= value <= most or (name == "image_size" and value % 2):
-            even = "an even" if name == "image_size" else "a whole"
-            raise ValueError(f"{name} of the drawn RAVDESS is {value}: give {even} number from {least} to {most}.")
+        check_range(name, value, *_RANGES[name], "RAVDESS", even=name == "image_size")
     draw_folder(root, arguments, _draw_files)
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mien.data.alignment import align_face
-from mien.data.drawn_folder import class_counts, draw_each, draw_folder
+from mien.data.drawn_folder import check_range, class_counts, draw_each, draw_folder
 from mien.data.sfew import PUBLISHED_COUNTS
 from mien.data.sfew_layouts import ALIGNED_SIZE
 from mien.data.synthetic import DrawnFace, draw_scene, sample_face, sample_identity
@@ -83,9 +83,7 @@ def draw_sfew(
     numbers = {"num_train": num_train, "num_val": num_val, "num_unlabelled": num_unlabelled, "seed": seed}
     ranges = {"num_unlabelled": (0, 9_999), "seed": (0, 2**63)}
     for name, value in numbers.items():
-        least, most = ranges.get(name, (_MIN_LABELLED, 9_999))
-        if not least <= value <= most:
-            raise ValueError(f"{name} of the drawn SFEW is {value}: give a whole number from {least} to {most}.")
+        check_range(name, value, *ranges.get(name, (_MIN_LABELLED, 9_999)), "SFEW")
     if len(image_size) != 2 or not all(_SIDES[0] <= side <= _SIDES[1] for side in image_size):
         raise ValueError(
             f"image_size of the drawn SFEW is {image_size}: give height and width in pixels, from {_SIDES[0]} to "

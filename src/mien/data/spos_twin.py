@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from mien.data.drawn_folder import draw_each, draw_folder
-from mien.data.drawn_pairs import IMAGE_SIZES, NUM_FRAMES, DrawnPair, check_range, draw_pair, sample_person
+from mien.data.drawn_folder import check_range, draw_each, draw_folder
+from mien.data.drawn_pairs import IMAGE_SIZES, NUM_FRAMES, DrawnPair, draw_pair, sample_person
 from mien.data.onset_apex import Pair, write_manifest
 from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS
 from mien.labels import EMOTIONS
