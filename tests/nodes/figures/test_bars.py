@@ -1,5 +1,7 @@
 """Bars show values, intervals and n of each class; a class without a value keeps its line."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,15 @@ def test_the_printed_bars_are_those_of_the_interactive_figure():
 def test_bars_of_the_same_samples_name_their_number_once():
     shared = figures.class_bars_figure(["a", "b"], [0.5, 0.6], [0.4, 0.5], [0.6, 0.7], [30, 30], "t", total=30)
     assert shared.layout.title.text == "t (n = 30)"
+
+
+@pytest.mark.parametrize("title", ["Errors", "Errors over the ten folds of USTC-NVIE's subset, DiffCNN alone"])
+def test_one_bar_alone_leaves_room_for_its_title_and_labels(title):
+    figure = figures.class_bars_plot(
+        ["DiffCNN"], [0.4], [0.3], [0.5], [30], title, quantity="error (%)", synthetic=True
+    )
+    with warnings.catch_warnings(action="error"):  # matplotlib warns where it finds no room, and lays nothing out
+        figure.canvas.draw()
 
 
 def test_an_interval_that_does_not_hold_the_value_is_drawn_as_it_is():

@@ -132,7 +132,8 @@ def class_bars_plot(
     """Printed bars; arguments and errors as in ``class_bars_figure``."""
     shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, total)
     names = [wrapped(name, letters=_NAME_LETTERS) for name in shown.names]
-    height = 0.9 + sum(max(0.22, 0.14 * (name.count("\n") + 1)) for name in names)
+    rows = sum(max(0.22, 0.14 * (name.count("\n") + 1)) for name in names)
+    height = 0.9 + max(rows, 0.7)  # a bar alone leaves no room for a title of two lines and the note on drawn faces
     figure, (axes,) = canvas(COLUMN_WIDTH, height, shown.title, synthetic=synthetic)
     places = np.arange(len(names))
     axes.barh(places, np.nan_to_num(shown.values), height=0.7, color=_BAR_COLOR)
