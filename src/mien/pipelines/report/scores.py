@@ -27,11 +27,15 @@ def printed_unit(score: str) -> tuple[float, int]:
 
 
 def shown(value: float, score: str) -> str:
-    """A score as it is printed.
+    """A score as it is printed; errors that are a whole number, as of one run, without a point.
 
     Example:
         >>> shown(0.9117, "accuracy"), shown(0.9843, "auroc"), shown(float("nan"), "auroc")
         ('91.17', '0.984', '-')
+        >>> shown(356.0, "errors"), shown(228.5, "errors")
+        ('356', '228.5')
     """
     unit, digits = printed_unit(score)
+    if score == "errors" and value.is_integer():
+        digits = 0
     return MISSING if math.isnan(value) else f"{unit * value:.{digits}f}"
