@@ -58,6 +58,18 @@ def test_stages_depend_on_files_that_exist(stages):
         assert staged - files == set(), f"DVC asks for each of conf/{env}: add it, with what differs there"
 
 
+def test_neither_a_card_nor_a_compiled_module_makes_a_stage_out_of_date(tmp_path):
+    from dvc.repo import Repo
+
+    shutil.copy(ROOT / ".dvcignore", copy_of_the_stages(tmp_path))
+    package = tmp_path / "src" / "mien" / "pipelines" / "sae"
+    with Repo(str(tmp_path)) as repository:
+        ignored = repository.dvcignore
+        assert ignored.is_ignored_file(str(package / "README.md"))
+        assert ignored.is_ignored_dir(str(package / "__pycache__"))
+        assert not ignored.is_ignored_file(str(package / "nodes.py"))
+
+
 def test_a_stage_notices_a_change_of_its_pipelines_own_parameters(stages):
     for stage in stages:
         name = stage.name.rsplit("@", 1)[-1]
