@@ -2,10 +2,13 @@
 
 import errno
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +20,8 @@ from mien.data.face_images import FaceImages
 from mien.io.packed_faces import FaceStream, PackedFaces
 from mien.io.raw_folder import RawFolder
 from mien.nodes.evaluation import split_scores
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def caught(action, *args, **kwargs) -> BaseException:
@@ -156,6 +161,40 @@ def test_run_takes_every_option_that_kedros_own_takes():
     from kedro.framework.cli.project import run as kedro_run
 
     assert [param.name for param in cli.commands["run"].params] == [param.name for param in kedro_run.params]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", {}),
+        ("variant=a, sae.seed=1", {"variant": "a", "sae": {"seed": 1}}),
+        ("variant=a,sae.rows=[x, y],sae.seed=1", {"variant": "a", "sae": {"rows": ["x", "y"], "seed": 1}}),
+        ("sae.units=[3,4,2]", {"sae": {"units": [3, 4, 2]}}),
+        ("sae.a=[1],sae.b=[]", {"sae": {"a": [1], "b": []}}),
+    ],
+)
+def test_a_list_keeps_its_commas_on_the_command_line(text, read):
+    option = next(param for param in cli.commands["run"].params if param.name == "params")
+    assert option.callback(click.Context(cli), option, text) == read
+
+
+def test_parameters_without_a_value_are_refused_as_kedro_refuses_them():
+    option = next(param for param in cli.commands["run"].params if param.name == "params")
+    with pytest.raises(click.UsageError, match="`y` must contain a key and a value"):
+        option.callback(click.Context(cli), option, "sae.rows=x,y")
+
+
+CARDS = sorted([*ROOT.glob("src/mien/pipelines/*/README.md"), ROOT / "README.md"])
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
+def test_every_list_of_parameters_in_a_card_can_be_read(card):
+    option = next(param for param in cli.commands["run"].params if param.name == "params")
+    lines = [line for line in card.read_text().splitlines() if "--params=" in line]
+    for command in (each for line in lines for each in re.findall(r"`([^`]*--params=[^`]*)`", line) or [line]):
+        for word in shlex.split(command, comments=True):
+            if word.startswith("--params="):
+                assert option.callback(click.Context(cli), option, word.removeprefix("--params="))
 
 
 def test_python_m_mien_finds_the_same_command():

@@ -1,10 +1,12 @@
 """The project's commands: ``kedro run`` with mistakes told in one message, ``kedro lineage``, ``kedro readme``."""
 
+import copy
 import difflib
 import errno
 import linecache
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,6 +19,7 @@ import kedro
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.validation import DataValidationError, ParameterValidationError
+from omegaconf import OmegaConf
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,35 @@ OWN_CODE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, kedro.__f
 @click.group(name="mien")
 def cli() -> None:
     """Commands of mien."""
+
+
+def params_with_lists(context: click.Context, option: click.Parameter, text: str) -> dict[str, Any]:
+    """Read ``--params`` as Kedro does, but let a list keep its commas: ``a.rows=[x,y],b=1``.
+
+    Args:
+        context: Of the command.
+        option: The option that is read.
+        text: As given on the command line.
+
+    Returns:
+        Parameters as sections in sections.
+
+    Raises:
+        click.UsageError: An item without ``=``, told as Kedro tells it.
+    """
+    items = re.split(r",(?![^\[\]]*\])", text) if isinstance(text, str) else []
+    lists = [item.strip() for item in items if "=[" in item]
+    plain = ",".join(item for item in items if "=[" not in item) if lists else text
+    read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(lists))
+    return dict(OmegaConf.to_container(read))
+
+
+def _reading_lists(option: click.Parameter) -> click.Parameter:
+    if option.name != "params":
+        return option
+    option = copy.copy(option)
+    option.callback = params_with_lists
+    return option
 
 
 def _run(**options: Any) -> Any:
@@ -56,7 +88,9 @@ def _told(work: Callable[[], Any], resumed: str) -> Any:
         raise click.ClickException(f"{message}\n(Set {TRACEBACK_VARIABLE}=1 to see where in the code.)") from error
 
 
-run = click.Command("run", callback=_run, params=kedro_run.params, help=kedro_run.help)
+run = click.Command(
+    "run", callback=_run, params=[_reading_lists(option) for option in kedro_run.params], help=kedro_run.help
+)
 """Under this name ``python -m mien`` finds it."""
 cli.add_command(run)
 
@@ -82,7 +116,7 @@ def lineage(pipeline: str) -> None:
 @click.argument("name")
 @click.option("--env", "-e", default=None, help="Configuration environment.")
 @click.option("--seeds", default="", help="Seeds instead of the sweep's own, as in 0,1,2.")
-@click.option("--params", default="", callback=_split_params, help="Parameters of every run, as in kedro run.")
+@click.option("--params", default="", callback=params_with_lists, help="Parameters of every run, as in kedro run.")
 @click.pass_obj
 def sweep(metadata: Any, name: str, env: str | None, seeds: str, params: dict[str, Any]) -> None:
     """Run every member of a sweep of conf/base/sweeps.yml with every seed, then report."""

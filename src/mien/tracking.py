@@ -231,14 +231,14 @@ def command(run_params: dict[str, Any]) -> str:
         >>> command({"pipeline_names": ["sae"], "env": "paper", "runtime_params": {"sae": {"seed": 1}}})
         'kedro run --pipelines=sae --env=paper --params=sae.seed=1'
     """
+    from mien.io.run_records import params_option
     from mien.nodes.params import flatten
 
     options = {name: value for name, value in (run_params.get("runtime_params") or {}).items() if name != "parent_run"}
-    params = ",".join(f"{name}={value}" for name, value in flatten(options).items())
     words = ["kedro run", f"--pipelines={','.join(run_params.get('pipeline_names') or ['__default__'])}"]
     words += [f"--env={run_params['env']}"] if run_params.get("env") else []
     words += [f"--namespaces={','.join(run_params['namespaces'])}"] if run_params.get("namespaces") else []
-    return " ".join([*words, *([f"--params={params}"] if params else [])])
+    return " ".join([*words, *([params_option(flatten(options))] if options else [])])
 
 
 def machine() -> str:

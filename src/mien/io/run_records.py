@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -170,3 +171,17 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def params_option(values: dict[str, Any]) -> str:
+    """The option that sets parameters by their dotted names, as a shell takes it.
+
+    Example:
+        >>> params_option({"variant": "lite", "sae.model.backbone_units": [3, 4, 2]})
+        "'--params=variant=lite,sae.model.backbone_units=[3,4,2]'"
+    """
+    items = (
+        f"{name}={str(value).replace(', ', ',') if isinstance(value, list | tuple) else value}"
+        for name, value in values.items()
+    )
+    return shlex.quote(f"--params={','.join(items)}")

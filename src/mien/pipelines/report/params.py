@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from mien.io.run_records import params_option
 from mien.nodes.params import Params
 
 Score = Literal["accuracy", "mean_class_accuracy", "macro_f1", "auroc", "error_rate", "errors", "mae_years"]
@@ -38,8 +39,7 @@ class PaperRow(Params):
     def command(self, system: str) -> str:
         """The command that runs it on the user's own data."""
         changed = {"variant": self.variants[0], **{f"{system}.{name}": value for name, value in self.set.items()}}
-        params = ",".join(f"{name}={value}" for name, value in changed.items())
-        return f"kedro run --pipelines={system} --env={self.env} --params={params}"
+        return f"kedro run --pipelines={system} --env={self.env} {params_option(changed)}"
 
 
 class Peer(Params):
