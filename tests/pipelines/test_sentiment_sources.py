@@ -3,6 +3,7 @@
 import logging
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from mien.data.egemaps import NUM_EGEMAPS
 from mien.data.voice_features import PROSODY
 from mien.io.packed_audio import Waveforms
 from mien.io.schemas import ClipSamples
+from mien.pipelines.sentiment import sources
 from mien.pipelines.sentiment.params import ClassParams, RuleParams, VoiceFeatureParams, VoiceSVMParams
 from mien.pipelines.sentiment.prediction import sentiment_of, sentiment_target
 from mien.pipelines.sentiment.sources import describe_voices, gather, join_clips, join_inputs, select_clips
@@ -160,3 +162,17 @@ def test_sentiment_follows_from_the_emotions():
 def test_rules_need_a_threshold_for_each_cue():
     with pytest.raises(ValueError, match="give one above 0 for each of eye_lip_distance"):
         RuleParams(neutral="first_frame", thresholds={"teeth": 0.1})
+
+
+def test_faces_whose_eyes_fall_together_have_no_cues_and_frames_without_a_face_are_not_looked_at(monkeypatch, caplog):
+    found = np.random.default_rng(0).uniform(0.2, 0.8, (2, 68, 2))
+    found[1, 36:48] = 0.5
+    monkeypatch.setattr(sources, "apply_to_images", lambda *given: found.reshape(2, -1))
+    network = SimpleNamespace(model=SimpleNamespace(image_size=48))
+    table = pd.concat([frames(["a", "b"]), frames(["c"], "no_face").assign(row=2)], ignore_index=True)
+    faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48, 3), np.uint8)
+    with caplog.at_level(logging.WARNING, "mien"):
+        told = sources.find_cues(table, faces, network, None)
+    assert np.isfinite(told["cues"]).all(axis=1).tolist() == [True, False, False]
+    assert np.isfinite(told["points"]).all(axis=(1, 2)).tolist() == [True, True, False]
+    assert "both eyes of 1 of 2 faces were found in one place" in caplog.text

@@ -16,10 +16,12 @@ from mien.data.egemaps import NUM_EGEMAPS
 from mien.io.schemas import ClipPredictions
 from mien.nodes.digest import weights_digest
 from mien.nodes.params import EvaluationParams, PredictionParams
+from mien.pipelines.sentiment.drawing import DRAWN, plot
 from mien.pipelines.sentiment.evaluation import evaluate, of_row, primary_row
 from mien.pipelines.sentiment.members import MEMBERS, members_of, rows_to_score
 from mien.pipelines.sentiment.params import SentimentModelParams, SentimentTrainingParams
 from mien.pipelines.sentiment.prediction import predict, score_over_time
+from mien.pipelines.sentiment.tables import tabulate
 from mien.pipelines.sentiment.training import fit_linear, initialise, train
 
 PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]["sentiment"]
@@ -225,3 +227,57 @@ def test_rows_are_named_once_and_known():
         model_params(("face", "face"))
     with pytest.raises(ValueError, match="Input should be"):
         model_params(("faces",))
+
+
+def test_a_fused_row_needs_its_parts_in_the_table():
+    with pytest.raises(ValueError, match="is of face_lstm and voice, but lack face_lstm, which it is held against"):
+        model_params(FEW, fusion={"face": "face_lstm"})
+    assert model_params(("face", "voice_svm"), fusion={"face": "face_lstm"}).fusion.face == "face_lstm"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "split", "message"),
+    [
+        (
+            "voice",
+            "heard",
+            "train",
+            "voice cannot be trained: of the 48 clips of split train none can be heard.*audio_",
+        ),
+        ("voice", "heard", "val", "of the 12 clips of split val none can be heard"),
+        ("voice_svm", "heard", "train", "voice_svm cannot be trained"),
+        ("face", "num_faces", "train", "face cannot be trained: of the 48 clips of split train none has a face"),
+        ("face", "num_faces", "val", "of the 12 clips of split val none has a face"),
+    ],
+)
+def test_a_split_of_which_nothing_is_seen_or_heard_is_named(tmp_path, row, column, split, message):
+    training = training_params()
+    lacking = LEARNT.assign(**{column: LEARNT[column].where(LEARNT["split"] != split, 0).astype(LEARNT[column].dtype)})
+    with pytest.raises(ValueError, match=message):
+        train(lacking, INPUTS, tmp_path, initialise(LEARNT, model_params((row,)), training), training)
+
+
+def test_a_learned_fusion_alone_is_drawn_without_a_weight(tmp_path):
+    rows = ("face_mean", "voice", "fused_learned")
+    network, history = trained(tmp_path, rows)
+    predictions = predict(SAMPLES, INPUTS, network, PREDICTION)
+    metrics, _ = evaluate(predictions, EVALUATION)
+    weight = dict(zip(DRAWN, plot(predictions, metrics, history), strict=True))["fusion_weight"]
+    assert "no weighted sum" in [trace.name for trace in weight.data]
+    assert tabulate(predictions, metrics)[1][["one", "other"]].to_numpy().tolist() == [["fused_learned", "face_mean"]]
+
+
+def test_the_tables_are_what_was_measured(whole):
+    predictions = whole[2]
+    metrics, _ = evaluate(predictions, EVALUATION)
+    models, comparisons = tabulate(predictions, metrics)
+    assert models["model"].tolist() == list(PUBLISHED["model"]["rows"])
+    assert models.set_index("model")["primary"].pipe(lambda primary: primary.index[primary].tolist()) == ["fused"]
+    for line in models.itertuples():
+        assert line.accuracy == metrics[f"test/{line.model}/accuracy"]
+        assert line.accuracy_low <= line.accuracy <= line.accuracy_high
+    assert ("fused", "voice") in set(zip(comparisons["one"], comparisons["other"], strict=True))
+    for line in comparisons.itertuples():
+        accuracy = models.set_index("model")["accuracy"]
+        assert line.difference == pytest.approx(accuracy[line.one] - accuracy[line.other])
+        assert line.stands == (not line.low <= 0 <= line.high and line.subjects_p < 0.05)

@@ -159,7 +159,7 @@ TINY: dict[str, dict[str, Any]] = {
     "sentiment_crema_d": TINY_SENTIMENT_RUN,
     "sentiment_cross": {
         **TINY_SENTIMENT_RUN,
-        "model": TINY_SENTIMENT["model"] | {"rows": ["face_mean", "voice", "fused"]},
+        "model": TINY_SENTIMENT["model"] | {"rows": ["face_mean", "voice", "fused"], "fusion": {"face": "face_mean"}},
     },
     "softmax_regression": {
         "model": {"image_size": 8},

@@ -105,8 +105,9 @@ def _weight_curve(predictions: pd.DataFrame, synthetic: bool, kind: str) -> Any:
     face, voice = fused_of(predictions)
     rows = set(predictions["model"])
     curves, chosen = {}, 0.5
-    if face in rows and voice in rows:
-        chosen = float(predictions.loc[predictions["weight"].notna(), "weight"].iloc[0])
+    weights = predictions["weight"].dropna()
+    if face in rows and voice in rows and len(weights):
+        chosen = float(weights.iloc[0])
         for split in ("val", "test"):
             some = predictions[predictions["split"] == split]
             first, second = of_row(some, str(face)), of_row(some, str(voice))
@@ -118,7 +119,7 @@ def _weight_curve(predictions: pd.DataFrame, synthetic: bool, kind: str) -> Any:
                 ]
             )
     title = f"Weighted sum of {NAMES.get(str(face), 'face')} and {NAMES.get(str(voice), 'voice')}"
-    drawn = curves or {"nothing is fused": np.full(len(WEIGHTS), np.nan)}
+    drawn = curves or {"no weighted sum": np.full(len(WEIGHTS), np.nan)}
     return getattr(figures, f"fusion_weight_{kind}")(WEIGHTS, drawn, chosen, title, synthetic=synthetic)
 
 

@@ -199,9 +199,16 @@ class SentimentModelParams(Params):
     fusion: FusionParams
 
     @model_validator(mode="after")
-    def _rows_differ(self) -> "SentimentModelParams":
+    def _rows_fit(self) -> "SentimentModelParams":
         if len(set(self.rows)) < len(self.rows):
             raise ValueError(f"rows {list(self.rows)} name one twice: give each once.")
+        lacking = [row for row in (self.fusion.face, self.fusion.voice) if row not in self.rows]
+        if lacking and {"fused", "fused_learned"} & set(self.rows):
+            raise ValueError(
+                f"rows have a fused one, which is of {self.fusion.face} and {self.fusion.voice}, but lack "
+                f"{' and '.join(lacking)}, which it is held against. Add that, or fuse rows that are there by "
+                "model.fusion.face and model.fusion.voice."
+            )
         return self
 
     def config(self, name: str) -> dict[str, Any]:

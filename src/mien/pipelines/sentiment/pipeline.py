@@ -18,6 +18,7 @@ from mien.pipelines.sentiment.sources import (
     leave_steps_out,
     select_clips,
 )
+from mien.pipelines.sentiment.tables import tabulate
 from mien.pipelines.sentiment.training import initialise, train
 
 INPUTS = "clip_faces_and_voices"
@@ -105,6 +106,7 @@ def _system(
         node(score_over_time, over_time, "scores_over_time", name="score_over_time"),
         node(plot, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
         node(plot_for_paper, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(tabulate, drawn_from[:2], ["models", "model_comparisons"], name="tabulate"),
         node(show_mistakes, ["predictions", INPUTS], "mistakes_sheet", name="show_mistakes"),
         node(draw_clip, moments, ["timeline_figure", "timeline_plot"], name="draw_clip"),
         node(draw_cues, moments[:2], ["cues_figure", "cues_plot"], name="draw_cues"),

@@ -145,21 +145,28 @@ def find_cues(
         prediction: Batch size and device.
 
     Returns:
-        ``cues`` (n, 6) and ``points`` (n, 68, 2) float32 by the faces' row; NaN for a face that no frame names.
+        ``cues`` (n, 6) and ``points`` (n, 68, 2) float32 by the faces' row; NaN for a face that no frame names, and for
+        what was cut out of a frame without one. Cues are NaN too where both eyes were found in one place.
     """
     from mien.data.landmark_images import NUM_POINTS, LandmarkImages
     from mien.data.smile_cues import CUES, measure_cues
     from mien.labels import NUM_LANDMARKS
 
-    rows = np.sort(frames.loc[frames["row"] >= 0, "row"].to_numpy())
+    rows = np.sort(frames.loc[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE), "row"].to_numpy())
     nowhere = np.full((len(rows), NUM_POINTS, 2), np.nan)
     images = LandmarkImages(faces, rows, nowhere, image_size=landmark_network.model.image_size)
     found = apply_to_images(images, landmark_network.model, prediction, landmark_network.model)
     points = np.full((len(faces), NUM_LANDMARKS, 2), np.nan, np.float32)
     cues = np.full((len(faces), len(CUES)), np.nan, np.float32)
     points[rows] = found.reshape(-1, NUM_LANDMARKS, 2)
+    sizeless = 0
     for row in rows:
-        cues[row] = measure_cues(np.asarray(faces[row]), points[row].astype(np.float64))
+        try:
+            cues[row] = measure_cues(np.asarray(faces[row]), points[row].astype(np.float64))
+        except ValueError:  # points of a found face are finite, so its eyes alone can be at fault
+            sizeless += 1
+    if sizeless:
+        logger.warning("cues: both eyes of %d of %d faces were found in one place; they have none", sizeless, len(rows))
     return {"cues": cues, "points": points}
 
 

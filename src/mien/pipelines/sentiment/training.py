@@ -164,6 +164,7 @@ class Lesson:
         from mien.engine.fit import Task
         from mien.losses import ExpressionLoss
 
+        self._check_sense(name)
         recipe = self.training.recipe(name)
         task = Task(
             loss=ExpressionLoss(**recipe.loss.model_dump()),
@@ -179,6 +180,20 @@ class Lesson:
             trained, history = train_network(start, images, task, self.checkpoints / name, recipe, seen)
         self.network.model.members[name] = trained.model
         return history
+
+    def _check_sense(self, name: str) -> None:
+        column, lack, reason = (
+            ("heard", "can be heard", "audio_reason")
+            if name.startswith("voice")
+            else ("num_faces", "has a face", "reason")
+        )
+        for split in SPLITS:
+            clips = self.split(split)
+            if not (clips[column] > 0).any():
+                raise ValueError(
+                    f"{name} cannot be trained: of the {len(clips)} clips of split {split} none {lack}. Look at the "
+                    f"column {reason} of the dataset's table, or take the rows that need it out of model.rows."
+                )
 
     def _sets(self, name: str) -> tuple[list[Any], tuple[str, ...]]:
         """Train and val set of a member, and digests of what they hold."""
@@ -251,6 +266,7 @@ class Lesson:
 
     def fit_linear(self, name: str) -> None:
         """Fit rules or support vector machine, the strength of the penalty chosen on split val."""
+        self._check_sense(name)
         features, labels = {}, {}
         for split in SPLITS:
             clips = self.split(split)
