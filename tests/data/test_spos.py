@@ -30,6 +30,12 @@ def test_every_subject_is_a_fold_in_the_order_of_their_names(tmp_path):
     assert samples["split"].eq("folds").all()
 
 
+def test_a_subject_numbered_in_two_ways_is_one_person_in_one_fold(tmp_path):
+    samples = read_spos(write(tmp_path, "1", "01", "10", "2"))
+    assert samples["subject"].tolist() == ["01"] * 4 + ["10"] * 2 + ["02"] * 2
+    assert samples["fold"].tolist() == [0] * 4 + [2] * 2 + [1] * 2
+
+
 def test_the_published_counts_are_seven_people_s_six_emotions_twice():
     assert {"folds": {"posed": NUM_SUBJECTS * len(EMOTIONS) * 2, "spontaneous": 150}} == PUBLISHED_COUNTS
     assert sum(PUBLISHED_COUNTS["folds"].values()) == 234

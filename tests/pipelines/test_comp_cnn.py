@@ -285,6 +285,11 @@ def test_rows_can_be_chosen_on_the_command_line():
             model(rows=wrong)
 
 
+def test_what_rows_are_compared_with_is_one_of_them():
+    with pytest.raises(ValueError, match="compared_with is diffcnn, which no row is. Name one of diff_cnn"):
+        CompCNNEvaluationParams(**TINY["evaluation"] | {"compared_with": "diffcnn"})
+
+
 def test_every_published_row_of_the_report_is_a_row_of_the_system():
     tables = yaml.safe_load((ROOT / "conf/base/parameters_report.yml").read_text())["report"]["tables"]["papers"]
     for system, counts in (("comp_cnn", (4203, 1028)), ("comp_cnn_spos", (234,))):

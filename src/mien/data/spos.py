@@ -11,11 +11,12 @@ Source: Pfister, Li, Zhao and Pietikäinen, ICCV Workshops 2011; counts as Xu et
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.data.folds import leave_one_subject_out
-from mien.data.onset_apex import MANIFEST, drop_incomplete, log_dropped, pairs_table, read_manifest
+from mien.data.onset_apex import MANIFEST, Pair, drop_incomplete, log_dropped, pairs_table, read_manifest
 from mien.data.sequence_frames import take_frames
 
 if TYPE_CHECKING:
@@ -65,8 +66,14 @@ def read_spos(root: Path, num_frames: int = 2) -> pd.DataFrame:
     Source: Xu et al., 2017, section 4.2: leave one subject out.
     """
     find_spos(root)
-    kept, dropped = drop_incomplete(root, read_manifest(root, _NAME))
+    kept, dropped = drop_incomplete(root, _of_one_width(read_manifest(root, _NAME)))
     log_dropped(dropped, _NAME)
     kept, without_frames = take_frames(root, kept, num_frames)
     log_dropped(without_frames, _NAME)
     return leave_one_subject_out(pairs_table(kept, _NAME, root))
+
+
+def _of_one_width(pairs: list[Pair]) -> list[Pair]:
+    # "1" and "01" are one person, who must not be in two folds.
+    width = max((len(pair.subject) for pair in pairs if pair.subject.isdecimal()), default=0)
+    return [replace(pair, subject=pair.subject.zfill(width)) if pair.subject.isdecimal() else pair for pair in pairs]

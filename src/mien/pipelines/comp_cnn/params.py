@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from mien.nodes.params import EvaluationParams, Fraction, LossParams, Params, RecipeParams
 
@@ -132,7 +132,14 @@ class CompCNNEvaluationParams(EvaluationParams):
     """How predictions are judged.
 
     Attributes:
-        compared_with: The row that every other is compared with.
+        compared_with: The row that every other is compared with first; one that a run lacks is passed over.
     """
 
     compared_with: str
+
+    @field_validator("compared_with")
+    @classmethod
+    def _known(cls, row: str) -> str:
+        if row not in _ALL:
+            raise ValueError(f"evaluation.compared_with is {row}, which no row is. Name one of {', '.join(_ALL)}.")
+        return row
