@@ -286,7 +286,7 @@ def test_rows_can_be_chosen_on_the_command_line():
 
 
 def test_what_rows_are_compared_with_is_one_of_them():
-    with pytest.raises(ValueError, match="compared_with is diffcnn, which no row is. Name one of diff_cnn"):
+    with pytest.raises(ValueError, match=r"compared_with is diffcnn, which no row is\. Name one of diff_cnn"):
         CompCNNEvaluationParams(**TINY["evaluation"] | {"compared_with": "diffcnn"})
 
 
