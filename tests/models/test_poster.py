@@ -194,6 +194,15 @@ def test_sae_without_query_projection_takes_posters_backbones_and_tokens():
     assert not any(".mix." in name or ".down." in name or ".up." in name for name in shared if "weight" in name)
 
 
+def test_sae_that_mixes_rows_and_keeps_them_all_is_poster_with_the_same_weights():
+    config = {name: value for name, value in SMALL.items() if name != "num_heads"}
+    sae = SAE(7, **config, num_heads=2, keep_rate=1.0, prune_blocks=(0,), query_proj=False, tokenizer="poster_view",
+              row_mixing="poster", landmark_input="poster", last_block_cls_only=True).eval()  # fmt: skip
+    poster = small(channel_order="rgb")
+    sae.load_state_dict(poster.state_dict())
+    assert torch.equal(sae(images()), poster(images()))
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from mien.models.pyramid_fusion import PyramidBlock, PyramidFusion, TokenPruning
+from mien.models.row_mixing import raise_levels
 
 
 def fusion(pruning: TokenPruning | None = None, **config) -> PyramidFusion:
@@ -105,6 +106,29 @@ def test_rows_per_block_are_those_of_the_design_table_in_plan_and_in_fact(keep_r
         block.register_forward_hook(lambda _, __, out: seen.append({x.shape[1] for x in (*out[0], *out[1])}))
     model(torch.randn(1, 49, 32), torch.randn(1, 49, 32))
     assert seen == [{count} for count in rows[1:]]
+
+
+def test_the_rows_that_are_left_of_both_streams_are_mixed_and_then_carried_up():
+    model, seen = fusion(TokenPruning(keep_rate=0.2, blocks=(0,)), row_mixing="poster"), []
+    assert model.tokens_per_block == ((17, 6), (6, 6), (6, 6))
+    block = model.blocks[0]
+    for mix in block.mix:
+        mix.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    image, landmark, kept = block(*model._embed(*streams()))
+    assert [rows.shape for rows in kept] == [(2, 4), (2, 4)]
+    assert [x.shape for x in seen] == [(2, 12, 32), (2, 12, 16), (2, 12, 8)]
+
+    mixed = [mix.weight[:, :, 0] @ x + mix.bias[:, None] for mix, x in zip(block.mix, seen, strict=True)]
+    mixed = raise_levels(mixed, block.up)
+    for level in range(3):
+        torch.testing.assert_close(torch.cat([image[level], landmark[level]], dim=1), mixed[level])
+
+
+def test_a_pyramid_of_mixed_rows_takes_no_other_keep_rate_in_training():
+    model = fusion(TokenPruning(keep_rate=0.4, blocks=(0,)), row_mixing="poster")
+    model.set_training_keep_rate(0.4)
+    with pytest.raises(ValueError, match=r"keep rate 0.7 in training.*left at 0.4.*Train without a warm-up"):
+        model.set_training_keep_rate(0.7)
 
 
 def test_clss_attention_to_itself_and_to_all_others_sums_to_one(monkeypatch):

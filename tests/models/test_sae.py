@@ -4,6 +4,7 @@ from torch import nn
 
 from mien.losses import ExpressionLoss
 from mien.models.sae import IMAGENET_MEAN, IMAGENET_STD, SAE
+from mien.models.sae_macs import sae_macs
 from mien.models.weights import load_weights
 from mien.optim import build_optimizer, frozen_batch_norm_statistics
 
@@ -70,6 +71,8 @@ def test_features_are_what_the_head_classifies():
         {"patch_size": 8},
         {"patch_size": 8, "embed_dim": 8, "num_heads": 2},
         {"tokenizer": "poster_view"},
+        {"row_mixing": "poster", "prune_blocks": (0,)},
+        {"row_mixing": "poster", "prune_blocks": (0,), "keep_rate": 1.0, "last_block_cls_only": True},
         {"shrink_start_epoch": 1, "shrink_epochs": 2},
         {"image_size": 32},
         {"depth": 1, "prune_blocks": (0,)},
@@ -83,6 +86,13 @@ def test_every_switch_trains(config):
         if parameter.requires_grad:
             assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_with_mixed_rows_the_last_block_is_read_whole_and_nothing_is_skipped():
+    config = {"row_mixing": "poster", "prune_blocks": (0,)}
+    whole, asked = small(**config), small(**config, last_block_cls_only=True)
+    assert torch.equal(whole(images()), asked(images()))
+    assert sae_macs(whole) == sae_macs(asked)
 
 
 @pytest.mark.parametrize("config", [{"alignment": "per_stream"}, {"score_levels": "large"}, {"renormalize": True}])
@@ -272,6 +282,12 @@ def test_images_of_another_shape_are_refused_with_the_right_one(shape):
         ({"prune_blocks": (0, 7)}, "outside 0..2 of depth 3"),
         ({"prune_blocks": ()}, "needs prune_blocks"),
         ({"patch_size": 4}, "patch_size 4 fits no map .*Use 16, or 8"),
+        ({"row_mixing": "all"}, "unknown row_mixing 'all' of the pyramid. Use 'none' or 'poster'"),
+        ({"row_mixing": "poster"}, r"row_mixing poster and pruning in blocks \[1\].*prune_blocks \[0\]"),
+        (
+            {"row_mixing": "poster", "prune_blocks": (0,), "shrink_start_epoch": 1, "shrink_epochs": 2},
+            "falls over 2 epochs from epoch 1 on.*Set shrink_start_epoch and shrink_epochs to 0",
+        ),
         ({"tokenizer": "linear"}, "unknown tokenizer 'linear' of SAE. Use 'spatial' or 'poster_view'"),
         ({"tokenizer": "poster_view", "patch_size": 8}, "patch_size is 8. Use patch_size 16, or tokenizer 'spatial'"),
         ({"shrink_epochs": -1}, "-1 of falling. Neither may be negative"),

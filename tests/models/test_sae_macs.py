@@ -81,6 +81,8 @@ def test_query_projections_cost_what_the_design_says():
          "backbone_units": (1, 1, 1), "landmark_units": (1, 1, 1)},
         {"keep_rate": 0.5, "tokenizer": "poster_view", "depth": 1, "prune_blocks": (0,),
          "backbone_units": (1, 1, 1), "landmark_units": (1, 1, 1)},
+        {"keep_rate": 0.1, "tokenizer": "poster_view", "row_mixing": "poster", "prune_blocks": (0,), "depth": 3,
+         "last_block_cls_only": True, "backbone_units": (1, 1, 1), "landmark_units": (1, 1, 1)},
         {"image_size": 64, "embed_dim": 64, "depth": 3, "prune_blocks": (1,), "backbone_widths": (8, 8, 16),
          "backbone_units": (1, 2, 3), "landmark_widths": (8, 16, 24, 32), "landmark_units": (1, 2, 3)},
     ],

@@ -10,6 +10,7 @@ from mien.layers.mlp import Activation
 from mien.layers.token_pruning import PruningStage
 from mien.layers.transformer_block import ResidualAttention, ResidualMlp
 from mien.models.pyramid_fusion import check_pyramid
+from mien.models.row_mixing import raise_levels, row_down_samplers, row_mixers
 
 
 class PosterBlock(nn.Module):
@@ -45,14 +46,11 @@ class PosterBlock(nn.Module):
         self.image_mlp, self.landmark_mlp = (
             nn.ModuleList(ResidualMlp(dim, mlp_ratio, mlp_act, drop_path_rate) for dim in dims) for _ in range(2)
         )
-        self.mix = nn.ModuleList(nn.Conv1d(2 * num_rows, 2 * num_rows, 1) for _ in dims)
-        self.up = nn.ModuleList(nn.ConvTranspose1d(2 * num_rows, 2 * num_rows, 2, stride=2) for _ in dims[1:])
+        self.mix, self.up = row_mixers(num_rows, dims)
 
     def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
         """Map the levels, (B, 2R, D), (B, 2R, D/2), (B, 2R, D/4) with image rows first, to their next state."""
-        large, medium, small = (self._level(number, x) for number, x in enumerate(levels))
-        medium = medium + self.up[1](small)
-        return [large + self.up[0](medium), medium, small]
+        return raise_levels([self._level(number, x) for number, x in enumerate(levels)], self.up)
 
     def _level(self, number: int, x: Tensor) -> Tensor:
         image, landmark = x.chunk(2, dim=1)
@@ -106,7 +104,7 @@ class PosterFusion(nn.Module):
         num_rows = 1 + num_tokens
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dim), requires_grad=False) if unread else None
         self.pos_embed = nn.Parameter(torch.zeros(1, num_rows, embed_dim))
-        self.down = nn.ModuleList(nn.Conv1d(2 * num_rows, 2 * num_rows, step, stride=step) for step in (2, 4))
+        self.down = row_down_samplers(num_rows)
         self.blocks = nn.ModuleList(
             PosterBlock(num_rows, self.dims, num_heads, mlp_ratio, mlp_act, rate)
             for rate in drop_path_rates(drop_path_rate, depth)

@@ -18,10 +18,12 @@ from mien.layers.token_pruning import (
     pruning_stages,
 )
 from mien.layers.transformer_block import ResidualAttention, ResidualMlp
+from mien.models.row_mixing import raise_levels, row_down_samplers, row_mixers
 
 Alignment = Literal["shared", "per_stream"]
 ScoreLevels = Literal["all", "large"]
 ClsToken = Literal["mean", "learned"]
+RowMixing = Literal["none", "poster"]
 Levels = Sequence[Tensor]
 """One stream at its three widths, large first: (B, N, D), (B, N, D/2), (B, N, D/4)."""
 
@@ -100,9 +102,11 @@ class PyramidBlock(nn.Module):
         query_proj: Project the queries.
         pruning: How scores are made.
         stage: What this block prunes; None for nothing.
+        mixed_rows: Rows of one stream that leave the block, for POSTER's convolutions over those of both; None for
+            up-samplers that see one row at a time.
 
     Source: POSTER, with token-wise linear up-samplers that both streams share in place of its convolutions over a fixed
-        number of tokens, which cannot be pruned.
+        number of tokens, for which any keep rate is another network.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class PyramidBlock(nn.Module):
         query_proj: bool,
         pruning: TokenPruning,
         stage: PruningStage | None,
+        mixed_rows: int | None = None,
     ) -> None:
         super().__init__()
         self.image_attn, self.landmark_attn = (
@@ -124,7 +129,11 @@ class PyramidBlock(nn.Module):
         self.image_mlp, self.landmark_mlp = (
             nn.ModuleList(ResidualMlp(dim, mlp_ratio, mlp_act, drop_path_rate) for dim in dims) for _ in range(2)
         )
-        self.up = nn.ModuleList(nn.Linear(small, large) for large, small in pairwise(dims))
+        self.mix: nn.ModuleList | None = None
+        if mixed_rows is None:
+            self.up = nn.ModuleList(nn.Linear(small, large) for large, small in pairwise(dims))
+        else:
+            self.mix, self.up = row_mixers(mixed_rows, dims)
         self.pruning = pruning
         self.prune_as(stage)
 
@@ -147,7 +156,7 @@ class PyramidBlock(nn.Module):
         """
         if cls_only:
             image, _ = _attend(self.image_attn, image, [x[:, :1] for x in landmark])
-            return self._feed_forward(self.image_mlp, image), landmark, None
+            return self._raise(_feed_forward(self.image_mlp, image)), landmark, None
         kept = None
         new_image, image_rows = _attend(self.image_attn, image, landmark, self.stage is not None)
         new_landmark, landmark_rows = _attend(self.landmark_attn, landmark, image, self.stage is not None)
@@ -158,16 +167,21 @@ class PyramidBlock(nn.Module):
             kept = self.stage.choose(image_scores), self.stage.choose(landmark_scores)
             new_image = [prune_tokens(x, image_scores, kept[0]) for x in new_image]
             new_landmark = [prune_tokens(x, landmark_scores, kept[1]) for x in new_landmark]
-        return (
-            self._feed_forward(self.image_mlp, new_image),
-            self._feed_forward(self.landmark_mlp, new_landmark),
-            kept,
-        )
+        image = _feed_forward(self.image_mlp, new_image)
+        landmark = _feed_forward(self.landmark_mlp, new_landmark)
+        if self.mix is None:
+            return self._raise(image), self._raise(landmark), kept
+        both = [torch.cat(streams, dim=1) for streams in zip(image, landmark, strict=True)]  # (B, 2R, D) and narrower
+        mixed = self._raise([mix(x) for mix, x in zip(self.mix, both, strict=True)])
+        streams = [x.chunk(2, dim=1) for x in mixed]
+        return [x for x, _ in streams], [x for _, x in streams], kept
 
-    def _feed_forward(self, mlps: nn.ModuleList, levels: Levels) -> list[Tensor]:
-        large, medium, small = (mlp(x) for mlp, x in zip(mlps, levels, strict=True))
-        medium = medium + self.up[1](small)
-        return [large + self.up[0](medium), medium, small]
+    def _raise(self, levels: Levels) -> list[Tensor]:
+        return raise_levels(levels, self.up)
+
+
+def _feed_forward(mlps: nn.ModuleList, levels: Levels) -> list[Tensor]:
+    return [mlp(x) for mlp, x in zip(mlps, levels, strict=True)]
 
 
 def _attend(
@@ -191,11 +205,16 @@ class PyramidFusion(nn.Module):
         pruning: How and where tokens are pruned.
         query_proj: Project the queries (SAE) or take them as they come (POSTER).
         cls: ``mean``: token 0 of a stream is the mean of its tokens. ``learned``: a parameter per stream.
-        last_block_cls_only: Compute only what the output reads of the last block. Same output in evaluation.
+        last_block_cls_only: Compute only what the output reads of the last block. Same output in evaluation. With
+            ``row_mixing`` it reads all of it.
+        row_mixing: ``none``: rows meet in attention alone. ``poster``: POSTER's convolutions over the rows of both
+            streams, as many as there are left, on the way down to the smaller levels and after every block (ours). Rows
+            are no places after the first, so that block 0 alone may prune; and their number cannot change while
+            it trains.
 
     Attributes:
         dims: (D, D/2, D/4).
-        num_tokens: As given; ``mlp_ratio``, ``query_proj`` and ``last_block_cls_only`` likewise.
+        num_tokens: As given; ``mlp_ratio``, ``query_proj``, ``last_block_cls_only`` and ``row_mixing`` likewise.
         pruning: As given.
         stages: Plan of each pruning block, by block number.
         training_stages: The plan by which it trains; another one after ``set_training_keep_rate``.
@@ -220,36 +239,53 @@ class PyramidFusion(nn.Module):
         query_proj: bool = True,
         cls: ClsToken = "mean",
         last_block_cls_only: bool = False,
+        row_mixing: RowMixing = "none",
     ) -> None:
         super().__init__()
         check_pyramid(embed_dim, depth, num_heads)
         if cls not in ("mean", "learned"):
             raise ValueError(f"unknown cls token {cls!r}. Use 'mean' or 'learned'.")
         dims = (embed_dim, embed_dim // 2, embed_dim // 4)
-        self.dims, self.num_tokens, self.last_block_cls_only = dims, num_tokens, last_block_cls_only
+        self.dims, self.num_tokens, self.row_mixing = dims, num_tokens, row_mixing
         self.mlp_ratio, self.query_proj = mlp_ratio, query_proj
+        mixes = row_mixing == "poster"
+        self.last_block_cls_only = last_block_cls_only and not mixes
         self.pruning = pruning
         self.stages = self.training_stages = pruning.stages(num_tokens, depth)
+        _check_row_mixing(row_mixing, self.stages)
         self.cls_tokens = nn.Parameter(0.02 * torch.randn(2, 1, embed_dim)) if cls == "learned" else None
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + num_tokens, embed_dim))
-        self.down = nn.ModuleList(nn.Linear(embed_dim, dim) for dim in dims[1:])
+        if mixes:
+            self.down = row_down_samplers(1 + num_tokens)
+        else:
+            self.down = nn.ModuleList(nn.Linear(embed_dim, dim) for dim in dims[1:])
+        rows = [after if mixes else None for _, after in self._tokens_per_block(depth)]
         self.blocks = nn.ModuleList(
-            PyramidBlock(dims, num_heads, mlp_ratio, mlp_act, rate, query_proj, pruning, self.stages.get(number))
+            PyramidBlock(
+                dims, num_heads, mlp_ratio, mlp_act, rate, query_proj, pruning, self.stages.get(number), rows[number]
+            )
             for number, rate in enumerate(drop_path_rates(drop_path_rate, depth))
         )
         self.norm = nn.LayerNorm(embed_dim, eps=1e-6)
-        # Nothing reads the last block's landmark half, so no gradient ever reaches it. Frozen, it keeps the names of a
-        # checkpoint the same and does not make distributed training wait for gradients that never come.
-        last = self.blocks[-1]
-        for unread in (last.landmark_attn, last.landmark_mlp):
-            unread.requires_grad_(False)
+        # Unless rows mix, nothing reads the last block's landmark half, so no gradient ever reaches it. Frozen, it
+        # keeps the names of a checkpoint the same and distributed training does not wait for what never comes.
+        if not mixes:
+            last = self.blocks[-1]
+            for unread in (last.landmark_attn, last.landmark_mlp):
+                unread.requires_grad_(False)
 
     def set_training_keep_rate(self, keep_rate: float) -> None:
         """Prune at another rate while training. Evaluation, which chooses the best epoch, keeps the model's own.
 
         Raises:
-            ValueError: ``keep_rate`` outside (0, 1].
+            ValueError: ``keep_rate`` outside (0, 1], or another one than the model's where ``row_mixing`` fixes the
+                number of rows.
         """
+        if self.row_mixing == "poster" and keep_rate != self.pruning.keep_rate:
+            raise ValueError(
+                f"keep rate {keep_rate} in training of a pyramid that mixes the rows left at {self.pruning.keep_rate}: "
+                "their number is part of its weights. Train without a warm-up of the keep rate, or set row_mixing none."
+            )
         stages = replace(self.pruning, keep_rate=keep_rate).stages(self.num_tokens, len(self.blocks))
         if stages != self.training_stages:
             self.training_stages = stages
@@ -265,8 +301,11 @@ class PyramidFusion(nn.Module):
     @property
     def tokens_per_block(self) -> tuple[tuple[int, int], ...]:
         """Rows that enter and leave every block, CLS and fused token included."""
+        return self._tokens_per_block(len(self.blocks))
+
+    def _tokens_per_block(self, depth: int) -> tuple[tuple[int, int], ...]:
         rows, counts = 1 + self.num_tokens, []
-        for number in range(len(self.blocks)):
+        for number in range(depth):
             stage = self.stages.get(number)
             after = 1 + stage.num_kept + 1 if stage is not None and stage.drops else rows
             counts.append((rows, after))
@@ -310,7 +349,22 @@ class PyramidFusion(nn.Module):
             heads = self.cls_tokens[0].expand(image.shape[0], -1, -1), self.cls_tokens[1].expand(image.shape[0], -1, -1)
         image = torch.cat([heads[0], image], dim=1) + self.pos_embed  # (B, 1 + N, D)
         landmark = torch.cat([heads[1], landmark], dim=1)
+        if self.row_mixing == "poster":
+            both = torch.cat([image, landmark], dim=1)  # (B, 2 + 2N, D)
+            levels = [x.chunk(2, dim=1) for x in (both, *(down(both) for down in self.down))]
+            return [x for x, _ in levels], [x for _, x in levels]
         return [image, *(down(image) for down in self.down)], [landmark, *(down(landmark) for down in self.down)]
+
+
+def _check_row_mixing(row_mixing: str, stages: dict[int, PruningStage]) -> None:
+    if row_mixing not in ("none", "poster"):
+        raise ValueError(f"unknown row_mixing {row_mixing!r} of the pyramid. Use 'none' or 'poster'.")
+    late = [number for number, stage in stages.items() if number and stage.drops]
+    if row_mixing == "poster" and late:
+        raise ValueError(
+            f"row_mixing poster and pruning in blocks {late}, whose rows are mixtures of all places, so that none can "
+            "be chosen. Let block 0 alone prune (prune_blocks [0]), or use row_mixing none."
+        )
 
 
 def check_pyramid(embed_dim: int, depth: int, num_heads: int) -> None:

@@ -13,7 +13,7 @@ from mien.layers.squeeze_excitation import SqueezeExcitation
 from mien.layers.token_pruning import KeepRateMode, warmed_up_keep_rate
 from mien.models.ir50 import IR50Stages
 from mien.models.mobilefacenet import MobileFaceNet
-from mien.models.pyramid_fusion import Alignment, ClsToken, PyramidFusion, ScoreLevels, TokenPruning
+from mien.models.pyramid_fusion import Alignment, ClsToken, PyramidFusion, RowMixing, ScoreLevels, TokenPruning
 
 Tokenizer = Literal["spatial", "poster_view"]
 
@@ -53,9 +53,12 @@ class SAE(nn.Module):
         fused_competes: Let an earlier fused token compete for a place (EViT).
         query_proj: Project the queries (SAE); False is POSTER.
         cls: ``mean`` of a stream's tokens, or ``learned``.
+        row_mixing: ``none``: tokens meet in attention alone (SAE). ``poster``: POSTER's convolutions over the tokens of
+            both streams, as many as block 0 leaves; no other block may prune then, and the keep rate cannot fall.
         shrink_start_epoch: Epochs trained without pruning before the keep rate falls; see ``begin_epoch``.
         shrink_epochs: Epochs over which it falls to ``keep_rate``. With 0 and 0 the rate is constant.
-        last_block_cls_only: Skip what the classifier does not read of the last block; the logits stay the same.
+        last_block_cls_only: Skip what the classifier does not read of the last block; the logits stay the same. With
+            ``row_mixing`` it reads all of it.
         backbone_widths: Channels of IR-50's three stages.
         backbone_units: Residual units of IR-50's three stages.
         landmark_widths: Channels of MobileFaceNet: stem, two stages, last convolution.
@@ -107,6 +110,7 @@ class SAE(nn.Module):
         fused_competes: bool = False,
         query_proj: bool = True,
         cls: ClsToken = "mean",
+        row_mixing: RowMixing = "none",
         shrink_start_epoch: int = 0,
         shrink_epochs: int = 0,
         last_block_cls_only: bool = False,
@@ -123,6 +127,12 @@ class SAE(nn.Module):
         _check_input(image_size, patch_size, tokenizer, len(backbone_units), landmark_input)
         check_statistics(mean, std)
         warmed_up_keep_rate(keep_rate, 0, shrink_start_epoch, shrink_epochs)
+        if row_mixing == "poster" and (shrink_start_epoch or shrink_epochs):
+            raise ValueError(
+                f"row_mixing poster and a keep rate that falls over {shrink_epochs} epochs from epoch "
+                f"{shrink_start_epoch} on: the number of tokens is part of those convolutions. Set shrink_start_epoch "
+                "and shrink_epochs to 0, or row_mixing to none."
+            )
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
         self.grid_size = image_size // patch_size
         self.keep_rate, self.shrink = keep_rate, (shrink_start_epoch, shrink_epochs)
@@ -141,7 +151,7 @@ class SAE(nn.Module):
         pruning = TokenPruning(*rates, alignment, score_levels, renormalize, fused_competes)
         blocks = depth, num_heads, mlp_ratio, mlp_act, drop_path_rate
         self.fusion = PyramidFusion(
-            self.grid_size**2, embed_dim, *blocks, pruning, query_proj, cls, last_block_cls_only
+            self.grid_size**2, embed_dim, *blocks, pruning, query_proj, cls, last_block_cls_only, row_mixing
         )
         self.gate = SqueezeExcitation(embed_dim)
         self.head = nn.Linear(embed_dim, num_classes)

@@ -109,8 +109,11 @@ def mobilefacenet_macs(widths: Sequence[int], units: Sequence[int], image_size: 
 def fusion_macs(fusion: PyramidFusion) -> int:
     """MACs of the pyramid on one image; a stream at width d costs (q + 2 + 1) · N · d² + 2 · N² · d and its MLP."""
     large, *others = fusion.dims
-    macs = 2 * (1 + fusion.num_tokens) * large * sum(others)
+    mixes = fusion.row_mixing == "poster"
+    macs = _down_macs(1 + fusion.num_tokens, large) if mixes else 2 * (1 + fusion.num_tokens) * large * sum(others)
     for block, (rows_in, rows_out) in enumerate(fusion.tokens_per_block):
+        if mixes:
+            macs += _mixing_macs(rows_out, fusion.dims)
         if fusion.last_block_cls_only and block == len(fusion.blocks) - 1:
             macs += _stream_macs(fusion, keys=rows_in, queries=1, rows_out=1)
         else:
@@ -119,7 +122,9 @@ def fusion_macs(fusion: PyramidFusion) -> int:
 
 
 def _stream_macs(fusion: PyramidFusion, keys: int, queries: int, rows_out: int) -> int:
-    macs = rows_out * sum(large * small for large, small in pairwise(fusion.dims))
+    macs = 0
+    if fusion.row_mixing == "none":
+        macs += rows_out * sum(large * small for large, small in pairwise(fusion.dims))
     for dim in fusion.dims:
         macs += (2 * keys + (1 + fusion.query_proj) * queries) * dim**2 + 2 * queries * keys * dim
         macs += rows_out * 2 * dim * int(dim * fusion.mlp_ratio)
@@ -129,9 +134,16 @@ def _stream_macs(fusion: PyramidFusion, keys: int, queries: int, rows_out: int) 
 def poster_fusion_macs(fusion: PosterFusion) -> int:
     """MACs of POSTER's pyramid on one image: SAE's without query projections, and convolutions over all tokens."""
     rows = 1 + fusion.num_tokens
-    samplers = (2 * rows) ** 2 * sum(fusion.dims[1:])  # of one kernel element; a map of width d has d places
-    block = (2 * rows) ** 2 * sum(fusion.dims) + 2 * samplers
+    block = _mixing_macs(rows, fusion.dims)
     for dim in fusion.dims:
         block += 2 * (3 * rows * dim**2 + 2 * rows**2 * dim + 2 * rows * dim * int(dim * fusion.mlp_ratio))
-    down = (2 * rows) ** 2 * 2 * fusion.dims[0]  # every element of the input meets one kernel element per output row
-    return down + len(fusion.blocks) * block
+    return _down_macs(rows, fusion.dims[0]) + len(fusion.blocks) * block
+
+
+def _mixing_macs(rows: int, dims: Sequence[int]) -> int:
+    samplers = (2 * rows) ** 2 * sum(dims[1:])  # of one kernel element; a map of width d has d places
+    return (2 * rows) ** 2 * sum(dims) + 2 * samplers
+
+
+def _down_macs(rows: int, large: int) -> int:
+    return (2 * rows) ** 2 * 2 * large  # every element of the input meets one kernel element per output row

@@ -18,6 +18,7 @@ OF_SAE_ALONE = frozenset(
         "fused_competes",
         "query_proj",
         "cls",
+        "row_mixing",
         "shrink_start_epoch",
         "shrink_epochs",
         "last_block_cls_only",
@@ -69,6 +70,7 @@ class SAEModelParams(Params):
     fused_competes: bool
     query_proj: bool
     cls: Literal["mean", "learned"]
+    row_mixing: Literal["none", "poster"]
     shrink_start_epoch: int = Field(ge=0)
     shrink_epochs: int = Field(ge=0)
     last_block_cls_only: bool
