@@ -126,13 +126,7 @@ class SAE(nn.Module):
         super().__init__()
         _check_input(image_size, patch_size, tokenizer, len(backbone_units), landmark_input)
         check_statistics(mean, std)
-        warmed_up_keep_rate(keep_rate, 0, shrink_start_epoch, shrink_epochs)
-        if row_mixing == "poster" and (shrink_start_epoch or shrink_epochs):
-            raise ValueError(
-                f"row_mixing poster and a keep rate that falls over {shrink_epochs} epochs from epoch "
-                f"{shrink_start_epoch} on: the number of tokens is part of those convolutions. Set shrink_start_epoch "
-                "and shrink_epochs to 0, or row_mixing to none."
-            )
+        _check_shrinking(keep_rate, shrink_start_epoch, shrink_epochs, row_mixing)
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
         self.grid_size = image_size // patch_size
         self.keep_rate, self.shrink = keep_rate, (shrink_start_epoch, shrink_epochs)
@@ -230,3 +224,13 @@ def _check_input(image_size: int, patch_size: int, tokenizer: str, num_stages: i
         )
     if landmark_input not in ("bgr01", "poster"):
         raise ValueError(f"unknown landmark_input {landmark_input!r}. Use 'bgr01' or 'poster'.")
+
+
+def _check_shrinking(keep_rate: float, start_epoch: int, epochs: int, row_mixing: str) -> None:
+    warmed_up_keep_rate(keep_rate, 0, start_epoch, epochs)
+    if row_mixing == "poster" and (start_epoch or epochs):
+        raise ValueError(
+            f"row_mixing poster and a keep rate that falls over {epochs} epochs from epoch {start_epoch} on: the number "
+            "of tokens is part of those convolutions. Set shrink_start_epoch and shrink_epochs to 0, or row_mixing to "
+            "none."
+        )
