@@ -230,7 +230,7 @@ def _check_shrinking(keep_rate: float, start_epoch: int, epochs: int, row_mixing
     warmed_up_keep_rate(keep_rate, 0, start_epoch, epochs)
     if row_mixing == "poster" and (start_epoch or epochs):
         raise ValueError(
-            f"row_mixing poster and a keep rate that falls over {epochs} epochs from epoch {start_epoch} on: the number "
-            "of tokens is part of those convolutions. Set shrink_start_epoch and shrink_epochs to 0, or row_mixing to "
-            "none."
+            f"row_mixing poster and a keep rate that falls over {epochs} epochs from epoch {start_epoch} on: the "
+            "number of tokens is part of those convolutions. Set shrink_start_epoch and shrink_epochs to 0, or "
+            "row_mixing to none."
         )
