@@ -142,7 +142,7 @@ class _Match:
         if state is not None:
             found = {name: value for name, value in state.weights.items() if _averaged(name)}
             self.average = {name: found[_AVERAGE + name].to(value) for name, value in self.average.items()}
-        self.batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed)
+        self.batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, drop_last=True)
         self.loader = epoch_loader(fabric, train_set, 0, batch_sampler=self.batches)
 
     def play(self, observe: Observe, monitor: str) -> list[dict[str, Any]]:
@@ -162,7 +162,7 @@ class _Match:
                 self.model.eval()
                 measured, pictures = observe(epoch)
                 record |= {**measured, "lr": self.plain["generator"].param_groups[0]["lr"]}
-                record |= clock.stop(images=len(self.batches) * self.batches.batch_size)
+                record |= clock.stop(images=self.batches.samples_per_epoch)
                 self.history.append(record)
                 if best is None or record[monitor] < best[monitor]:
                     best = record

@@ -76,6 +76,7 @@ class Recipe:
     Attributes:
         max_epochs: Passes over the training set.
         batch_size: Samples per optimiser step, over all devices.
+        drop_last: Leave out the last, partial batch of an epoch.
         seed: Seed of data order, augmentation, dropout and drop-path.
         optimizer: Builds the optimiser from the model.
         scheduler: Builds the schedule from the optimiser; stepped once per epoch.
@@ -94,6 +95,7 @@ class Recipe:
     channels_last: bool = False
     threads: int = 0
     patience: int = 0
+    drop_last: bool = False
 
 
 def fit(
@@ -170,7 +172,8 @@ def _fit(
         scheduler.load_state_dict(state.scheduler)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)  # type: ignore[call-overload]  # torch's stubs
-    batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, fabric.global_rank, fabric.world_size)
+    ranks = fabric.global_rank, fabric.world_size
+    batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, *ranks, recipe.drop_last)
     loader = epoch_loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
     val_loader = epoch_loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
 
@@ -190,7 +193,7 @@ def _fit(
         training = _train_epoch(fabric, network, optimizer, stepper, loader, task, epoch)
         named = {"model": task.name} if task.name else {}
         record = {**named, "epoch": epoch, **training, **_validate(fabric, network, val_loader, task), "lr": lr}
-        record |= clock.stop(images=len(batches) * batches.batch_size)
+        record |= clock.stop(images=batches.samples_per_epoch)
         scheduler.step()
         history.append(record)
         if best is None or task.better(record[task.monitor], best[task.monitor]):

@@ -16,11 +16,12 @@ class EpochBatches(Sampler[list[int]]):
 
     Args:
         num_samples: n, the size of the training set.
-        batch_size: Samples per batch over all ranks. A smaller rest is dropped, as batch normalisation needs full
-            batches, unless it is the only batch.
+        batch_size: Samples per batch over all ranks.
         seed: Seed of the order.
         rank: This process's number.
         world_size: Number of processes.
+        drop_last: Leave out the last, partial batch of an epoch. Kept, it is cut to a multiple of ``world_size``, and
+            left out where a process would get a single sample, which batch normalisation cannot use.
 
     Source: ours, because resuming at an epoch then needs no state of a random generator.
 
@@ -31,7 +32,9 @@ class EpochBatches(Sampler[list[int]]):
         [[3, 2], [0, 1]]
     """
 
-    def __init__(self, num_samples: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self, num_samples: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1, drop_last: bool = False
+    ) -> None:
         if batch_size % world_size:
             raise ValueError(
                 f"batch_size {batch_size} cannot be shared evenly by {world_size} devices. "
@@ -41,12 +44,22 @@ class EpochBatches(Sampler[list[int]]):
         self.batch_size = min(batch_size, num_samples)
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.epoch = 0
+        rest = num_samples % self.batch_size // world_size
+        self._sizes = [self.batch_size] * (num_samples // self.batch_size)
+        if not drop_last and rest > 1:
+            self._sizes.append(rest * world_size)
 
     def __len__(self) -> int:
-        return self.num_samples // self.batch_size
+        return len(self._sizes)
+
+    @property
+    def samples_per_epoch(self) -> int:
+        """Samples that one epoch trains on, over all ranks."""
+        return sum(self._sizes)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng(derive_seed(self.seed, self.epoch)).permutation(self.num_samples)
         keys = self.epoch * self.num_samples + order
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield keys[start : start + self.batch_size][self.rank :: self.world_size].tolist()
+        for number, size in enumerate(self._sizes):
+            start = number * self.batch_size
+            yield keys[start : start + size][self.rank :: self.world_size].tolist()

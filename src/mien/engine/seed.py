@@ -7,7 +7,8 @@ import torch
 def derive_seed(*parts: int) -> int:
     """Mix whole numbers into one 32-bit seed; equal parts give equal seeds on every machine.
 
-    Give the same number of parts for one purpose: trailing zeros do not count.
+    The number of parts counts, so that (seed, epoch) and (seed, epoch, 0) are different seeds: what uses another number
+    of parts never shares random numbers.
 
     Args:
         *parts: Non-negative numbers, for example (seed, epoch) or (seed, epoch, sample).
@@ -18,7 +19,7 @@ def derive_seed(*parts: int) -> int:
         >>> derive_seed(0, 1) == derive_seed(0, 1), derive_seed(0, 1) == derive_seed(1, 0)
         (True, False)
     """
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+    return int(np.random.SeedSequence((len(parts), *parts)).generate_state(1)[0])
 
 
 def seed_everything(*parts: int) -> None:

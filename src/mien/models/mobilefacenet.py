@@ -159,13 +159,16 @@ class MobileFaceNet(nn.Module):
         self.feature_channels = last
         self.output_layer = None if num_outputs is None else LandmarkHead(last, self.feature_size, num_outputs)
 
-    def freeze(self) -> "MobileFaceNet":
-        """Leave it as it is from now on: no gradients, and evaluation mode, so statistics too, whatever ``train`` says.
+    def freeze(self, *, adapt_statistics: bool = False) -> "MobileFaceNet":
+        """Leave the weights as they are from now on, and evaluation mode, so statistics too, whatever ``train`` says.
 
-        Source: POSTER switches gradients off alone, and its training drags the running statistics along.
+        Args:
+            adapt_statistics: Let batch normalisation follow ``train``: batch statistics in training, and running ones
+                that adapt to the images. POSTER's code does, as it switches gradients off alone.
         """
-        self.frozen = True
-        return self.requires_grad_(False).eval()
+        self.requires_grad_(False)
+        self.frozen = not adapt_statistics
+        return self if adapt_statistics else self.eval()
 
     def train(self, mode: bool = True) -> "MobileFaceNet":
         """Set training or evaluation mode; frozen, it stays in evaluation mode."""

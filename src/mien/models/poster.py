@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from mien.layers.mlp import Activation
-from mien.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, NormalizedBGR, check_statistics
+from mien.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, NormalizedBGR, PixelsBGR, check_statistics
 from mien.layers.space_to_depth import ChannelRuns
 from mien.layers.squeeze_excitation import SqueezeExcitation
 from mien.models.ir50 import IR50Stages
@@ -61,13 +61,16 @@ class Poster(nn.Module):
         mlp_act: ``gelu`` or ``relu``.
         drop_path_rate: Stochastic depth in the last block, growing linearly from 0.
         keep_rate: 1; any other is refused.
-        channel_order: What the networks see. ``bgr``: the channels that POSTER's own loader gives, for its weights.
-            ``rgb``: what IR-50 was trained on.
+        channel_order: What IR-50 sees. ``bgr``: the channels that POSTER's own loader gives, for its weights. ``rgb``:
+            what IR-50 was trained on.
         backbone_widths: Channels of IR-50's three stages.
         backbone_units: Residual units of IR-50's three stages.
         landmark_widths: Channels of MobileFaceNet: stem, two stages, last convolution, which is D.
         landmark_units: Residual units of MobileFaceNet's three stages.
-        freeze_landmarks: Keep the landmark network as it is: no gradients, evaluation mode, statistics untouched.
+        landmark_input: ``bgr01``: the landmark network sees BGR in [0, 1], what its checkpoint was trained on.
+            ``poster``: it sees what IR-50 sees, as in POSTER, whose released weights know nothing else.
+        freeze_landmarks: Keep the landmark network as it is: no gradients, evaluation mode, statistics untouched. With
+            ``landmark_input="poster"`` the statistics of its batch normalisation adapt in training, as in POSTER.
         unread_layers: Build, frozen, what POSTER has and never reads: IR-50's embedding, the landmark head, a class
             token. Its checkpoints then fit without a rest, and the number of parameters is the published one.
         mean: Channel means, in RGB order and of pixels in [0, 1], by which the input has been normalised.
@@ -107,13 +110,15 @@ class Poster(nn.Module):
         backbone_units: Sequence[int] = (3, 4, 14),
         landmark_widths: Sequence[int] = (64, 128, 128, 512),
         landmark_units: Sequence[int] = (4, 6, 2),
+        landmark_input: Literal["bgr01", "poster"] = "bgr01",
         freeze_landmarks: bool = False,
         unread_layers: bool = False,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         super().__init__()
-        _check_input(image_size, embed_dim, keep_rate, channel_order, len(backbone_units), landmark_widths[-1])
+        _check_input(image_size, embed_dim, keep_rate, len(backbone_units), landmark_widths[-1])
+        _check_words(channel_order, landmark_input)
         check_statistics(mean, std)
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
         self.pixels = NormalizedBGR(mean, std) if channel_order == "bgr" else nn.Identity()
@@ -126,8 +131,9 @@ class Poster(nn.Module):
         self.landmark_backbone = MobileFaceNet(landmark_widths, landmark_units, image_size, outputs)
         if self.landmark_backbone.output_layer is not None:
             self.landmark_backbone.output_layer.requires_grad_(False)
+        self.landmark_pixels = PixelsBGR(mean, std) if landmark_input == "bgr01" else None
         if freeze_landmarks:
-            self.landmark_backbone.freeze()
+            self.landmark_backbone.freeze(adapt_statistics=landmark_input == "poster")
         blocks = depth, num_heads, mlp_ratio, mlp_act, drop_path_rate
         self.fusion = PosterFusion(grid**2, embed_dim, *blocks, unread_layers)
         self.gate = SqueezeExcitation(embed_dim)
@@ -150,9 +156,10 @@ class Poster(nn.Module):
                 f"POSTER got images of shape {tuple(x.shape)}, but takes (B, 3, {size}, {size}) or a whole multiple of "
                 f"{size} a side. Resize the faces to {size} px, or build the model with another image_size."
             )
-        x = self.pixels(x[:, :, ::step, ::step])  # nearest-neighbour interpolation, which takes the first of each step
-        image = self.image_proj(self.image_tokens(self.image_backbone(x)))
-        landmark = self.landmark_backbone.features(x)
+        x = x[:, :, ::step, ::step]  # nearest-neighbour interpolation, which takes the first of each step
+        seen = self.pixels(x)
+        image = self.image_proj(self.image_tokens(self.image_backbone(seen)))
+        landmark = self.landmark_backbone.features(seen if self.landmark_pixels is None else self.landmark_pixels(x))
         return self.gate(self.fusion(image, landmark.flatten(2).transpose(1, 2)))
 
     def kept_tokens(self, x: Tensor, stream: Literal["image", "landmark"] = "image") -> list[Tensor]:
@@ -201,9 +208,7 @@ def _embedding(channels: int, grid: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.BatchNorm1d(channels)).requires_grad_(False)
 
 
-def _check_input(
-    image_size: int, embed_dim: int, keep_rate: float, channel_order: str, num_stages: int, landmark_width: int
-) -> None:
+def _check_input(image_size: int, embed_dim: int, keep_rate: float, num_stages: int, landmark_width: int) -> None:
     if keep_rate != 1.0:
         raise ValueError(
             f"keep_rate {keep_rate} in POSTER, whose convolutions mix a fixed number of tokens: none can be dropped. "
@@ -224,5 +229,10 @@ def _check_input(
             f"the last of landmark_widths is {landmark_width} and embed_dim {embed_dim}, but POSTER takes landmark "
             "features for tokens as they are. Make them equal."
         )
+
+
+def _check_words(channel_order: str, landmark_input: str) -> None:
     if channel_order not in ("bgr", "rgb"):
         raise ValueError(f"unknown channel_order {channel_order!r} of POSTER. Use 'bgr' or 'rgb'.")
+    if landmark_input not in ("bgr01", "poster"):
+        raise ValueError(f"unknown landmark_input {landmark_input!r} of POSTER. Use 'bgr01' or 'poster'.")

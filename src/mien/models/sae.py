@@ -65,7 +65,8 @@ class SAE(nn.Module):
         landmark_units: Residual units of MobileFaceNet's three stages.
         landmark_input: ``bgr01``: the landmark network sees BGR in [0, 1], what its checkpoint was trained on.
             ``poster``: it sees the normalised image, as in POSTER.
-        freeze_landmarks: Keep the landmark network as it is: no gradients, evaluation mode, statistics untouched.
+        freeze_landmarks: Keep the landmark network as it is: no gradients, evaluation mode, statistics untouched. With
+            ``landmark_input="poster"`` the statistics of its batch normalisation adapt in training, as in POSTER.
         mean: Channel means, in RGB order and of pixels in [0, 1], by which the input has been normalised.
         std: Channel deviations, likewise.
 
@@ -137,7 +138,7 @@ class SAE(nn.Module):
         self.landmark_pixels = PixelsBGR(mean, std) if landmark_input == "bgr01" else nn.Identity()
         self.landmark_backbone = MobileFaceNet(landmark_widths, landmark_units, image_size, None, patch_size)
         if freeze_landmarks:
-            self.landmark_backbone.freeze()
+            self.landmark_backbone.freeze(adapt_statistics=landmark_input == "poster")
         width = self.landmark_backbone.feature_channels
         # POSTER feeds the 512 channels as they are; a projection is needed only where the widths differ
         self.landmark_proj = nn.Identity() if width == embed_dim else nn.Linear(width, embed_dim)

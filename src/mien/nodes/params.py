@@ -135,11 +135,13 @@ class RecipeParams(Params):
 
     Attributes:
         patience: Epochs without a better one after which training stops; 0 trains to the last epoch.
+        drop_last: Leave out the last, partial batch of an epoch.
     """
 
     max_epochs: int = Field(ge=1)
     patience: int = Field(ge=0, default=0)
     batch_size: int = Field(ge=2)
+    drop_last: bool
     seed: int = Field(ge=0)
     optimizer: OptimizerParams
     scheduler: SchedulerParams

@@ -152,6 +152,7 @@ def _recipe(training: RecipeParams, build_optimizer: "Callable[[RecipeParams, nn
         channels_last=training.device.channels_last,
         threads=training.device.threads,
         patience=training.patience,
+        drop_last=training.drop_last,
     )
 
 

@@ -22,7 +22,6 @@ OF_SAE_ALONE = frozenset(
         "shrink_start_epoch",
         "shrink_epochs",
         "last_block_cls_only",
-        "landmark_input",
     }
 )
 """What ``mien.models.poster.Poster`` does not know: it has no pruning, and POSTER's own way for the rest."""
