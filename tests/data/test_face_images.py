@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.data.face_images import FaceImages, resize_square
+from mien.data.face_images import FaceImages, resize_as_poster, resize_square
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
 FACES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
@@ -95,3 +95,13 @@ def test_shrinking_averages_over_areas_and_the_same_size_is_no_copy():
 
 def test_a_grey_face_keeps_its_channel_when_it_is_resized():
     assert resize_square(np.zeros((8, 8, 1), np.uint8), 4).shape == (4, 4, 1)
+
+
+def test_posters_route_to_its_size_is_bilinear_to_twice_the_side_and_then_every_second_pixel():
+    image = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    larger = torch.nn.functional.interpolate(pixels, size=224, mode="bilinear", align_corners=False)
+    expected = larger[0, :, ::2, ::2].permute(1, 2, 0).numpy()
+    route = resize_as_poster(image, 112)
+    assert abs(route - expected).max() <= 1, "PIL rounds twice, once in each direction"
+    assert abs(route.astype(int) - resize_square(image, 112)).mean() > 1, "not what resizing at once gives"

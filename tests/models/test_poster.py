@@ -91,7 +91,7 @@ def written_out_fusion(weights: dict[str, torch.Tensor], image, landmark) -> tor
 
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_a_checkpoint_of_posters_own_gives_posters_logits(tmp_path, prefix):
-    weights, model = draw_poster(), small(channel_order="rgb")
+    weights, model = draw_poster(), small(channel_order="rgb", landmark_input="poster")
     content = {prefix + name: tensor for name, tensor in weights.items()}
     torch.save({"iter": 216, "model_state_dict": content, "optimizer_state_dict": {}}, tmp_path / "poster.pth")
     report = load_poster(model, tmp_path / "poster.pth")
@@ -147,16 +147,35 @@ def test_a_checkpoint_of_other_classes_is_refused_and_loads_nothing(tmp_path):
     assert torch.equal(model.gate.fc1.weight, draw_poster(num_classes=8)["se_block.linear1.weight"])
 
 
-def test_both_networks_see_bgr_unless_told_otherwise():
-    for order, channels in (("bgr", [2, 1, 0]), ("rgb", [0, 1, 2])):
-        model, seen = small(channel_order=order), []
-        model.image_backbone.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
-        model.landmark_backbone.conv1.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
-        rgb = torch.rand(2, 3, 32, 32)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
-        model((rgb - mean) / std)
-        for pixels in seen:
-            torch.testing.assert_close(pixels, (rgb[:, channels] - mean) / std)
+@pytest.mark.parametrize("landmark_input", ["bgr01", "poster"])
+@pytest.mark.parametrize(("order", "channels"), [("bgr", [2, 1, 0]), ("rgb", [0, 1, 2])])
+def test_ir50_sees_the_channel_order_and_the_landmark_network_what_it_was_trained_on(order, channels, landmark_input):
+    model, seen = small(channel_order=order, landmark_input=landmark_input), []
+    model.image_backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model.landmark_backbone.conv1.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    rgb = torch.rand(2, 3, 32, 32)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
+    model((rgb - mean) / std)
+    image, landmark = seen
+    torch.testing.assert_close(image, (rgb[:, channels] - mean) / std)
+    torch.testing.assert_close(landmark, rgb[:, [2, 1, 0]] if landmark_input == "bgr01" else image)
+
+
+@pytest.mark.parametrize("landmark_input", ["bgr01", "poster"])
+def test_a_frozen_landmark_network_adapts_its_statistics_as_posters_only_where_it_reproduces_poster(landmark_input):
+    model = small(freeze_landmarks=True, landmark_input=landmark_input).train()
+    before = {name: tensor.clone() for name, tensor in model.landmark_backbone.state_dict().items()}
+    model(images())
+    changed = {
+        name for name, tensor in model.landmark_backbone.state_dict().items() if not torch.equal(tensor, before[name])
+    }
+    if landmark_input == "bgr01":
+        assert not changed
+    else:
+        assert changed == {name for name in before if "running" in name or "num_batches" in name}
+    assert not any(parameter.requires_grad for parameter in model.landmark_backbone.parameters())
+    model.eval()
+    torch.testing.assert_close(model(images()), model(images()), rtol=0, atol=0)
 
 
 def test_larger_images_are_thinned_as_posters_nearest_neighbour_does():
@@ -194,11 +213,12 @@ def test_sae_without_query_projection_takes_posters_backbones_and_tokens():
     assert not any(".mix." in name or ".down." in name or ".up." in name for name in shared if "weight" in name)
 
 
-def test_sae_that_mixes_rows_and_keeps_them_all_is_poster_with_the_same_weights():
+@pytest.mark.parametrize("landmark_input", ["bgr01", "poster"])
+def test_sae_that_mixes_rows_and_keeps_them_all_is_poster_with_the_same_weights(landmark_input):
     config = {name: value for name, value in SMALL.items() if name != "num_heads"}
     sae = SAE(7, **config, num_heads=2, keep_rate=1.0, prune_blocks=(0,), query_proj=False, tokenizer="poster_view",
-              row_mixing="poster", landmark_input="poster", last_block_cls_only=True).eval()  # fmt: skip
-    poster = small(channel_order="rgb")
+              row_mixing="poster", landmark_input=landmark_input, last_block_cls_only=True).eval()  # fmt: skip
+    poster = small(channel_order="rgb", landmark_input=landmark_input)
     sae.load_state_dict(poster.state_dict())
     assert torch.equal(sae(images()), poster(images()))
 
@@ -209,6 +229,7 @@ def test_sae_that_mixes_rows_and_keeps_them_all_is_poster_with_the_same_weights(
         ({"keep_rate": 0.6}, "keep_rate 0.6 in POSTER, .*Use keep_rate 1, or architecture sae"),
         ({"image_size": 40}, "image_size 40 is not a multiple of 16, .*Use 112"),
         ({"channel_order": "gbr"}, "unknown channel_order 'gbr' of POSTER. Use 'bgr' or 'rgb'"),
+        ({"landmark_input": "rgb"}, "unknown landmark_input 'rgb' of POSTER. Use 'bgr01' or 'poster'"),
         ({"embed_dim": 64}, "the last of landmark_widths is 32 and embed_dim 64, .*Make them equal"),
         ({"num_heads": 3}, "embed_dim 32 is not divisible by 4 . num_heads"),
         ({"depth": 0}, "depth 0 leaves the pyramid without a block"),

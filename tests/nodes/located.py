@@ -83,7 +83,9 @@ def listed_pairs(*pairs: tuple[str, str]) -> pd.DataFrame:
 
 def alignment(**changes: Any) -> AlignmentParams:
     settings = {"method": "mtcnn", "min_face_size": 20, "thresholds": (0.6, 0.7, 0.8), "batch_size": 2, "workers": 1}
-    return AlignmentParams(**{**settings, "turns": (), "enlarge": 1, "without_face": "centre_crop", **changes})
+    return AlignmentParams(
+        **{**settings, "turns": (), "enlarge": 1, "without_face": "centre_crop", "resize": "direct", **changes}
+    )
 
 
 def located(raw: Path, *images: str, **changes: Any) -> pd.DataFrame:

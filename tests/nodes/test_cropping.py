@@ -7,6 +7,7 @@ import pytest
 from tests.nodes.located import alignment, listed_pairs, located, scene
 
 from mien.data.alignment import align_face, centre_crop_face
+from mien.data.face_images import resize_as_poster
 from mien.data.images import read_image
 from mien.nodes import cropping
 from mien.nodes.alignment import image_columns, locate_faces
@@ -30,6 +31,14 @@ def test_each_kind_of_crop_becomes_a_face_in_its_row(raw):
     np.testing.assert_array_equal(faces[1], centre_crop_face(none, 32))
     whole = cv2.resize(scene(1).image, (32, 32), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(faces[2], whole)
+
+
+def test_an_image_that_is_taken_whole_comes_to_its_size_by_posters_route_where_that_is_set(raw):
+    samples = located(raw, "two.png", method="given")
+    streams = [crop_faces(samples, raw, alignment(resize=resize), size=32) for resize in ("direct", "poster")]
+    np.testing.assert_array_equal(pack(streams[1])[0], resize_as_poster(scene(1).image, 32))
+    assert not np.array_equal(pack(streams[0]), pack(streams[1]))
+    assert streams[0].key != streams[1].key, "faces of the one are not taken for finished ones of the other"
 
 
 def test_grey_faces_are_the_colour_faces_luminance(raw):

@@ -103,7 +103,8 @@ def test_image_backbone_weights_are_where_training_starts_from(tmp_path, started
 
 def poster(**changes: Any) -> SAEModelParams:
     sizes = {name: value for name, value in SMALL.items() if name != "keep_rate"}
-    own = {"architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", "landmark_start": "random"}
+    own = {"architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", "landmark_input": "poster"}
+    own["landmark_start"] = "random"
     return params(**{**sizes, **own, **changes})
 
 
@@ -122,6 +123,15 @@ def test_posters_checkpoint_starts_the_training_of_poster_with_its_landmarks_fro
     conv = "conv1.conv.weight"
     assert torch.equal(after[f"landmark_backbone.{conv}"], given[f"face_landback.{conv}"])
     assert not torch.equal(after["head.weight"], given["head.linear.weight"])
+
+
+@pytest.mark.parametrize("settings", [{"channel_order": "rgb"}, {"landmark_input": "bgr01"}])
+def test_posters_own_weights_on_other_pixels_than_they_were_trained_on_are_a_warning(tmp_path, caplog, settings):
+    torch.save({"model_state_dict": draw_poster(num_classes=2)}, tmp_path / "poster.pth")
+    start(poster(weights=tmp_path / "poster.pth"))
+    assert "POSTER's own" not in caplog.text
+    start(poster(weights=tmp_path / "poster.pth", **settings))
+    assert "set channel_order to bgr and landmark_input to poster" in caplog.text
 
 
 def test_poster_trains_from_random_weights_too(tmp_path):

@@ -14,7 +14,8 @@ def test_poster_runs_from_its_checkpoint_to_scores_with_nothing_pruned(project, 
     given = draw_poster(num_classes=7)
     torch.save({"model_state_dict": given}, "poster.pth")
     sizes = {name: list(value) if isinstance(value, tuple) else value for name, value in SMALL.items()}
-    poster = {"architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", "weights": "poster.pth"}
+    poster = {"architecture": "poster", "keep_rate": 1.0, "channel_order": "bgr", "landmark_input": "poster"}
+    poster["weights"] = "poster.pth"
     model = {**TINY["sae"]["model"], **sizes, **poster}
     systems = {name: TINY[name] for name in TINY if name != "sae_ferplus"}  # which is then what sae is
     params = {**systems, **TINY_SOURCES, "sae": {**TINY["sae"], "model": model}, "variant": "poster"}

@@ -29,7 +29,7 @@ class EpochBatches(Sampler[list[int]]):
         >>> batches = EpochBatches(num_samples=5, batch_size=2, seed=0)
         >>> batches.epoch = 3
         >>> [[key % 5 for key in batch] for batch in batches]
-        [[3, 2], [0, 1]]
+        [[0, 2], [1, 3]]
     """
 
     def __init__(

@@ -53,7 +53,9 @@ def pruning_stages(
         keep_rate: In (0, 1]. 1 keeps everything.
         num_stages: S, the number of pruning blocks.
         mode: ``final`` reads ``keep_rate`` as the fraction alive after the last stage, so that stage s of S keeps
-            ceil(num_tokens · keep_rate^(s/S)); ``per_stage`` applies it anew to what each stage finds (EViT).
+            ceil(num_tokens · keep_rate^(s/S)); ``per_stage`` applies it anew to what each stage finds (EViT). A product
+            that is whole but for rounding, such as 100 · 0.07, is taken as whole; EViT's literal ceil keeps one token
+            more there: in 54 of the 39,500 cases of 1 to 395 tokens at rates of 0.01 to 1.00.
         fused_competes: An earlier fused token competes like any other and may be kept.
 
     Raises:

@@ -78,6 +78,7 @@ class Poster(nn.Module):
 
     Attributes:
         image_size: H.
+        seen: ``channel_order`` and ``landmark_input``; POSTER's own weights were trained on ``("bgr", "poster")``.
         mean: As given.
         std: As given.
 
@@ -121,6 +122,7 @@ class Poster(nn.Module):
         _check_words(channel_order, landmark_input)
         check_statistics(mean, std)
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
+        self.seen = channel_order, landmark_input
         self.pixels = NormalizedBGR(mean, std) if channel_order == "bgr" else nn.Identity()
         self.image_backbone = IR50Stages(backbone_widths, backbone_units, image_size)
         channels, grid = self.image_backbone.feature_channels, image_size // 16

@@ -11,7 +11,7 @@ import pandas as pd
 from mien.io.packed_faces import FaceStream
 from mien.nodes.alignment import POINT_COLUMNS, image_columns
 from mien.nodes.digest import settings_digest, table_digest
-from mien.nodes.params import AlignmentParams
+from mien.nodes.params import AlignmentParams, Resize
 
 CROP_BATCH = 256
 """Samples cropped in one go: 10 MB at 112 px."""
@@ -30,7 +30,7 @@ def crop_faces(
     Args:
         samples: The table of ``locate_faces``.
         raw: The dataset's folder.
-        alignment: Its ``workers`` count here.
+        alignment: Its ``workers`` and ``resize`` count here.
         size: Side of the faces, in pixels.
         channels: ``rgb``, or ``grey`` for one channel.
 
@@ -41,8 +41,8 @@ def crop_faces(
     columns = image_columns(samples)
     several = (len(columns),) if len(columns) > 1 else ()
     shape = (*several, size, size, 1 if channels == "grey" else 3)
-    cut = functools.partial(_cut, raw=raw, size=size, channels=channels)
-    key = settings_digest("crop_faces", size, channels, str(raw.resolve()), table_digest(samples))
+    cut = functools.partial(_cut, raw=raw, size=size, channels=channels, resize=alignment.resize)
+    key = settings_digest("crop_faces", size, channels, alignment.resize, str(raw.resolve()), table_digest(samples))
     return stream_cuts(samples, cut, shape, key, alignment.workers)
 
 
@@ -77,12 +77,12 @@ def _cuts(kept: pd.DataFrame) -> Iterator[list[Cut]]:
         yield list(zip(references, batch["crop"], points, strict=True))
 
 
-def _cut(cuts: list[Cut], *, raw: Path, size: int, channels: Channels) -> np.ndarray:
+def _cut(cuts: list[Cut], *, raw: Path, size: int, channels: Channels, resize: Resize) -> np.ndarray:
     from mien.data.image_source import ImageSource
 
     source = ImageSource(raw)
     faces = [
-        np.stack([_face(source.read(reference), crop, points, size, channels) for reference in references])
+        np.stack([_face(source.read(reference), crop, points, size, channels, resize) for reference in references])
         for references, crop, points in cuts
     ]
     source.close()
@@ -90,16 +90,16 @@ def _cut(cuts: list[Cut], *, raw: Path, size: int, channels: Channels) -> np.nda
     return stacked if stacked.shape[1] > 1 else stacked[:, 0]
 
 
-def _face(image: np.ndarray, crop: str, points: np.ndarray, size: int, channels: Channels) -> Any:
+def _face(image: np.ndarray, crop: str, points: np.ndarray, size: int, channels: Channels, resize: Resize) -> Any:
     import cv2
 
     from mien.data.alignment import align_face, centre_crop_face
-    from mien.data.face_images import resize_square
+    from mien.data.face_images import resize_as_poster, resize_square
 
     if crop == "points":
         face = align_face(image, points, size)
     elif crop == "centre":
         face = centre_crop_face(image, size)
     else:
-        face = resize_square(image, size)
+        face = resize_square(image, size) if resize == "direct" else resize_as_poster(image, size)
     return face if channels == "rgb" else cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[..., None]

@@ -39,6 +39,9 @@ class TwinParams(Params):
     seed: int = Field(ge=0)
 
 
+Resize = Literal["direct", "poster"]
+
+
 class AlignmentParams(Params):
     """How faces are found and brought to the template.
 
@@ -50,6 +53,8 @@ class AlignmentParams(Params):
         turns: Angles in degrees at which an image is looked at again when no upright face is found in it.
         enlarge: Factor by which an image is enlarged when no face is found at any angle; 1 leaves it at that.
         without_face: What becomes of an image in which no face is found.
+        resize: How an image that is taken whole comes to its size: ``direct``, or ``poster``, to twice the size and
+            then every second pixel, for POSTER's released weights.
         batch_size: Images detected together.
         workers: Processes that read, detect and crop; 0 is one per core. No result depends on it.
     """
@@ -60,6 +65,7 @@ class AlignmentParams(Params):
     turns: tuple[Literal[90, 180, 270], ...]
     enlarge: float = Field(ge=1, le=8)
     without_face: Literal["drop", "keep_original", "centre_crop"]
+    resize: Resize
     batch_size: int = Field(ge=1)
     workers: int = Field(ge=0)
 

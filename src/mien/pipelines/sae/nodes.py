@@ -60,6 +60,13 @@ def _load_whole(network: "nn.Module", path: Path, load_head: bool) -> None:
 
     if isinstance(network, Poster):
         report = load_poster(network, path, load_head=load_head)
+        if network.seen != ("bgr", "poster"):
+            logger.warning(
+                "POSTER's own weights were trained on normalised BGR in both networks; this model has channel_order "
+                "%s and landmark_input %s. If %s is theirs, set channel_order to bgr and landmark_input to poster",
+                *network.seen,
+                path.name,
+            )
     else:
         report = load_classifier(network, path, load_head=load_head)
     at_random = [name for name in (*report.missing, *report.mismatched) if load_head or not name.startswith("head.")]

@@ -40,6 +40,8 @@ class SAEModelParams(Params):
     Attributes:
         architecture: ``sae``, or ``poster``, which is SAE before it was made prunable; then ``keep_rate`` must be 1,
             and what is in ``OF_SAE_ALONE`` is not read.
+        landmark_input: What the landmark network sees: ``bgr01`` what it was trained on, ``poster`` what POSTER feeds
+            it, with batch norms that adapt; its released weights know nothing else.
         channel_order: What ``poster`` sees; its released weights know ``bgr`` alone.
         weights: Checkpoint of the whole network, such as POSTER's released one; None for none.
         load_head: False starts the classifier of ``weights`` anew, for other classes.
