@@ -47,7 +47,8 @@ def test_a_dot_on_a_landmark_of_the_scene_is_found_where_the_crop_has_it(picture
             continue
         rows, columns = np.mgrid[: MOVING.size, : MOVING.size]
         found = np.array([(columns * crop).sum(), (rows * crop).sum()]) / crop.sum()
-        assert np.abs(found - expected).max() < 0.6, (number, found, expected)
+        # The dot lies on a whole pixel of the scene, up to half of one beside the landmark, and is enlarged
+        assert np.abs(found - expected).max() < 0.8, (number, found, expected)
         followed += 1
     assert followed >= 3
 
@@ -57,7 +58,7 @@ def test_an_aligned_face_that_is_not_moved_has_its_five_points_near_the_template
         face = place_landmark_face(STILL, 0, number, number)
         found = five_points(face.landmarks) * 112 - 0.5
         assert face.aligned
-        assert np.abs(found - FIVE_POINT_TEMPLATE).max() < 6
+        assert np.abs(found - FIVE_POINT_TEMPLATE).max() < 8  # a head that is turned by two standard deviations
         np.testing.assert_allclose(found.mean(axis=0), FIVE_POINT_TEMPLATE.mean(axis=0), atol=1e-6)
 
 

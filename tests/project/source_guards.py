@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 MAX_FILE_LINES = 400
@@ -82,6 +82,47 @@ def kept_files(root: Path) -> list[Path]:
         check=True,
     )
     return sorted({Path(name) for name in listed.stdout.split("\0") if name and (root / name).is_file()})
+
+
+def augmentation_faults(files: Iterable[Path], tested: Collection[str]) -> list[str]:
+    """Classes that change training samples at random without a test of what their parts draw together.
+
+    Such a class is called with a seed, is a step of albumentations, or is a dataset that takes a seed.
+
+    Args:
+        files: Python files.
+        tested: Names of the classes that the table of joint tests has.
+    """
+    found: dict[str, str] = {}
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and _augments(node):
+                found[node.name] = f"{file}, line {node.lineno}"
+    faults = [
+        f"{where}: {name} changes samples at random and has no joint test: its steps may share one random number and "
+        "nobody would see it. Add it to JOINT_TESTS in tests/project/augmentation_factors.py, with a function that "
+        "applies it under many seeds and returns what each of its parts drew."
+        for name, where in found.items()
+        if name not in tested
+    ]
+    return faults + [
+        f"JOINT_TESTS in tests/project/augmentation_factors.py tests {name}, which is no class that changes samples at "
+        "random. Delete the entry, or give it the class's new name."
+        for name in sorted(set(tested) - set(found))
+    ]
+
+
+def _augments(node: ast.ClassDef) -> bool:
+    bases = {ast.unparse(base) for base in node.bases}
+    if "Protocol" in bases:
+        return False
+    takes = {
+        method.name: {each.arg for each in (*method.args.args, *method.args.kwonlyargs)}
+        for method in node.body
+        if isinstance(method, ast.FunctionDef)
+    }
+    dataset = "__getitem__" in takes and "seed" in takes.get("__init__", set())
+    return dataset or "seed" in takes.get("__call__", set()) or any(base.startswith("A.") for base in bases)
 
 
 def content_faults(root: Path, files: Iterable[Path]) -> list[str]:

@@ -5,10 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.project.augmentation_factors import JOINT_TESTS
 from tests.project.source_guards import (
     MAX_BINARY_BYTES,
     MAX_FILE_LINES,
     MAX_FUNCTION_LINES,
+    augmentation_faults,
     content_faults,
     import_contract_faults,
     kept_files,
@@ -73,6 +75,39 @@ def test_every_file_is_named_after_its_subject(files):
 def test_the_name_guard_finds_names_that_say_nothing(path):
     (fault,) = name_faults([Path(path), Path("src/mien/miscellany.py")])
     assert path in fault
+
+
+def test_every_augmentation_has_a_test_of_what_its_parts_draw_together():
+    assert augmentation_faults(sorted((ROOT / "src" / "mien").rglob("*.py")), JOINT_TESTS) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "class Blur:\n    def __call__(self, image, seed):\n        return image\n",
+        "class Blur:\n    def __call__(self, image, *, seed):\n        return image\n",
+        "class Blur(A.ImageOnlyTransform):\n    def apply(self, img, **params):\n        return img\n",
+        "class Blur:\n    def __init__(self, faces, *, seed=0):\n        self.seed = seed\n"
+        "    def __getitem__(self, key):\n        return key\n",
+    ],
+)
+def test_the_augmentation_guard_finds_a_class_without_a_joint_test(tmp_path, planted):
+    file = tmp_path / "blur.py"
+    file.write_text(planted)
+    (fault,) = augmentation_faults([file], [])
+    assert "blur.py, line 1: Blur" in fault
+    assert "JOINT_TESTS" in fault
+    assert augmentation_faults([file], ["Blur"]) == []
+
+
+def test_the_augmentation_guard_passes_protocols_and_what_takes_no_seed_and_finds_an_entry_without_a_class(tmp_path):
+    file = tmp_path / "plain.py"
+    call = "    def __call__(self, image, seed):\n        return image\n"
+    plain = "class Plain:\n    def __getitem__(self, key):\n        return key\n"
+    file.write_text(f"class Augment(Protocol):\n{call}{plain}")
+    assert augmentation_faults([file], []) == []
+    (fault,) = augmentation_faults([file], ["Blur"])
+    assert "tests Blur" in fault
 
 
 def test_no_file_holds_absolute_paths_credentials_unfinished_work_or_large_binaries(files):

@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.data.age_csv import FILE, PUBLISHED_COUNTS
 from mien.data.drawn_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
+from mien.data.drawn_stream import drawn_stream
 from mien.data.pixel_rows import FACE_SIZE
 from mien.data.synthetic import draw_face, sample_face, sample_identity
 from mien.data.worker_processes import map_in_order
@@ -73,10 +74,10 @@ def _draw_files(folder: Path, num_samples: int, seed: int) -> None:
 def _faces(num_samples: int, seed: int) -> Iterator[_Face]:
     """Every row in the file's order."""
     counts = class_counts(PUBLISHED_COUNTS["all"], num_samples)
-    ethnicities = np.random.default_rng(seed).permutation(np.repeat(list(counts), list(counts.values()))).tolist()
+    ethnicities = drawn_stream("age_csv", seed).permutation(np.repeat(list(counts), list(counts.values()))).tolist()
     faces: list[_Face] = []
     for number, ethnicity in enumerate(ethnicities):
-        rng = np.random.default_rng([seed, number + 1, 0])
+        rng = drawn_stream("age_csv", seed, number + 1, 0)
         age = rng.uniform(_AGES[0], _AGES[1] + 1) if rng.random() < 0.5 else rng.normal(33.0, 12.0)
         gender = GENDERS[0] if rng.random() < _MALE_SHARE else GENDERS[1]
         name = f"2017{number:013d}.jpg.chip.jpg"
@@ -96,7 +97,7 @@ def _draw_chunk(faces: Iterable[_Face]) -> list[np.ndarray]:
 
 
 def _draw_pixels(face: _Face) -> np.ndarray:
-    rng = np.random.default_rng([*face.seed, 1])
+    rng = drawn_stream("age_csv", *face.seed, 1)
     identity = sample_identity(rng, age=float(face.drawn_age), gender=face.gender, ethnicity=face.ethnicity)
     expression = "happy" if rng.random() < _SMILING_SHARE else "neutral"
     drawn = draw_face(sample_face(rng, expression, identity=identity), FACE_SIZE)

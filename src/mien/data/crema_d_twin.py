@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-
 from mien.data.audio import resample, to_int16, write_wav
 from mien.data.crema_d import CODES, DEMOGRAPHICS
 from mien.data.drawn_clips import Actor, draw_clip, sample_actor
 from mien.data.drawn_folder import check_range, draw_each, draw_folder
+from mien.data.drawn_stream import drawn_stream
 from mien.data.synthetic import ETHNICITIES
 from mien.data.video import write_video
 
@@ -114,7 +113,7 @@ def _draw_files(folder: Path, **arguments: int) -> None:
 def _clips(arguments: dict[str, int]) -> Iterator[_Clip]:
     """Every clip, by actor; within one, the emotions take turns in an order of the actor's own."""
     for actor in range(FIRST_ACTOR, FIRST_ACTOR + arguments["num_actors"]):
-        rng = np.random.default_rng([arguments["seed"], 1, actor])
+        rng = drawn_stream("crema_d", arguments["seed"], 1, actor)
         takes = {}
         for emotion in CODES:
             levels = {"IEO": ["XX"] if emotion == "NEU" else ["LO", "MD", "HI"]}
@@ -132,14 +131,14 @@ def _gender(actor: int) -> str:
 
 
 def _actor(seed: int, number: int) -> Actor:
-    rng = np.random.default_rng([seed, 0, number])
+    rng = drawn_stream("crema_d", seed, 0, number)
     return sample_actor(rng, _gender(number), age=float(rng.uniform(*_AGES)), studio="green")
 
 
 def _draw_files_of_clip(folder: Path, clip: _Clip) -> None:
     codes = (list(SENTENCES).index(clip.sentence), list(CODES).index(clip.emotion), list(_STRENGTH).index(clip.level))
     drawn = draw_clip(
-        np.random.default_rng([clip.seed, 2, clip.actor, *codes]),
+        drawn_stream("crema_d", clip.seed, 2, clip.actor, *codes),
         _actor(clip.seed, clip.actor),
         CODES[clip.emotion],
         SENTENCES[clip.sentence],

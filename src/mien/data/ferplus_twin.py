@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from mien.data.drawn_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
+from mien.data.drawn_stream import drawn_stream
 from mien.data.ferplus import PUBLISHED_COUNTS
 from mien.data.ferplus_files import FOLDERS, SPLITS
 from mien.data.ferplus_labels import VOTE_COLUMNS, VOTED_EXPRESSIONS
@@ -128,7 +129,7 @@ def _rows(sizes: dict[str, int], seed: int) -> Iterator[_Row]:
 
 def _split_rows(usage: str, num_named: int, seed: tuple[int, int]) -> Iterator[_Row]:
     counts = class_counts(PUBLISHED_COUNTS[SPLITS[usage]], num_named)
-    rng = np.random.default_rng(seed)
+    rng = drawn_stream("ferplus", *seed)
     expressions = rng.permutation(np.repeat(list(counts), list(counts.values()))).tolist()
     for position in sorted(rng.integers(0, num_named, 1 + num_named // _UNNAMED_EVERY).tolist(), reverse=True):
         expressions.insert(position, "")
@@ -149,7 +150,7 @@ def _draw_votes(row: _Row) -> list[int]:
     """Ten votes, as ``VOTE_COLUMNS``."""
     if not row.name:
         return [0] * (len(VOTE_COLUMNS) - 1) + [NUM_ANNOTATORS]
-    rng = np.random.default_rng(row.vote_seed)
+    rng = drawn_stream("ferplus", *row.vote_seed)
     position = VOTED_EXPRESSIONS.index(row.expression)
     mean = _AGREEMENT[row.expression]
     agreement = 1.0 if row.clear else rng.beta(_CONCENTRATION * mean, _CONCENTRATION * (1 - mean))
@@ -174,7 +175,7 @@ def _draw_chunk(rows: Iterable[_Row]) -> list[np.ndarray]:
 def _draw_row(row: _Row) -> np.ndarray:
     if not row.name:
         return np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
-    face = draw_face(sample_face(np.random.default_rng(row.image_seed), row.expression), _DRAWN_SIZE)
+    face = draw_face(sample_face(drawn_stream("ferplus", *row.image_seed), row.expression), _DRAWN_SIZE)
     margin = (_DRAWN_SIZE - FACE_SIZE) // 2
     middle = face.image[margin : margin + FACE_SIZE, margin : margin + FACE_SIZE]
     return cv2.cvtColor(np.ascontiguousarray(middle), cv2.COLOR_RGB2GRAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def fold_trials(
         samples: with ``sample_id``, ``label``, ``subject``, ``fold`` and ``row``; rows without a face (``row`` -1) are
             dropped, and counted in the log by ``reason``.
         validation_fraction: about this part of a trial's training subjects chooses the epoch.
-        seed: of that choice, and of the order in which a learning curve takes subjects.
+        seed: of that choice, another in each trial, and of the order in which a learning curve takes subjects.
         train_subjects: numbers n of subjects; empty for no learning curve.
         test_folds: whose subjects the learning curve tests.
 
@@ -138,7 +139,9 @@ def _trial(
             f"Trial {name} has {rest['subject'].nunique()} subject to train on, and none would be left to choose the "
             "epoch. Give more subjects, or a smaller validation_fraction."
         )
-    inner = subject_folds(rest[["subject", "label"]].reset_index(drop=True), parts, seed)["fold"].to_numpy()
+    # One seed would shuffle the subjects of every trial about alike, and the same few would choose the epoch of most
+    own = int(np.random.SeedSequence([seed, 2, zlib.crc32(name.encode())]).generate_state(1)[0])
+    inner = subject_folds(rest[["subject", "label"]].reset_index(drop=True), parts, own)["fold"].to_numpy()
     val = inner == _fold_with_all_classes(rest["label"].to_numpy(), inner)
     learnt = rest.assign(split=np.where(val, "val", "train"))
     for split in ("train", "val"):

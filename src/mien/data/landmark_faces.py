@@ -14,6 +14,7 @@ from mien.data.alignment import (
     similarity_transform,
     template_transform,
 )
+from mien.data.drawn_stream import drawn_stream
 from mien.data.synthetic import (
     ACTION_UNITS,
     ActionUnits,
@@ -99,8 +100,8 @@ def place_landmark_face(crops: LandmarkCrops, seed: int, person: int, picture: i
         >>> face.landmarks.shape, face.expression
         ((68, 2), 'happy')
     """
-    identity = sample_identity(np.random.default_rng([seed, 0, person]))
-    rng = np.random.default_rng([seed, 1, picture])
+    identity = sample_identity(drawn_stream("landmarks", seed, 0, person))
+    rng = drawn_stream("landmarks", seed, 1, picture)
     expression = EXPRESSIONS[picture % len(EXPRESSIONS)]
     parameters = sample_face(rng, expression, identity=identity)
     yaw = float(np.clip(rng.normal(0.0, crops.yaw_degrees), -_MOST_YAW, _MOST_YAW))

@@ -12,6 +12,7 @@ import numpy as np
 
 from mien.data.alignment import align_face
 from mien.data.drawn_folder import check_range, class_counts, draw_each, draw_folder
+from mien.data.drawn_stream import drawn_stream
 from mien.data.raf_db import LIST_FILE, PUBLISHED_COUNTS
 from mien.data.synthetic import draw_scene, sample_face
 from mien.labels import RAF_DB_EXPRESSIONS
@@ -85,14 +86,14 @@ def _images(arguments: dict[str, int]) -> Iterator[_Image]:
     seed = arguments["seed"]
     for split_id, (split, digits) in enumerate((("train", 5), ("test", 4))):
         counts = list(class_counts(PUBLISHED_COUNTS[split], arguments[f"num_{split}"]).values())
-        labels = np.random.default_rng([seed, split_id]).permutation(np.repeat(np.arange(len(counts)), counts))
+        labels = drawn_stream("raf_db", seed, split_id).permutation(np.repeat(np.arange(len(counts)), counts))
         for number, label in enumerate(labels.tolist(), start=1):
             name = f"{split}_{number:0{digits}d}"
             yield _Image(name, label, (seed, split_id, number), arguments["image_size"])
 
 
 def _draw_image(folder: Path, image: _Image) -> None:
-    rng = np.random.default_rng(image.seed)
+    rng = drawn_stream("raf_db", *image.seed)
     roll = rng.uniform(-MAX_ROLL_DEGREES, MAX_ROLL_DEGREES)
     parameters = sample_face(rng, RAF_DB_EXPRESSIONS[image.label], roll_degrees=roll)
     drawn = draw_scene(parameters, image_size=(image.image_size, image.image_size))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-
 from mien.data.audio import resample, to_int16, write_wav
 from mien.data.drawn_clips import draw_clip, sample_actor
 from mien.data.drawn_folder import check_range, draw_each, draw_folder
+from mien.data.drawn_stream import drawn_stream
 from mien.data.video import write_video
 from mien.labels import RAVDESS_EMOTIONS
 
@@ -99,7 +98,7 @@ def _draw_files(folder: Path, **arguments: int) -> None:
 def _clips(arguments: dict[str, int]) -> Iterator[_Clip]:
     """Every clip, by actor; within one, the emotions take turns in an order of the actor's own."""
     for actor in range(1, arguments["num_actors"] + 1):
-        rng = np.random.default_rng([arguments["seed"], 1, actor])
+        rng = drawn_stream("ravdess", arguments["seed"], 1, actor)
         takes = {}
         for emotion in range(1, len(RAVDESS_EMOTIONS) + 1):
             pairs = rng.permutation([(statement, repetition) for statement in (1, 2) for repetition in (1, 2)]).tolist()
@@ -113,12 +112,12 @@ def _clips(arguments: dict[str, int]) -> Iterator[_Clip]:
 
 
 def _draw_files_of_clip(folder: Path, clip: _Clip) -> None:
-    actor_rng = np.random.default_rng([clip.seed, 0, clip.actor])
+    actor_rng = drawn_stream("ravdess", clip.seed, 0, clip.actor)
     gender, age = "male" if clip.actor % 2 else "female", float(actor_rng.uniform(*_AGES))
     actor = sample_actor(actor_rng, gender, age=age, studio="white")
     codes = (clip.actor, clip.emotion, clip.intensity, clip.statement, clip.repetition)
     drawn = draw_clip(
-        np.random.default_rng([clip.seed, 2, *codes]),
+        drawn_stream("ravdess", clip.seed, 2, *codes),
         actor,
         RAVDESS_EMOTIONS[clip.emotion - 1],
         STATEMENTS[clip.statement],

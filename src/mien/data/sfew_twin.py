@@ -12,6 +12,7 @@ import numpy as np
 
 from mien.data.alignment import align_face
 from mien.data.drawn_folder import check_range, class_counts, draw_each, draw_folder
+from mien.data.drawn_stream import drawn_stream
 from mien.data.sfew import PUBLISHED_COUNTS
 from mien.data.sfew_layouts import ALIGNED_SIZE
 from mien.data.synthetic import DrawnFace, draw_scene, sample_face, sample_identity
@@ -108,7 +109,7 @@ def _draw_files(folder: Path, *, seed: int, image_size: list[int], **numbers: in
 
 def _frames(seed: int, split_id: int, num_frames: int) -> Iterator[_Frame]:
     """Every frame of a split, clip by clip."""
-    rng = np.random.default_rng([seed, split_id])
+    rng = drawn_stream("sfew", seed, split_id)
     labelled = _SPLITS[split_id] != "Test"
     # Val is published as "test"; the shares of Test's classes are not known.
     published = PUBLISHED_COUNTS["train" if split_id == 0 else "test"]
@@ -163,7 +164,7 @@ def _draw_frame(folder: Path, seed: int, image_size: tuple[int, int], frame: _Fr
 
 def _scene(seed: int, image_size: tuple[int, int], frame: _Frame) -> DrawnFace:
     def stream(*ids: int) -> np.random.Generator:
-        return np.random.default_rng([seed, frame.split_id, *ids])
+        return drawn_stream("sfew", seed, frame.split_id, *ids)
 
     identity = sample_identity(stream(_MOVIES, frame.movie, frame.subject))
     shot = sample_face(stream(_CLIPS, frame.clip), frame.expression, identity=identity)
