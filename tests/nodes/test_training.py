@@ -154,8 +154,8 @@ def _renamed(table: pd.DataFrame) -> list[str]:
     return [NAMES[label] for label in table["label"]]
 
 
-def test_a_run_resumes_on_another_device(tmp_path, monkeypatch):
-    elsewhere = training(device={"num_workers": 4, "channels_last": False, "precision": "bf16-mixed"})
+def test_a_run_resumes_with_other_workers_threads_and_memory_layout(tmp_path, monkeypatch):
+    elsewhere = training(device={"num_workers": 4, "threads": 2, "channels_last": False})
     assert fingerprint(tmp_path, monkeypatch, training=elsewhere) == fingerprint(tmp_path, monkeypatch)
 
 
