@@ -97,8 +97,10 @@ def _backward_once(fit, network) -> None:
 
     from mien.engine.device import make_fabric
 
+    fabric, optimizer = make_fabric("cpu"), torch.optim.SGD(network.parameters(), lr=0.1)
     task = fit.Task(lambda output, target: output.sum(), lambda outputs, targets: {}, "val/loss")
-    fit._backward(make_fabric("cpu"), network, (torch.ones(1, 1),), torch.ones(1), task, "epoch 1, batch 1")
+    network, stepper = fabric.setup(network, optimizer)
+    fit.train_batch(fabric, network, optimizer, stepper, ((torch.ones(1, 1),), torch.ones(1)), task)
 
 
 @pytest.mark.parametrize(

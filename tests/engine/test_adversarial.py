@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from tests.engine.scaled_fabric import scaled_fabric
 from torch import nn
 from torch.optim import SGD, Adam
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -61,12 +62,12 @@ def observe_nothing(epoch: int):
     return {"val/score": 1 / epoch}, {}
 
 
-def run(folder, *, train_set=None, observe=observe_nothing, encoder=False, dead=False, **changes):
+def run(folder, *, train_set=None, observe=observe_nothing, encoder=False, dead=False, fabric=None, **changes):
     seed_everything(5)
     model = Pair(encoder, dead)
     optimizer = partial(Adam, lr=1e-2, betas=(0.5, 0.999))
     recipe = AdversarialRecipe(**{"max_epochs": 4, "batch_size": 8, "seed": 0, "optimizer": optimizer, **changes})
-    fabric = make_fabric("cpu")
+    fabric = fabric or make_fabric("cpu")
     history = fit_adversaries(
         fabric, model, train_set or Rings(), recipe, Checkpoints(folder, "same"), observe, "val/score"
     )
@@ -214,3 +215,31 @@ def test_a_loss_that_is_no_number_stops_with_the_batch_and_what_to_lower(tmp_pat
 def test_the_mean_distance_is_the_root_mean_square_between_neighbours():
     images = torch.tensor([0.0, 3.0, 4.0]).view(3, 1, 1, 1).expand(-1, 1, 2, 2)
     assert mean_distance(images).item() == pytest.approx((3 + 1 + 4) / 3)
+
+
+def test_overflows_of_either_network_are_skipped_counted_and_resumed_from(tmp_path):
+    def train(folder, **changes):
+        return run(folder, fabric=scaled_fabric(2.0**22), **changes)
+
+    whole, history = train(tmp_path / "whole", encoder=True)
+    assert history[0]["train/skipped_steps"] > history[-1]["train/skipped_steps"] == 0
+    assert all(torch.isfinite(value).all() for value in whole.state_dict().values())
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut", encoder=True, train_set=Rings(fails_at=50))
+    resumed, again = train(tmp_path / "cut", encoder=True)
+    assert same_weights(whole, resumed)
+    assert [each["train/skipped_steps"] for each in again] == [each["train/skipped_steps"] for each in history]
+
+
+def test_overflows_that_no_scale_mends_stop_with_the_network_and_what_to_do(tmp_path):
+    steep = {"reconstruction_weight": 1e9, "encoder": True, "max_epochs": 20}
+    with pytest.raises(
+        FloatingPointError, match=r"overflow float16 in epoch \d+, batch \d+, the generator's step.* Set"
+    ):
+        run(tmp_path, fabric=scaled_fabric(2.0**6), **steep)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_history_without_a_scaler_counts_no_skipped_steps(tmp_path, precision):
+    _, history = run(tmp_path, fabric=make_fabric("cpu", precision=precision), max_epochs=1)
+    assert "train/skipped_steps" not in history[0]

@@ -98,7 +98,7 @@ def test_a_kill_while_the_best_weights_are_written_leaves_the_former(tmp_path, m
 def test_another_fingerprint_clears_the_folder_and_says_so(tmp_path, caplog):
     interrupted(tmp_path)
     assert Checkpoints(tmp_path, "other").begin() is None
-    assert "other parameters or data" in caplog.text
+    assert "other parameters, data, devices or precision" in caplog.text
     assert sorted(path.name for path in tmp_path.iterdir()) == [RUN_FILE]
 
 

@@ -4,7 +4,7 @@ import warnings
 import pytest
 import torch
 
-from mien.engine.device import limited_threads, make_fabric
+from mien.engine.device import limited_threads, make_fabric, numeric_settings
 
 
 def test_the_cpu_is_always_there():
@@ -14,7 +14,8 @@ def test_the_cpu_is_always_there():
 
 def test_more_cuda_devices_than_the_machine_has_are_refused_with_what_to_set(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(ValueError, match=r"2 CUDA device\(s\) asked for, 1 found.*accelerator to cpu or auto"):
+    hint = r"Set <system>\.training\.device\.accelerator, or prediction's likewise, to cpu or auto"
+    with pytest.raises(ValueError, match=rf"2 CUDA device\(s\) asked for, 1 found.*{hint}"):
         make_fabric("cuda", devices=2)
 
 
@@ -26,6 +27,21 @@ def test_precision_reaches_the_networks():
     network.module.register_forward_hook(lambda module, inputs, output: hidden.append(output.dtype))
     network(torch.ones(1, 3))
     assert hidden == [torch.bfloat16]
+
+
+def test_float16_is_refused_on_a_cpu_where_fabric_would_take_another_precision_unsaid():
+    with pytest.raises(
+        ValueError, match=r"16-mixed is not .* cpu\. Set <system>\.training\.device\.precision.*bf16-mixed"
+    ):
+        make_fabric("cpu", precision="16-mixed")
+
+
+def test_what_changes_numbers_is_said_before_processes_are_spawned():
+    assert numeric_settings(make_fabric("cpu", devices=2, precision="bf16-mixed")) == {
+        "device": "cpu",
+        "processes": 2,
+        "precision": "bf16-mixed",
+    }
 
 
 def test_several_processes_are_spawned_from_inside_the_call():

@@ -1,14 +1,22 @@
 """Digests: equal for equal data however it lies in memory, another for any change."""
 
+from functools import cache
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from tests.pipelines.temporary_project import ROOT
+from tests.project.project_config import load_config
 
+from mien.models.network import Network
 from mien.nodes import digest
-from mien.nodes.digest import array_digest, settings_digest, table_digest
+from mien.nodes.digest import array_digest, settings_digest, table_digest, training_fingerprint
+from mien.nodes.params import TrainingParams
 
 arrays = npst.arrays(np.uint8, npst.array_shapes(min_dims=2, max_dims=4, max_side=5))
 tables = st.lists(st.tuples(st.text(max_size=3), st.integers(-9, 9), st.floats(allow_nan=True)), min_size=1, max_size=8)
@@ -85,3 +93,28 @@ def test_different_settings_have_different_digests(one, other):
 
 def test_the_order_of_keys_does_not_matter():
     assert settings_digest({"a": 1, "b": {"c": 2, "d": 3}}) == settings_digest({"b": {"d": 3, "c": 2}, "a": 1})
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "precision"),
+    [("cuda", 1, "32-true"), ("cpu", 2, "32-true"), ("cpu", 1, "bf16-mixed")],
+)
+def test_a_trainings_fingerprint_depends_on_the_device_the_processes_and_the_precision_used(
+    device, processes, precision
+):
+    assert fingerprint() == fingerprint()
+    assert fingerprint(device, processes, precision) != fingerprint()
+
+
+def fingerprint(device: str = "cpu", processes: int = 1, precision: str = "32-true") -> str:
+    strategy = SimpleNamespace(precision=SimpleNamespace(precision=precision))
+    fabric = SimpleNamespace(device=torch.device(device), world_size=processes, strategy=strategy)
+    start = Network("layer", {}, ("a", "b"), torch.nn.Linear(1, 2))
+    torch.nn.init.zeros_(start.model.weight)
+    torch.nn.init.zeros_(start.model.bias)
+    return training_fingerprint(start, published(), fabric, ["data"])
+
+
+@cache
+def published() -> TrainingParams:
+    return TrainingParams(**load_config(ROOT / "conf", "paper")["parameters"]["sae"]["training"])

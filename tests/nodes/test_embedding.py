@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 from plotly.graph_objects import Figure as PlotlyFigure
-from tests.pipelines.tiny_systems import CPU
+from tests.pipelines.tiny_systems import PREDICTION_CPU
 
 from mien.models import create_model
 from mien.models.network import Network
 from mien.nodes.embedding import map_features
 from mien.nodes.params import PredictionParams
 
-PREDICTION = PredictionParams(batch_size=8, device={**CPU, "channels_last": False})
+PREDICTION = PredictionParams(batch_size=8, device={**PREDICTION_CPU, "channels_last": False})
 
 
 @pytest.fixture(scope="module")

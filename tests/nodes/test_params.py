@@ -140,12 +140,20 @@ def test_no_value_changes_during_a_run(section):
         setattr(params, name, getattr(params, name))
 
 
-def test_sam_with_a_gradient_scaler_is_refused_with_both_ways_out():
-    with_scaler = changed("sae.training", "device.precision", "16-mixed")
-    with pytest.raises(ValidationError, match=r"bf16-mixed or 32-true, or training\.optimizer\.sam_rho to 0"):
-        TrainingParams(**_set(with_scaler, ["optimizer", "sam_rho"], 0.05))
-    TrainingParams(**_set(with_scaler, ["optimizer", "sam_rho"], 0.0))
-    TrainingParams(**changed("sae.training", "device.precision", "bf16-mixed"))
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
+def test_sam_trains_in_every_precision(precision):
+    values = changed("sae.training", "device.precision", precision)
+    assert TrainingParams(**_set(values, ["optimizer", "sam_rho"], 0.05)).device.precision == precision
+
+
+@pytest.mark.parametrize("system", sorted(name for name, sections in PUBLISHED.items() if "prediction" in sections))
+def test_a_number_of_devices_to_predict_on_is_refused_and_no_file_gives_one(system):
+    values = PUBLISHED[system]["prediction"]["device"]
+    assert PredictionParams(batch_size=1, device=values).device.num_workers == values["num_workers"]
+    with pytest.raises(
+        ValidationError, match=r"devices is 2, .* one process.* Remove devices .*training\.device\.devices"
+    ):
+        PredictionParams(batch_size=1, device={**values, "devices": 2})
 
 
 def test_weights_that_are_not_there_are_refused_before_anything_runs():

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tests.pipelines.tiny_systems import CPU, TINY_SAE
+from tests.pipelines.tiny_systems import PREDICTION_CPU, TINY_SAE
 
 from mien.engine.seed import seed_everything
 from mien.io.schemas import Predictions
@@ -41,7 +41,7 @@ def samples() -> pd.DataFrame:
 
 
 def prediction(**changes) -> PredictionParams:
-    return PredictionParams(**{"batch_size": 2, "device": {**CPU, "channels_last": False}, **changes})
+    return PredictionParams(**{"batch_size": 2, "device": {**PREDICTION_CPU, "channels_last": False}, **changes})
 
 
 def test_unseen_samples_with_a_face_are_predicted_in_the_tables_order(samples, network):
@@ -74,7 +74,7 @@ def test_scores_are_the_softmax_of_the_network_on_the_face_of_the_samples_row(sa
 
 
 @pytest.mark.parametrize(
-    "changes", [{"batch_size": 1}, {"batch_size": 100}, {"device": {**CPU, "channels_last": True}}]
+    "changes", [{"batch_size": 1}, {"batch_size": 100}, {"device": {**PREDICTION_CPU, "channels_last": True}}]
 )
 def test_batch_size_and_memory_layout_do_not_change_the_scores(samples, network, changes):
     one = predict_classes(samples, FACES, network, prediction())

@@ -133,7 +133,7 @@ def fingerprint(folder: Path, monkeypatch, **changes: Any) -> str:
     return checkpoints.fingerprint
 
 
-def test_a_run_resumes_only_with_the_same_data_architecture_and_recipe(tmp_path, monkeypatch):
+def test_a_run_resumes_only_with_the_same_data_architecture_recipe_devices_and_precision(tmp_path, monkeypatch):
     other_faces = FACES.copy()
     other_faces[0, 0, 0, 0] ^= 1
     changes: list[dict[str, Any]] = [
@@ -146,6 +146,8 @@ def test_a_run_resumes_only_with_the_same_data_architecture_and_recipe(tmp_path,
         {"samples": samples().assign(label=[1] * 2 + samples()["label"][2:].tolist(), expression=_renamed)},
         {"samples": samples().assign(row=samples()["row"].to_numpy()[::-1])},
         {"faces": other_faces},
+        {"training": training(device={"precision": "bf16-mixed"})},
+        {"training": training(device={"devices": 2})},
     ]
     assert len({fingerprint(tmp_path, monkeypatch, **change) for change in changes}) == len(changes)
 
@@ -154,8 +156,8 @@ def _renamed(table: pd.DataFrame) -> list[str]:
     return [NAMES[label] for label in table["label"]]
 
 
-def test_a_run_resumes_on_another_device(tmp_path, monkeypatch):
-    elsewhere = training(device={"num_workers": 4, "channels_last": False, "precision": "bf16-mixed"})
+def test_a_run_resumes_with_other_workers_threads_and_memory_layout(tmp_path, monkeypatch):
+    elsewhere = training(device={"num_workers": 4, "threads": 2, "channels_last": False})
     assert fingerprint(tmp_path, monkeypatch, training=elsewhere) == fingerprint(tmp_path, monkeypatch)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression, Ridge
-from tests.pipelines.tiny_systems import CPU
+from tests.pipelines.tiny_systems import PREDICTION_CPU
 
 from mien.io.schemas import AttributePredictions
 from mien.nodes.params import EvaluationParams, PredictionParams
@@ -18,7 +18,8 @@ from mien.pipelines.age_gender_ethnicity.params import AttributeModelParams, Att
 from mien.pipelines.age_gender_ethnicity.plots import plot_models
 from mien.pipelines.age_gender_ethnicity.training import train, validation_metrics
 
-DEVICE = {**CPU, "channels_last": False}
+PREDICTION_DEVICE = {**PREDICTION_CPU, "channels_last": False}
+DEVICE = {**PREDICTION_DEVICE, "devices": 1}
 TRAINING = {
     "max_epochs": 3,
     "patience": 0,
@@ -40,7 +41,7 @@ NETWORKS = {
     "gender_linear": {"target": "gender", "reads": "pixels"},
     "multi_task": {"target": "all", "reads": "image", "channels": [3], **DENSE, "standardise": True},
 }
-PREDICTION = PredictionParams(batch_size=16, device=DEVICE)
+PREDICTION = PredictionParams(batch_size=16, device=PREDICTION_DEVICE)
 EVALUATION = EvaluationParams(resamples=100, seed=0, subgroups=("gender", "age", "ethnicity"))
 
 

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
-from tests.pipelines.test_age_gender_ethnicity import DEVICE, faces_and_samples, model_params, training_params
+from tests.pipelines.test_age_gender_ethnicity import (
+    DEVICE,
+    PREDICTION_DEVICE,
+    faces_and_samples,
+    model_params,
+    training_params,
+)
 
 from mien.io.schemas import AgingPredictions
 from mien.metrics import frechet_distance
@@ -50,7 +56,7 @@ MODEL = {
     "encoder": True,
     "judge": "age_cnn",
 }
-PREDICTION = AgingPredictionParams(batch_size=16, seed=0, device=DEVICE)
+PREDICTION = AgingPredictionParams(batch_size=16, seed=0, device=PREDICTION_DEVICE)
 EVALUATION = AgingEvaluationParams(
     resamples=100, seed=0, subgroups=("gender", "age", "ethnicity"), least_diversity=0.05
 )

@@ -239,7 +239,7 @@ def test_without_text_there_is_one_accuracy():
 
 
 def prediction() -> PredictionParams:
-    return PredictionParams(batch_size=5, device=DEVICE)
+    return PredictionParams(batch_size=5, device={name: value for name, value in DEVICE.items() if name != "devices"})
 
 
 @pytest.mark.parametrize("prompt", ["phrase", "none"])

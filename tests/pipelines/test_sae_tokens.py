@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 from plotly.graph_objects import Figure as PlotlyFigure
-from tests.pipelines.tiny_systems import CPU, TINY
+from tests.pipelines.tiny_systems import PREDICTION_CPU, TINY
 
 from mien.models import create_model
 from mien.models.network import Network
@@ -13,7 +13,7 @@ from mien.nodes import figures
 from mien.nodes.params import PredictionParams
 from mien.pipelines.sae.tokens import first_of_each, kept_frequency, kept_patches, show_tokens, what_is_kept
 
-PREDICTION = PredictionParams(batch_size=8, device={**CPU, "channels_last": False})
+PREDICTION = PredictionParams(batch_size=8, device={**PREDICTION_CPU, "channels_last": False})
 NAMES = ("happy", "sad", "fear")
 N_FACES = 30
 

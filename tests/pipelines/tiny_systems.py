@@ -15,12 +15,13 @@ TINY_SAE: dict[str, Any] = {
     "landmark_units": [1, 1, 1],
 }
 
-CPU = {"accelerator": "cpu", "devices": 1, "precision": "32-true", "num_workers": 0, "threads": 1}
+PREDICTION_CPU = {"accelerator": "cpu", "precision": "32-true", "num_workers": 0, "threads": 1}
+CPU = {**PREDICTION_CPU, "devices": 1}
 
 TINY_SAE_RUN: dict[str, Any] = {
     "model": TINY_SAE,
     "training": {"max_epochs": 1, "batch_size": 8, "device": CPU},
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 
@@ -41,7 +42,7 @@ TINY_FER_FORMER: dict[str, Any] = {
         "text_embed_dim": 8,
     },
     "training": {"max_epochs": 1, "batch_size": 8, "device": CPU},
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 
@@ -56,7 +57,7 @@ TINY_LANDMARKS: dict[str, Any] = {
     },
     "model": {"image_size": 32, "widths": [4, 4, 4, 16], "units": [1, 1, 1]},
     "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 """A source that systems read; its sizes are those of TINY_SAE's landmark stream."""
@@ -64,7 +65,7 @@ TINY_LANDMARKS: dict[str, Any] = {
 TINY_WEAK_LANDMARKS: dict[str, Any] = {
     **{name: TINY_LANDMARKS[name] for name in ("training", "prediction", "evaluation")},
     "weak_labels": {"most": 10},
-    "dataset_prediction": {"device": CPU},
+    "dataset_prediction": {"device": PREDICTION_CPU},
 }
 
 TINY_COMP_CNN: dict[str, Any] = {
@@ -77,7 +78,7 @@ TINY_COMP_CNN: dict[str, Any] = {
         "svm": {"costs": [1.0], "num_folds": 2},
         "device": CPU,
     },
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 
@@ -98,7 +99,7 @@ TINY_SENTIMENT: dict[str, Any] = {
         "linear": {"regularisation": [0.1]},
         "device": CPU,
     },
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 
@@ -127,7 +128,7 @@ TINY_ATTRIBUTES: dict[str, Any] = {
         },
     },
     "training": {"max_epochs": 2, "batch_size": 8, "penalties": [100.0], "device": CPU},
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 
@@ -141,7 +142,7 @@ TINY_FACE_AGING: dict[str, Any] = {
         "judge": "age_cnn",
     },
     "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
-    "prediction": {"device": CPU},
+    "prediction": {"device": PREDICTION_CPU},
     "evaluation": {"resamples": 100},
 }
 
@@ -164,7 +165,7 @@ TINY: dict[str, dict[str, Any]] = {
     "softmax_regression": {
         "model": {"image_size": 8},
         "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
-        "prediction": {"device": CPU},
+        "prediction": {"device": PREDICTION_CPU},
         "evaluation": {"resamples": 100},
     },
 }

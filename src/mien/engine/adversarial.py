@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from mien.engine.checkpoint import Checkpoints, EpochState
 from mien.engine.device import limited_threads
 from mien.engine.fit import SizedDataset, epoch_loader
+from mien.engine.precision import GradientScaling
 from mien.engine.progress import EpochClock, batch_bar
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import seed_everything
@@ -101,10 +102,12 @@ def fit_adversaries(
     Returns:
         One record per epoch: ``epoch``, ``train/loss`` (the generator's), ``train/critic_loss``, the mean probability
         of being real that the critic gives real and generated images, ``train/diversity`` (mean distance of generated
-        images over that of real ones), what ``observe`` says, ``lr`` …
+        images over that of real ones), where a gradient scaler is at work ``train/skipped_steps`` of both, what
+        ``observe`` says, ``lr`` …
 
     Raises:
-        FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch.
+        FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch; or gradients
+            overflow however little a gradient scaler scales them.
     """
     with limited_threads(recipe.threads):
         history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
@@ -133,6 +136,10 @@ class _Match:
                 optimizer.load_state_dict(state.optimizer[name])
         self.optimizers: dict[str, Any] = {name: fabric.setup_optimizers(each) for name, each in optimizers.items()}
         self.plain = optimizers
+        self.scaling = GradientScaling(fabric)
+        if state is not None:
+            self.scaling.load_state_dict(state.scaler)
+        self.skipped_steps = 0
         self.generator, self.critic = fabric.setup_module(model.generator), fabric.setup_module(model.critic)
         self.encoder = None if model.encoder is None else fabric.setup_module(model.encoder)
         fabric.to_device(model)
@@ -176,7 +183,7 @@ class _Match:
     def _save(self, epoch: int) -> None:
         weights = dict(self.model.state_dict()) | {_AVERAGE + name: value for name, value in self.average.items()}
         optimizers = {name: each.state_dict() for name, each in self.plain.items()}
-        self.checkpoints.save(EpochState(epoch, weights, optimizers, {}, self.history))
+        self.checkpoints.save(EpochState(epoch, weights, optimizers, {}, self.history, self.scaling.state_dict()))
 
     @contextmanager
     def _averaged_generator(self) -> Iterator[None]:
@@ -208,8 +215,10 @@ class _Match:
         self.model.train()
         names: list[str] = []
         steps: list[Tensor] = []
-        for (images,), labels in batch_bar(self.loader, epoch):
-            numbers = self._critic_step(images, labels) | self._generator_step(images, labels)
+        self.skipped_steps = 0
+        for number, ((images,), labels) in enumerate(batch_bar(self.loader, epoch), 1):
+            where = f"epoch {epoch}, batch {number}"
+            numbers = self._critic_step(images, labels, where) | self._generator_step(images, labels, where)
             names = list(numbers)
             steps.append(torch.stack([value.detach().float() for value in numbers.values()]))
         table = torch.stack(steps).tolist()  # one wait for the device an epoch, not several a step
@@ -222,12 +231,14 @@ class _Match:
         columns = zip(names, zip(*table, strict=True), strict=True)
         means = {f"train/{name}": float(np.mean(values)) for name, values in columns}
         means["train/diversity"] = means.pop("train/distance") / max(means.pop("train/real_distance"), 1e-12)
+        if self.scaling.at_work:
+            means["train/skipped_steps"] = self.skipped_steps
         return means
 
     def _noise(self, n: int) -> Tensor:
         return torch.randn(n, self.model.noise_dim, device=self.fabric.device)
 
-    def _critic_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _critic_step(self, images: Tensor, labels: Tensor, where: str) -> dict[str, Tensor]:
         with torch.no_grad():
             generated = self.generator(self._noise(len(images)), labels)
         real, made = self.critic(images, labels), self.critic(generated, labels)
@@ -238,7 +249,7 @@ class _Match:
             if differ.any():
                 wrong = self.critic(images[differ], others[differ])
                 loss = loss + self.recipe.mismatch_weight * critic_loss(None, wrong, self.recipe.loss)
-        self._step("critic", loss)
+        self._step("critic", loss, where)
         return {
             "critic_loss": loss,
             "critic_of_real": torch.sigmoid(real.detach()).mean(),
@@ -247,7 +258,7 @@ class _Match:
             "real_distance": mean_distance(images),
         }
 
-    def _generator_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _generator_step(self, images: Tensor, labels: Tensor, where: str) -> dict[str, Tensor]:
         noise = self._noise(len(images))
         generated = self.generator(noise, labels)
         loss = adversarial = generator_loss(self.critic(generated, labels), self.recipe.loss)
@@ -258,7 +269,7 @@ class _Match:
             found = (self.encoder(generated, labels) - noise).square().mean()
             loss = loss + self.recipe.reconstruction_weight * reconstruction + self.recipe.noise_weight * found
             parts = {"reconstruction": reconstruction, "noise": found}
-        self._step("generator", loss)
+        self._step("generator", loss, where)
         if self.recipe.average:
             keep = self.recipe.average
             for name, value in self.model.generator.state_dict().items():
@@ -266,11 +277,11 @@ class _Match:
                 mean.copy_(torch.lerp(value, mean, keep) if value.is_floating_point() else value)
         return {"loss": adversarial, **parts}
 
-    def _step(self, name: str, loss: Tensor) -> None:
+    def _step(self, name: str, loss: Tensor, where: str) -> None:
         for optimizer in self.plain.values():
             optimizer.zero_grad()
         self.fabric.backward(loss)
-        self.optimizers[name].step()
+        self.skipped_steps += not self.scaling.step(self.optimizers[name], f"{where}, the {name}'s step")
 
 
 _AVERAGE = "average/"

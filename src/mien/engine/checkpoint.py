@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class EpochState:
         optimizer: The optimiser's state.
         scheduler: The schedule's state.
         history: One record per finished epoch.
+        scaler: The gradient scaler's state, empty where none is at work.
     """
 
     epoch: int
@@ -37,13 +38,14 @@ class EpochState:
     optimizer: dict[str, Any]
     scheduler: dict[str, Any]
     history: list[dict[str, float]]
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 class Checkpoints:
     """The checkpoint folder of one run.
 
-    A folder belongs to one fingerprint (parameters and data). Begun with the same fingerprint after an interruption,
-    training goes on; with another one, or after a finished run, it starts anew.
+    A folder belongs to one fingerprint (parameters, data, devices and precision). Begun with the same fingerprint after
+    an interruption, training goes on; with another one, or after a finished run, it starts anew.
 
     Each epoch is a folder ``epoch_00007`` that appears by renaming, so a kill at any instant leaves a whole one. The
     best weights are written before the epoch that they belong to: an epoch repeated after a kill writes them again.
@@ -71,7 +73,8 @@ class Checkpoints:
             return EpochState(weights=load_file(last / WEIGHTS_FILE), **state)
         if last is not None and not run.get("finished"):
             logger.warning(
-                "The interrupted run in %s had other parameters or data: it is discarded and training starts anew",
+                "The interrupted run in %s had other parameters, data, devices or precision: it is discarded and "
+                "training starts anew",
                 self.folder,
             )
         self._clear()
@@ -85,7 +88,7 @@ class Checkpoints:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         _save_weights(state.weights, part / WEIGHTS_FILE)
-        rest = {name: getattr(state, name) for name in ("epoch", "optimizer", "scheduler", "history")}
+        rest = {name: getattr(state, name) for name in ("epoch", "optimizer", "scheduler", "history", "scaler")}
         torch.save(rest, part / STATE_FILE)
         part.replace(final)
         for older in self.folder.glob("epoch_*"):

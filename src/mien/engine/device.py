@@ -24,7 +24,7 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precisio
         precision: Fabric's word: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
 
     Raises:
-        ValueError: The accelerator or that number of devices is not there.
+        ValueError: The accelerator, that number of devices or that precision is not there.
     """
     from lightning_fabric import Fabric
 
@@ -33,12 +33,33 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precisio
     if accelerator == "cuda" and torch.cuda.device_count() < devices:
         raise ValueError(
             f"{devices} CUDA device(s) asked for, {torch.cuda.device_count()} found on this machine. "
-            "Set training.accelerator to cpu or auto, or install torch's CUDA build."
+            "Set <system>.training.device.accelerator, or prediction's likewise, to cpu or auto, "
+            "<system>.training.device.devices to what there is, or install torch's CUDA build."
         )
     options: dict[str, Any] = {"strategy": "ddp_spawn"} if devices > 1 else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Fabric advises on cluster settings that are the caller's choice
-        return Fabric(accelerator=accelerator, devices=devices, precision=precision, **options)
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision, **options)
+    if fabric.strategy.precision.precision != precision:  # Fabric takes bf16-mixed for 16-mixed on a CPU
+        raise ValueError(
+            f"Precision {precision} is not to be had on this machine's {fabric.device.type}. "
+            "Set <system>.training.device.precision, or prediction's likewise, to bf16-mixed or 32-true."
+        )
+    return fabric
+
+
+def numeric_settings(fabric: "Fabric") -> dict[str, Any]:
+    """What of a Fabric changes the numbers that training gives by more than rounding.
+
+    The kind of device has random numbers of its own, the processes share the batches and have seeds and batch
+    statistics of their own, precision rounds to another number of bits.
+
+    Example:
+        >>> numeric_settings(make_fabric("cpu"))
+        {'device': 'cpu', 'processes': 1, 'precision': '32-true'}
+    """
+    precision = fabric.strategy.precision.precision
+    return {"device": fabric.device.type, "processes": fabric.world_size, "precision": precision}
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mien.engine.checkpoint import Checkpoints, EpochState
 from mien.engine.device import limited_threads
+from mien.engine.precision import GradientScaling
 from mien.engine.predict import predict
 from mien.engine.progress import EpochClock, batch_bar
 from mien.engine.sampling import EpochBatches
@@ -123,11 +125,12 @@ def fit(
         checkpoints: Where to resume from and to save to.
 
     Returns:
-        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``images_per_second`` …
+        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``images_per_second``
+        …, and where a gradient scaler is at work ``train/skipped_steps``.
 
     Raises:
         ValueError: A set is empty.
-        FloatingPointError: Loss or gradients are no longer finite.
+        FloatingPointError: Loss or gradients are no longer finite, but for overflows that a gradient scaler mends.
     """
     for name, samples in (("training", train_set), ("validation", val_set)):
         if len(samples) == 0:
@@ -172,6 +175,9 @@ def _fit(
         scheduler.load_state_dict(state.scheduler)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)  # type: ignore[call-overload]  # torch's stubs
+    scaling = GradientScaling(fabric)
+    if state is not None:
+        scaling.load_state_dict(state.scaler)
     ranks = fabric.global_rank, fabric.world_size
     batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, *ranks, recipe.drop_last)
     loader = epoch_loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
@@ -194,7 +200,7 @@ def _fit(
         named = {"model": task.name} if task.name else {}
         record = {**named, "epoch": epoch, **training, **_validate(fabric, network, val_loader, task), "lr": lr}
         record |= clock.stop(images=batches.samples_per_epoch)
-        scheduler.step()
+        _next_epoch(scheduler)
         history.append(record)
         if best is None or task.better(record[task.monitor], best[task.monitor]):
             best = record
@@ -202,25 +208,51 @@ def _fit(
                 checkpoints.save_best(model.state_dict())
         if fabric.is_global_zero:
             weights = dict(model.state_dict())
-            checkpoints.save(EpochState(epoch, weights, optimizer.state_dict(), scheduler.state_dict(), history))
+            states = optimizer.state_dict(), scheduler.state_dict(), history, scaling.state_dict()
+            checkpoints.save(EpochState(epoch, weights, *states))
             line = " ".join([*named.values(), clock.line(record, best, task.monitor)])
             logger.info(line, extra={"metrics": record, "step": epoch})
         fabric.barrier()
     return history
 
 
+def _next_epoch(scheduler: LRScheduler) -> None:
+    """Move the schedule on, also after an epoch in which a gradient scaler skipped every step."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before", UserWarning)
+        scheduler.step()
+
+
 def _train_epoch(
     fabric: "Fabric", network: nn.Module, optimizer: Optimizer, stepper: Any, loader: DataLoader, task: Task, epoch: int
 ) -> dict[str, float]:
-    """Step through the loader once; mean loss and mean gradient norm of the first passes."""
+    """Step through the loader once; mean loss and mean gradient norm of the first passes, and how many were skipped."""
     network.train()
-    losses, norms = [], []
+    steps = []
     for number, batch in enumerate(batch_bar(loader, epoch), 1):
         where = f"epoch {epoch}, batch {number}"
-        loss, norm = train_batch(fabric, network, optimizer, stepper, batch, task, where)
-        losses.append(loss)
-        norms.append(norm)
-    return {"train/loss": float(np.mean(losses)), "train/grad_norm": float(np.mean(norms))}
+        steps.append(train_batch(fabric, network, optimizer, stepper, batch, task, where))
+    record = {"train/loss": float(np.mean([step.loss for step in steps]))}
+    norms = [step.grad_norm for step in steps if math.isfinite(step.grad_norm)]
+    if norms:  # a mean of none, where every gradient overflowed, is left out
+        record["train/grad_norm"] = float(np.mean(norms))
+    if GradientScaling(fabric).at_work:
+        record["train/skipped_steps"] = sum(not step.taken for step in steps)
+    return record
+
+
+class TrainedBatch(NamedTuple):
+    """What one optimiser step tells.
+
+    Attributes:
+        loss: Of the first pass.
+        grad_norm: Of the first pass, unscaled; not finite where a gradient scaler is at work and found an overflow.
+        taken: Whether the optimiser stepped; false where a gradient scaler skipped it.
+    """
+
+    loss: float
+    grad_norm: float
+    taken: bool
 
 
 def train_batch(
@@ -231,8 +263,11 @@ def train_batch(
     batch: tuple[tuple[Tensor, ...], Tensor],
     task: Task,
     where: str = "the batch",
-) -> tuple[float, float]:
+) -> TrainedBatch:
     """Take one optimiser step: one pass forward and back, two with SAM.
+
+    Where a gradient scaler is at work, gradients are unscaled before their norm is taken and before SAM climbs by them;
+    where they have overflowed, SAM's second pass is left out, the optimiser does not step and the scale is lowered.
 
     Args:
         fabric: Where to compute; it has set up the network and the optimiser.
@@ -243,36 +278,53 @@ def train_batch(
         task: Whose loss is minimised.
         where: Named by an error.
 
-    Returns:
-        Loss and gradient norm of the first pass.
-
     Raises:
-        FloatingPointError: Loss or gradients are not finite.
+        FloatingPointError: Loss or gradients are not finite, but for overflows that a gradient scaler mends.
     """
     optimizer.zero_grad()
-    loss, norm = _backward(fabric, network, *batch, task, where)
-    if isinstance(optimizer, SAM):
+    if not isinstance(optimizer, SAM):
+        loss, norm = _backward(fabric, network, optimizer, batch, task, where)
+        return TrainedBatch(loss, norm, GradientScaling(fabric).step(stepper, where))
+    # A scaler unscales an optimiser's gradients once a step: those of the first pass in the base optimiser's name.
+    loss, norm = _backward(fabric, network, optimizer.base, batch, task, where)
+    if math.isfinite(norm):
         statistics = nullcontext() if optimizer.bn_both_passes else frozen_batch_norm_statistics(network)
         with optimizer.perturbed(), statistics:
-            _backward(fabric, network, *batch, task, f"{where}, SAM's second pass")
-    stepper.step()
-    return loss, norm
+            _backward(fabric, network, optimizer, batch, task, f"{where}, SAM's second pass")
+    return TrainedBatch(loss, norm, GradientScaling(fabric).step(stepper, where))
 
 
 def _backward(
-    fabric: "Fabric", network: nn.Module, inputs: tuple[Tensor, ...], target: Tensor, task: Task, where: str
+    fabric: "Fabric",
+    network: nn.Module,
+    optimizer: Optimizer,
+    batch: tuple[tuple[Tensor, ...], Tensor],
+    task: Task,
+    where: str,
 ) -> tuple[float, float]:
-    """Loss and gradient norm of one batch, both finite; the gradients are left in the parameters."""
+    """Loss and gradient norm of one batch; the gradients are left in the parameters, unscaled.
+
+    The norm is infinite or no number only where a gradient scaler is at work, which then skips the step.
+    """
+    inputs, target = batch
+    scaling = GradientScaling(fabric)
     loss = task.loss(network(*inputs), target)
     fabric.backward(loss)
-    norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    scaling.unscale(optimizer)
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
     value, length = torch.stack([loss.detach().float(), norm.float()]).tolist()  # one wait for the device, not two
-    if not (math.isfinite(value) and math.isfinite(length)):
-        raise FloatingPointError(
-            f"Loss {value:.4g} with gradient norm {length:.4g} in {where}. "
-            "Lower training.optimizer.lr, or set training.device.precision to 32-true."
-        )
-    return value, length
+    if math.isfinite(value) and (math.isfinite(length) or (scaling.at_work and _overflowed(gradients))):
+        return value, length
+    raise FloatingPointError(
+        f"Loss {value:.4g} with gradient norm {length:.4g} in {where}. "
+        "Lower training.optimizer.lr, or set training.device.precision to 32-true."
+    )
+
+
+def _overflowed(gradients: list[Tensor]) -> bool:
+    """Whether a gradient itself is not finite, which a scaler sees, and not their norm alone."""
+    return not all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 def _validate(fabric: "Fabric", network: nn.Module, loader: DataLoader, task: Task) -> dict[str, float]:

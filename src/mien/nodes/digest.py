@@ -2,14 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
     from torch import Tensor
+
+    from mien.models.network import Network
+    from mien.nodes.params import Params
 
 CHUNK_BYTES = 1 << 24
 
@@ -41,3 +45,23 @@ def weights_digest(weights: "Mapping[str, Tensor]") -> str:
 def settings_digest(*parts: Any) -> str:
     """Digest of JSON-ready values."""
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def training_fingerprint(start: "Network", training: "Params", fabric: "Fabric", seen: Sequence[str]) -> str:
+    """Digest of everything that a training's numbers depend on: only a run with the same one goes on from its state.
+
+    Of the recipe's device section it holds what changes numbers (see ``numeric_settings``). It leaves out workers,
+    which change nothing, and threads, memory layout and torch's version, which change rounding alone: a long run
+    outlives an update.
+
+    Args:
+        start: What training starts from.
+        training: The recipe.
+        fabric: Where it computes, built from the recipe's device section.
+        seen: Digests of the data.
+    """
+    from mien.engine.device import numeric_settings
+
+    recipe = training.model_dump(exclude={"device": True})
+    weights = weights_digest(start.model.state_dict())
+    return settings_digest(start.architecture, start.config, weights, recipe, numeric_settings(fabric), *seen)

@@ -116,24 +116,42 @@ class AugmentationParams(Params):
     grayscale: float = Field(ge=0, le=1, default=0.0)
 
 
-class DeviceParams(Params):
-    """Where and how precisely to compute.
+class PredictionDeviceParams(Params):
+    """Where and how precisely to compute, in one process.
 
     Attributes:
         accelerator: ``auto`` takes a GPU if there is one.
-        devices: Number of devices; one process each.
-        precision: Fabric's word for it.
-        num_workers: Processes that load and augment images.
+        precision: Fabric's word for it; ``16-mixed`` needs a GPU.
+        num_workers: Processes that load and augment images; no result depends on it.
         channels_last: Memory layout of images and convolutions; no result depends on it beyond rounding.
-        threads: Most threads that torch computes on; 0 leaves its own choice.
+        threads: Most threads that torch computes on; 0 leaves its own choice. No result depends on it beyond rounding.
     """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    devices: int = Field(ge=1)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: int = Field(ge=0)
     channels_last: bool
     threads: int = Field(ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _predicts_in_one_process(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "devices" in values and "devices" not in cls.model_fields:
+            raise ValueError(
+                f"devices is {values['devices']}, and a network is applied in one process, on one device. Remove "
+                "devices from this section; training.device.devices is how many train."
+            )
+        return values
+
+
+class DeviceParams(PredictionDeviceParams):
+    """Where and how precisely to train.
+
+    Attributes:
+        devices: Number of devices; one process each.
+    """
+
+    devices: int = Field(ge=1)
 
 
 class RecipeParams(Params):
@@ -153,15 +171,6 @@ class RecipeParams(Params):
     scheduler: SchedulerParams
     device: DeviceParams
 
-    @model_validator(mode="after")
-    def _sam_needs_no_gradient_scaler(self) -> "RecipeParams":
-        if self.optimizer.sam_rho and self.device.precision == "16-mixed":
-            raise ValueError(
-                "SAM compares gradient norms, which 16-mixed scales. Set training.device.precision to bf16-mixed or "
-                "32-true, or training.optimizer.sam_rho to 0."
-            )
-        return self
-
 
 class TrainingParams(RecipeParams):
     """The recipe of a system's training."""
@@ -175,7 +184,7 @@ class PredictionParams(Params):
     """How a trained network is applied."""
 
     batch_size: int = Field(ge=1)
-    device: DeviceParams
+    device: PredictionDeviceParams
 
 
 class EvaluationParams(Params):

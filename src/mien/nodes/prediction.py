@@ -115,7 +115,7 @@ def apply_to_images(images: Any, model: Any, prediction: PredictionParams, funct
     from mien.engine.predict import predict
 
     device = prediction.device
-    fabric = make_fabric(device.accelerator, 1, device.precision)
+    fabric = make_fabric(device.accelerator, precision=device.precision)
     on_gpu = fabric.device.type == "cuda"
     loader = DataLoader(images, prediction.batch_size, num_workers=device.num_workers, pin_memory=on_gpu)
     layout = torch.channels_last if device.channels_last else torch.contiguous_format

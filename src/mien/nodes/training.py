@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.digest import array_digest, settings_digest, table_digest, weights_digest
+from mien.nodes.digest import array_digest, table_digest, training_fingerprint
 from mien.nodes.params import RecipeParams, TrainingParams
 
 if TYPE_CHECKING:
@@ -66,18 +66,15 @@ def train_network(
     from mien.engine.device import make_fabric
     from mien.engine.fit import fit
 
-    network = deepcopy(initial_network)
-    model, recipe = network.model, training.model_dump(exclude={"device": True})
-    start = network.architecture, network.config, weights_digest(model.state_dict())
-    fingerprint = settings_digest(*start, recipe, *seen)
-    device = training.device
+    network, device = deepcopy(initial_network), training.device
+    fabric = make_fabric(device.accelerator, device.devices, device.precision)
     history = fit(
-        make_fabric(device.accelerator, device.devices, device.precision),
-        model,
+        fabric,
+        network.model,
         *images,
         task,
         _recipe(training, build_optimizer or _build_optimizer),
-        Checkpoints(checkpoints, fingerprint, keep_finished),
+        Checkpoints(checkpoints, training_fingerprint(network, training, fabric, seen), keep_finished),
     )
     return network, pd.DataFrame(history)
 

@@ -108,7 +108,7 @@ def _applied(
 
     from mien.engine.device import limited_threads, make_fabric
 
-    fabric = make_fabric(prediction.device.accelerator, 1, prediction.device.precision)
+    fabric = make_fabric(prediction.device.accelerator, precision=prediction.device.precision)
     model = fabric.to_device(model.eval())
     found: dict[str, list[Any]] = {}
     with limited_threads(prediction.device.threads), torch.no_grad():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.digest import array_digest, settings_digest, table_digest, weights_digest
+from mien.nodes.digest import array_digest, table_digest, training_fingerprint
 from mien.pipelines.face_aging.params import AgingTrainingParams
 from mien.pipelines.face_aging.sheets import by_age
 
@@ -58,17 +58,15 @@ def train(
             flip=training.flip if split == "train" else 0.0,
             seed=training.seed,
         )
-    start = network.architecture, network.config, weights_digest(network.model.state_dict())
-    recipe = training.model_dump(exclude={"device": True})
-    fingerprint = settings_digest(*start, recipe, table_digest(samples), array_digest(faces))
     device = training.device
-    fabric = make_fabric(device.accelerator, 1, device.precision)
+    fabric = make_fabric(device.accelerator, device.devices, device.precision)
+    seen = table_digest(samples), array_digest(faces)
     history = fit_adversaries(
         fabric,
         network.model,
         sets["train"],
         _recipe(training),
-        Checkpoints(checkpoints, fingerprint),
+        Checkpoints(checkpoints, training_fingerprint(network, training, fabric, seen)),
         observer(network.model, sets["val"], fabric, training),
         training.monitor,
     )
