@@ -123,7 +123,8 @@ def fit(
         checkpoints: Where to resume from and to save to.
 
     Returns:
-        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``images_per_second`` …
+        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``best/epoch`` (the
+        best until then: the last record names the one whose weights are kept), ``images_per_second`` …
 
     Raises:
         ValueError: A set is empty.
@@ -200,6 +201,7 @@ def _fit(
             best = record
             if fabric.is_global_zero:
                 checkpoints.save_best(model.state_dict())
+        record["best/epoch"] = best["epoch"]
         if fabric.is_global_zero:
             weights = dict(model.state_dict())
             checkpoints.save(EpochState(epoch, weights, optimizer.state_dict(), scheduler.state_dict(), history))
