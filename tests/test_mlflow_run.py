@@ -95,6 +95,12 @@ def test_epochs_of_several_models_in_one_run_have_the_models_name_before_theirs(
     assert metrics == {"age_cnn/train/loss": 2.5, "gender_cnn/train/loss": 0.5, "gender_cnn/val/accuracy": 0.75}
 
 
+def test_what_a_member_lacks_that_trained_for_fewer_epochs_is_left_out(client, run):
+    run.log_epoch({"epoch": 1, "val/face_accuracy": 0.25, "val/voice_accuracy": 0.75})
+    run.log_epoch({"epoch": 2, "val/face_accuracy": 0.5, "val/voice_accuracy": float("nan")})
+    assert client.get_run(run.run_id).data.metrics == {"val/face_accuracy": 0.5, "val/voice_accuracy": 0.75}
+
+
 def test_undefined_metrics_are_left_out(client, run):
     run.log_metrics({"test/accuracy": 0.5, "test/auroc": None, "test/n": 7})
     assert client.get_run(run.run_id).data.metrics == {"test/accuracy": 0.5, "test/n": 7.0}
@@ -218,7 +224,8 @@ def model_version(client: Any, run: MlflowRun, name: str, metric: str, value: fl
 
 
 @pytest.mark.parametrize(
-    ("metric", "values", "champion"), [("val/accuracy", (0.7, 0.9, 0.8), "2"), ("val/mae_years", (7.0, 9.0, 5.0), "3")]
+    ("metric", "values", "champion"),
+    [("best/val/accuracy", (0.7, 0.9, 0.8), "2"), ("best/val/mae_years", (7.0, 9.0, 5.0), "3")],
 )
 def test_the_champion_is_the_best_on_validation_not_the_last(client, run, metric, values, champion):
     for value in values:
@@ -228,7 +235,7 @@ def test_the_champion_is_the_best_on_validation_not_the_last(client, run, metric
 
 
 def test_a_run_without_a_logged_network_registers_none(client, run):
-    run.register_network("mien-sae", "val/accuracy", 0.9)
+    run.register_network("mien-sae", "best/val/accuracy", 0.9)
     assert not client.search_registered_models()
 
 

@@ -45,7 +45,6 @@ REPORT = ReportParams(
             rows=(PaperRow(setting="keep rate 0.1", variants=("keep_0.1",), scores={"accuracy": 0.9113}),),
         )
     },
-    comparisons=(),
     confusions=NO_PANELS,
     feature_maps=NO_PANELS,
     resamples=100,

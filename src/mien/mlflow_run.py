@@ -182,8 +182,8 @@ class MlflowRun:
     def log_epoch(self, record: dict[str, Any]) -> None:
         """Log one epoch's numbers under its step; an epoch already logged is passed over.
 
-        Where one run trains several models, ``model`` names one and leads the numbers' names; what a model lacks is
-        left out.
+        Where one run trains several models, ``model`` names one and leads the numbers' names. What a model lacks, or
+        one that trained for fewer epochs, is left out.
         """
         from mlflow.entities import Metric
 
@@ -196,13 +196,16 @@ class MlflowRun:
         numbers = [
             Metric(f"{lead}{name}", float(value), now, step)
             for name, value in record.items()
-            if name not in ("epoch", "model") and not (model and math.isnan(value))
+            if name not in ("epoch", "model") and not math.isnan(value)
         ]
         self._client.log_batch(self.run_id, metrics=numbers)
 
     @_warn_if_not_sent
     def log_metrics(self, metrics: dict[str, float | None]) -> None:
-        """Log final metrics; undefined ones are left out."""
+        """Log final metrics; undefined ones are left out.
+
+        None has the name of an epoch's number: a value at step 0 would begin its curve.
+        """
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)

@@ -10,12 +10,16 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from mien.io.run_records import seeded_variant
+from mien.io.sweep_records import SweepRecord
 from mien.nodes.params import Params
 
 logger = logging.getLogger(__name__)
 
 REPORT = "report"
 """The pipeline that a sweep ends with."""
+
+RECORDS = f"{REPORT}.sweeps"
+"""The entry by which it knows whose members to compare."""
 
 
 class SweepMember(Params):
@@ -140,7 +144,7 @@ class SweepRunner:
         self._root, self._env, self._params = root, env, params
 
     def run(self, name: str, seeds: Sequence[int] = ()) -> None:
-        """Run what is missing of a sweep, then report.
+        """Run what is missing of a sweep, then report, every two of its members compared.
 
         A run whose metrics are there from the same command is not repeated, so an interrupted sweep goes on.
 
@@ -154,10 +158,13 @@ class SweepRunner:
         from mien.mlflow_run import MlflowRun, connect, experiment_id
 
         with self._session(self._params) as session:
-            loader = session.load_context().config_loader
+            context = session.load_context()
+            loader = context.config_loader
             sweep, experiment = read_sweep(loader, name), loader["project"]["experiment"]
         runs = list(sweep_runs(sweep, seeds))
         self._check_systems(runs)
+        members = tuple((member.system, member.variant) for member in sweep.members)
+        context.catalog.save(RECORDS, SweepRecord(name, members, tuple(seeds or sweep.seeds)))
         client = connect(self._root)
         tags = {"sweep": name, "env": self._env or "", "system": ",".join(sorted({run.system for run in runs}))}
         parent = MlflowRun(client, experiment_id(client, experiment, self._root), f"sweep {name}", tags)

@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,13 @@ logger = logging.getLogger(__name__)
 
 ENGINE_LOGGER = "mien.engine"
 
-SELECTION_METRICS = ("val/accuracy", "val/mae_years", "val/loss")
+COMMIT = "mlflow.source.git.commit"
+"""MLflow's own tag."""
+
+CODE = ("src", "conf", "pyproject.toml")
+"""What a run computes with. Metrics, which git tracks too, are what it writes and do not count as a change."""
+
+SELECTION_METRICS = ("best/val/accuracy", "best/val/mae_years")
 """What the champion of a system is chosen by: the first of these that its metrics have."""
 
 
@@ -59,20 +66,25 @@ class TrackingHooks:
 
         self._close("KILLED")  # a run that was interrupted in this process, as in a notebook
         self._catalog = catalog
-        datasets = _namespaces(pipeline, "_samples")
-        trained = sorted({*_namespaces(pipeline, ".network"), *_namespaces(pipeline, ".checkpoints")})
-        systems = [name for name in trained if name in (run_params["pipeline_names"] or ())] or trained
-        self._sources = set(trained) - set(systems)
+        named = list(run_params["pipeline_names"] or ["__default__"])
+        whole = with_upstream(pipeline, named)
+        datasets = _namespaces(whole, "_samples")
+        trained = {*_namespaces(whole, ".network"), *_namespaces(whole, ".checkpoints")}
+        here = sorted(trained & {entry.partition(".")[0] for entry in pipeline.all_outputs()})
+        systems = [name for name in here if name in named] or here
+        self._sources = trained - set(systems)
+        self._tables = sorted(entry for entry in whole.datasets() if self._tracked_as(entry) == "samples")
         variant = str((run_params["runtime_params"] or {}).get("variant", self._variant))
-        names = systems or list(run_params["pipeline_names"] or ["__default__"])
+        names = systems or named
         options = run_params["runtime_params"] or {}
+        self._versions = _code_and_data_versions(self._root)
         tags = {
             "system": ",".join(systems),
             "dataset": ",".join(datasets),
             "variant": variant,
             "env": self._env,
             "mien": __version__,
-            **_code_and_data_versions(self._root),
+            **self._versions,
             **({"mlflow.parentRunId": str(options["parent_run"])} if "parent_run" in options else {}),
         }
         client = connect(self._root)
@@ -94,16 +106,37 @@ class TrackingHooks:
         if self._run is not None:
             self._listener.setLevel(logging.CRITICAL if node.namespace in self._sources else logging.INFO)
 
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log a saved catalog entry by the kind that its metadata names.
+    def _tracked_as(self, name: str) -> str | None:
+        """The kind that a catalog entry's metadata names; None where it is not logged.
 
         Those of another system, trained on the way because this one starts from its network, would share their names.
         """
-        if self._run is None or dataset_name.partition(".")[0] in self._sources:
+        if name.startswith("params:") or name.partition(".")[0] in self._sources:
+            return None
+        return (getattr(self._catalog.get(name), "metadata", None) or {}).get("tracking")
+
+    def _log_samples(self, name: str, samples: Any) -> None:
+        """Log a table of samples as what the run saw, once, whether it made the table or found it there."""
+        from mien.mlflow_run import samples_profile
+        from mien.nodes.digest import table_digest
+
+        if self._run is not None and name in self._tables:
+            self._tables.remove(name)
+            self._run.log_input(name, table_digest(samples), samples_profile(samples))
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Log a table of samples that an earlier run has made."""
+        if self._run is not None and dataset_name in self._tables:
+            self._log_samples(dataset_name, data)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Log a saved catalog entry by the kind that its metadata names."""
+        if self._run is None:
             return
+        kind = self._tracked_as(dataset_name)
         entry = self._catalog.get(dataset_name)
-        kind = (getattr(entry, "metadata", None) or {}).get("tracking")
         name = dataset_name.rsplit(".", 1)[-1]
         if kind == "metrics":
             self._run.log_metrics(data)
@@ -125,10 +158,7 @@ class TrackingHooks:
         elif kind == "sheet":
             self._run.log_sheet(name.removesuffix("_sheet"), data)
         elif kind == "samples":
-            from mien.mlflow_run import samples_profile
-            from mien.nodes.digest import table_digest
-
-            self._run.log_input(dataset_name, table_digest(data), samples_profile(data))
+            self._log_samples(dataset_name, data)
         elif kind == "network":
             self._run.log_network(data)
 
@@ -136,9 +166,18 @@ class TrackingHooks:
     def after_pipeline_run(self, pipeline: "Pipeline") -> None:
         """Close the run as FINISHED; leave a record beside its metrics; let the best network be the champion."""
         if self._run is not None:
+            self._log_unread_samples()
             for system in self._systems:
                 self._settle(system, pipeline)
         self._close("FINISHED")
+
+    def _log_unread_samples(self) -> None:
+        """Log the samples that what this run read was made of, where it did not read them itself."""
+        for name in list(self._tables):
+            if self._catalog.exists(name):
+                self._log_samples(name, self._catalog.load(name))
+            else:
+                logger.info("The run has no digest of %s: its file is not here", name)
 
     def _settle(self, system: str, pipeline: "Pipeline") -> None:
         """Record a finished system's run, and enter its network in the registry."""
@@ -154,7 +193,6 @@ class TrackingHooks:
     def _record(self, system: str) -> "RunRecord":
         from mien.io.run_records import RunRecord
 
-        versions = _code_and_data_versions(self._root)
         return RunRecord(
             system=system,
             variant=self._variant_run,
@@ -164,7 +202,7 @@ class TrackingHooks:
             machine=machine(),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             run_id=self._run.run_id if self._run is not None else "",
-            commit=versions.get("mlflow.source.git.commit", ""),
+            commit=self._versions.get(COMMIT, ""),
             parameters=self._flat,
         )
 
@@ -253,12 +291,56 @@ def _namespaces(pipeline: "Pipeline", ending: str) -> list[str]:
     return sorted(entry.removesuffix(ending) for entry in pipeline.datasets() if entry.endswith(ending))
 
 
+def with_upstream(pipeline: "Pipeline", names: Sequence[str]) -> "Pipeline":
+    """What runs, and what made the entries that it finds there.
+
+    Args:
+        pipeline: The part that runs, as ``--from-nodes`` or ``--namespaces`` leave it.
+        names: Of the registered pipelines that it is a part of.
+    """
+    from kedro.framework.project import pipelines
+    from kedro.pipeline import Pipeline
+
+    registered = sum((pipelines[name] for name in names if name in pipelines), Pipeline([]))
+    found = pipeline.inputs() & registered.all_outputs()
+    return pipeline + registered.to_outputs(*found) if found else pipeline
+
+
+def project_commit(root: Path) -> str:
+    """The commit of the project's own repository; "+" at its end says that code or configuration had changed since.
+
+    Args:
+        root: The project's folder. Where it lies inside another repository, that one's commit says nothing about it.
+
+    Returns:
+        "" where git is missing, or the folder is no repository, or no commit is there yet; a log line says which.
+    """
+    try:
+        found = _git(root, "rev-parse", "--show-toplevel", "HEAD")
+        if found.returncode:
+            reason = found.stderr.strip().partition("\n")[0]
+        elif not root.samefile((lines := found.stdout.splitlines())[0]):
+            reason = f"{root} is a copy inside the repository {lines[0]}, whose commit is not the project's"
+        else:
+            return lines[1] + ("+" if _git(root, "status", "--porcelain", "--", *CODE).stdout.strip() else "")
+    except OSError as error:
+        reason = f"git cannot be started: {error}"
+    logger.info("The run has no commit: %s", reason)
+    return ""
+
+
+def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Ask git about a folder, whatever repository's hook this process was started from."""
+    of_a_hook = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    env = {name: value for name, value in os.environ.items() if name not in of_a_hook}
+    return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False, env=env)
+
+
 def _code_and_data_versions(root: Path) -> dict[str, str]:
     """Tags that say which code and which data a run saw, where git and DVC know."""
     tags = {}
-    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    if git.returncode == 0:
-        tags["mlflow.source.git.commit"] = git.stdout.strip()
+    if commit := project_commit(root):
+        tags[COMMIT] = commit
     lock = root / "dvc.lock"
     if lock.is_file():
         tags["dvc_lock"] = hashlib.md5(lock.read_bytes(), usedforsecurity=False).hexdigest()

@@ -112,10 +112,11 @@ def test_the_best_epochs_weights_are_kept_and_pictures_logged(tmp_path, caplog):
     model_of = {"now": Pair()}
     recipe = AdversarialRecipe(max_epochs=3, batch_size=8, seed=0, optimizer=partial(Adam, lr=1e-2))
     with caplog.at_level(logging.INFO, "mien.engine"):
-        fit_adversaries(
+        history = fit_adversaries(
             make_fabric("cpu"), model_of["now"], Rings(), recipe, Checkpoints(tmp_path, "f"), observe, "val/score"
         )
     assert all(torch.equal(value, kept[2][name]) for name, value in model_of["now"].state_dict().items())
+    assert [record["best/epoch"] for record in history] == [1, 2, 2]
     epochs = [record for record in caplog.records if hasattr(record, "pictures")]
     assert [(record.step, list(record.pictures)) for record in epochs] == [(epoch, ["grid"]) for epoch in (1, 2, 3)]
 

@@ -177,8 +177,9 @@ def test_the_best_epoch_by_validation_is_kept_not_the_last(tmp_path):
         kept.update({state.epoch: {k: v.clone() for k, v in state.weights.items()}}),
         save(state),
     )
-    fit(make_fabric("cpu"), model, Blobs(50), Blobs(20), task, recipe(max_epochs=3), checkpoints)
+    history = fit(make_fabric("cpu"), model, Blobs(50), Blobs(20), task, recipe(max_epochs=3), checkpoints)
     assert all(torch.equal(value, kept[2][name]) for name, value in model.state_dict().items())
+    assert [record["best/epoch"] for record in history] == [1, 2, 2]
 
 
 def test_a_diverging_run_stops_and_says_what_to_lower(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.metrics.drawn_predictions import drawn, naive_bounds
 
-from mien.metrics import Difference, classification_metrics, mean_and_sd, paired_comparison
+from mien.metrics import Difference, classification_metrics, holm, mean_and_sd, paired_comparison
 
 
 def outcomes(both, only_a, only_b, neither=0):
@@ -49,6 +49,24 @@ def test_p_by_group_is_the_share_of_all_exchanges_that_differ_as_much(n, num_gro
     )
     assert comparison.p_value == pytest.approx(expected)
     assert comparison.num_groups == len(gains)
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=st.lists(st.floats(0, 1), max_size=8), level=st.floats(0.001, 0.999))
+def test_corrected_p_values_reject_what_holms_steps_reject(values, level):
+    rejected = set()
+    for place in sorted(range(len(values)), key=lambda place: values[place]):
+        if values[place] * (len(values) - len(rejected)) > level:
+            break
+        rejected.add(place)
+    corrected = holm(np.array(values))
+    assert set(np.flatnonzero(corrected <= level)) == rejected
+    assert (corrected >= np.array(values)).all()
+
+
+def test_an_undefined_p_value_is_refused():
+    with pytest.raises(ValueError, match="give numbers between 0 and 1"):
+        holm(np.array([0.5, np.nan]))
 
 
 @settings(max_examples=10, deadline=None)

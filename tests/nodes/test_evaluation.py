@@ -32,8 +32,8 @@ def test_both_splits_are_measured_under_names_that_other_systems_share():
     assert metrics["test/mean_class_accuracy"] == pytest.approx((1 + 2 / 3) / 2)
     assert (metrics["test/recall/fear"], metrics["test/n/surprise"], metrics["test/n"]) == (pytest.approx(2 / 3), 1, 4)
     assert metrics["test/auroc"] == 1.0
-    assert (metrics["val/accuracy"], metrics["val/n"]) == (0.0, 2)
-    assert {name.split("/")[0] for name in metrics} == {"test", "val", "drawn_share"}
+    assert (metrics["best/val/accuracy"], metrics["best/val/n"]) == (0.0, 2)
+    assert {name.split("/")[0] for name in metrics} == {"test", "best", "drawn_share"}
     assert metrics["test/accuracy_low"] <= 0.75 <= metrics["test/accuracy_high"]
 
 

@@ -72,6 +72,13 @@ class TinyRun:
         assert names
         return names
 
+    def tracked_runs(self) -> list[Any]:
+        """The runs that are no part of another, the oldest first."""
+        client = connect(self.project)
+        experiments = [each.experiment_id for each in client.search_experiments()]
+        runs = client.search_runs(experiments, order_by=["attributes.start_time ASC"])
+        return [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+
     def bytes_of(self, name: str, variant: str | None = None) -> bytes:
         return Path(self.catalog(variant).get(f"{self.system}.{name}")._filepath).read_bytes()
 
@@ -131,7 +138,8 @@ def test_metrics_are_numbers_under_names_that_systems_share(tiny):
     assert metrics["drawn_share"] == 1.0, "a run on drawn faces must say so"
     for name, value in metrics.items():
         assert value is None or math.isfinite(value), name
-    assert {name.split("/")[0] for name in metrics} == {"test", "val", "drawn_share"}
+    assert {name.split("/")[0] for name in metrics} == {"test", "best", "drawn_share"}
+    assert not set(metrics) & set(tiny.catalog().load(f"{tiny.system}.history")), "a name has two meanings"
 
 
 def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
@@ -157,10 +165,7 @@ def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
 
 
 def test_the_run_is_tracked_with_the_metrics_and_parameters_of_its_files(tiny):
-    client = connect(tiny.project)
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    runs = client.search_runs(experiments, order_by=["attributes.start_time ASC"])
-    first = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    client, first = connect(tiny.project), tiny.tracked_runs()[0]
     assert first.info.status == "FINISHED"
     assert first.data.tags["system"] == tiny.system
     metrics = tiny.catalog().load(f"{tiny.system}.metrics")
@@ -178,6 +183,36 @@ def test_the_run_is_tracked_with_the_metrics_and_parameters_of_its_files(tiny):
     assert tiny.tracked_pictures() <= {file.path for file in client.list_artifacts(first.info.run_id)}
 
 
+def test_an_epochs_number_has_a_value_per_epoch_and_none_before_the_first(tiny):
+    client, first = connect(tiny.project), tiny.tracked_runs()[0]
+    history = tiny.catalog().load(f"{tiny.system}.history")
+    assert any(name.startswith("val/") for name in history)
+    for model, epochs in history.groupby("model") if "model" in history else [("", history)]:
+        for name in set(epochs) - {"epoch", "model"}:
+            known = epochs[epochs[name].notna()]
+            curve = client.get_metric_history(first.info.run_id, f"{model}/{name}" if model else name)
+            assert [each.step for each in curve] == known["epoch"].tolist(), name
+            assert [each.value for each in curve] == pytest.approx(known[name].tolist()), name
+
+
+def described(run: Any) -> tuple[Any, ...]:
+    """The data that a run says it saw."""
+    inputs = {(each.dataset.name, each.dataset.digest, each.dataset.profile) for each in run.inputs.dataset_inputs}
+    of_data = {name: value for name, value in run.data.params.items() if name.startswith("data.")}
+    return inputs, run.data.tags["dataset"], run.data.tags["system"], of_data
+
+
+@pytest.mark.parametrize("way", ["from_nodes", "only_missing_outputs", "nothing_missing"])
+def test_a_run_that_finds_its_data_there_says_which_as_the_one_that_made_it(tiny, way):
+    if way == "only_missing_outputs":
+        Path(tiny.catalog().get(f"{tiny.system}.subgroups")._filepath).unlink()
+    parts = {"from_nodes": [f"{tiny.system}.evaluate"]} if way == "from_nodes" else {"only_missing_outputs": True}
+    tiny.run(**parts)
+    first, *_, last = tiny.tracked_runs()
+    assert described(first)[0], "the run that makes its data logs none"
+    assert described(last) == described(first)
+
+
 def test_nothing_is_written_outside_the_folders_that_git_ignores(tiny):
     written = {path.name for path in tiny.project.iterdir()}
     assert written <= {"conf", "src", "pyproject.toml", "data", "mlflow.db", "mlartifacts", ".viz", "sessions"}
@@ -192,6 +227,8 @@ def test_the_same_run_as_another_variant_has_files_of_its_own_with_the_same_byte
     for name in names:
         assert tiny.bytes_of(name) == before[name], f"{name} of the first variant changed"
         assert tiny.bytes_of(name, "another") == before[name], f"{name} of the same run differ"
+    first, *_, last = tiny.tracked_runs()
+    assert described(last)[0] == described(first)[0], "a run of the system alone saw the same data"
     path = Path(tiny.catalog("another").get(f"{tiny.system}.metrics")._filepath)
     assert path.parent.name == "another"
 

@@ -268,13 +268,14 @@ def test_unlabelled_samples_are_not_scored_and_each_head_is():
     predicted = predict(table, FACES, network(), prediction())
     evaluation = EvaluationParams(resamples=100, seed=0, subgroups=())
     metrics, _ = evaluate(predicted, evaluation)
-    assert (metrics["test/n"], metrics["val/n"]) == (6, 6)
-    for split in ("test", "val"):
+    assert (metrics["test/n"], metrics["best/val/n"]) == (6, 6)
+    for split, prefix in (("test", "test"), ("val", "best/val")):
         rows = predicted[predicted["split"] == split]
         for name in (*HEAD_NAMES, "mean_of_heads"):
             right = rows.filter(regex=f"^{name}/").to_numpy().argmax(1) == rows["target"]
-            assert metrics[f"{split}/{name}_accuracy"] == pytest.approx(right.mean())
-    assert metrics["val/accuracy"] == max(metrics[f"val/{name}_accuracy"] for name in (*HEAD_NAMES, "mean_of_heads"))
+            assert metrics[f"{prefix}/{name}_accuracy"] == pytest.approx(right.mean())
+    of_heads = [metrics[f"best/val/{name}_accuracy"] for name in (*HEAD_NAMES, "mean_of_heads")]
+    assert metrics["best/val/accuracy"] == max(of_heads)
     without, _ = evaluate(predicted[predicted["split"] != "unlabelled"], evaluation)
     assert metrics == without
 

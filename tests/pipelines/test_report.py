@@ -14,13 +14,15 @@ import pytest
 from tests.project.project_config import load_config
 
 from mien.io.run_records import METRICS, RECORD, RunRecord, RunRecords
+from mien.io.sweep_records import SweepRecord, SweepRecords
 from mien.pipelines.report import formats
+from mien.pipelines.report.comparisons import comparison_table
 from mien.pipelines.report.figures import scores_figure, scores_plot
 from mien.pipelines.report.nodes import set_beside_peers, write
-from mien.pipelines.report.params import Comparison, PanelRun, Panels, PaperRow, PaperTable, ReportParams
+from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable, ReportParams
 from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.scores import SCORE_NAMES
-from mien.pipelines.report.tables import comparison_table, score_table
+from mien.pipelines.report.tables import score_table
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 N = 40
@@ -49,12 +51,14 @@ REPORT = ReportParams(
             ),
         )
     },
-    comparisons=(Comparison(one="sae/keep_0.6", other="linear/v"), Comparison(one="sae/keep_0.1", other="linear/v")),
     confusions=Panels(title="Confusions", runs=(PanelRun(run="sae/keep_0.6", name="one"),)),
     feature_maps=Panels(title="Maps", runs=(PanelRun(run="sae/keep_0.6", name="one"),)),
     resamples=100,
     seed=0,
 )
+
+
+SWEEP = SweepRecord("tiny", (("sae", "keep_0.6"), ("linear", "v")), (0, 1, 2))
 
 
 def run(system: str, variant: str, accuracy: float, **changes: Any) -> RunRecord:
@@ -246,30 +250,6 @@ def test_every_score_that_can_be_asked_for_has_a_name():
     assert set(asked.scores) == set(SCORE_NAMES)
 
 
-def test_comparisons_pair_the_seeds_on_the_same_samples(tmp_path):
-    finish_all(tmp_path)
-    table = comparison_table(records(tmp_path), REPORT)
-    assert table["one"].tolist() == [f"sae/keep_0.6-seed_{seed}" for seed in (0, 1, 2)]
-    assert table["difference"].tolist() == pytest.approx([6 / N, 10 / N, 2 / N])
-    assert list(zip(table["only_one"], table["only_other"], strict=True)) == [(6, 0), (10, 0), (2, 0)]
-    assert table["p"].tolist() == pytest.approx([2 / 2**6, 2 / 2**10, 2 / 2**2]), "exact binomial, two-sided"
-    assert [text.endswith("stands.") and "not stand" not in text for text in table["sentence"]] == [True, True, False]
-    assert table["sentence"][0].startswith("sae/keep_0.6-seed_0 against linear/v-seed_0: accuracy 90.00 %")
-
-
-def test_the_order_of_the_rows_of_predictions_does_not_matter(tmp_path):
-    first = finish(tmp_path, run("sae", "keep_0.6", 0.9), predictions(36))
-    second = finish(tmp_path, run("linear", "v", 0.5), predictions(30).sample(frac=1, random_state=0))
-    assert comparison_table([first, second], REPORT)["only_one"].tolist() == [6]
-
-
-def test_variants_that_were_tested_on_other_samples_are_refused(tmp_path):
-    first = finish(tmp_path, run("sae", "keep_0.6", 0.9))
-    second = finish(tmp_path, run("linear", "v", 0.5), predictions(30).iloc[5:])
-    with pytest.raises(ValueError, match=r"not tested on the same samples: 40 and 35 rows, 35 in common\. Run both"):
-        comparison_table([first, second], REPORT)
-
-
 AWKWARD = score_table(
     [run("sae", "paper", 0.9, machine="a|b", command=r"kedro run --params=a=<b>&c_d*e`f\g")],
     REPORT.model_copy(
@@ -283,7 +263,7 @@ AWKWARD = score_table(
 
 
 def test_markdown_keeps_every_cell_whatever_its_letters():
-    text = formats.to_markdown(AWKWARD, comparison_table([], REPORT), peer_table([], REPORT), REPORT.scores)
+    text = formats.to_markdown(AWKWARD, comparison_table([], [], REPORT), peer_table([], REPORT), REPORT.scores)
     header, rule, *rows = cells(text)
     assert {len(row) for row in (header, rule, *rows)} == {len(header)}
     assert set(rule) == {"---"}
@@ -293,7 +273,7 @@ def test_markdown_keeps_every_cell_whatever_its_letters():
 
 def test_html_keeps_every_cell_whatever_its_letters_and_holds_its_drawing(tmp_path):
     runs = finish_all(tmp_path)
-    _, text, *_ = write(AWKWARD, comparison_table(runs, REPORT), *set_beside_peers(runs, REPORT), REPORT)
+    _, text, *_ = write(AWKWARD, comparison_table(runs, [SWEEP], REPORT), *set_beside_peers(runs, REPORT), REPORT)
     parser = TableParser()
     parser.feed(text)
     header, first, *_ = parser.rows
@@ -392,6 +372,7 @@ REPORTED = {f"{name}.{kind}" for name in ("scores", "trade_off") for kind in ("p
 def test_one_command_reports_two_systems_and_three_seeds_and_the_same_again(project, run_project):
     for record in finish_all(project / "data/demo"):
         assert record.predictions is not None
+    SweepRecords(filepath=str(project / "data/demo/08_reporting/sweeps")).save(SWEEP)
     conf = project / "conf/base/parameters_report.yml"
     conf.write_text(json.dumps({"report": {"tables": REPORT.model_dump(mode="json")}}))
     run_project("report")
@@ -416,3 +397,4 @@ def test_without_any_run_the_report_has_every_row_starred(project, run_project):
     assert len(rows) > 30
     assert all(row[0].endswith("*") for row in rows)
     assert "No finished run is here yet. Start one: kedro run --pipelines=sae" in text
+    assert "No sweep has been started here" in text, "an empty table of comparisons, unsaid"

@@ -18,7 +18,6 @@ PANELS = Panels(title="Several", runs=(PanelRun(run="attributes/paper", name="on
 REPORT = ReportParams(
     scores=("accuracy", "mae_years"),
     papers={"attributes": TABLE},
-    comparisons=(),
     confusions=PANELS,
     feature_maps=PANELS,
     resamples=100,

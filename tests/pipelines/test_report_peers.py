@@ -12,9 +12,10 @@ from tests.project.project_config import load_config
 from mien.data.raf_db import PUBLISHED_COUNTS
 from mien.models.cost import counted_macs
 from mien.pipelines.report import formats
+from mien.pipelines.report.comparisons import comparison_table
 from mien.pipelines.report.params import PaperRow, Peer, ReportParams, TradeOff
 from mien.pipelines.report.peers import peer_cells, peer_notes, peer_table
-from mien.pipelines.report.tables import comparison_table, score_table
+from mien.pipelines.report.tables import score_table
 from mien.pipelines.report.trade_off import trade_off_figure, trade_off_plot, trade_off_table
 
 SAE = REPORT.papers["sae"]
@@ -77,7 +78,7 @@ def test_without_a_paper_there_is_no_table_and_without_a_run_there_are_the_publi
 
 def test_the_table_reaches_markdown_html_and_latex():
     runs = seeds("keep_0.6", (0.9, 0.94))
-    table, peers, pairs = score_table(runs, PEERS), peer_table(runs, PEERS), comparison_table([], PEERS)
+    table, peers, pairs = score_table(runs, PEERS), peer_table(runs, PEERS), comparison_table([], [], PEERS)
     texts = [
         formats.to_markdown(table, pairs, peers, PEERS.scores),
         formats.to_html(table, pairs, peers, PEERS.scores, {"a <drawing>": "<svg/>"}),

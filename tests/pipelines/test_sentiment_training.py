@@ -94,10 +94,10 @@ def test_fusing_tells_what_each_sense_leaves_open(whole):
 
 def test_the_history_has_the_face_under_the_shared_names_and_the_others_under_theirs(whole):
     network, history, _ = whole
-    assert {"epoch", "train/loss", "val/loss", "val/face_accuracy", "lr"} <= set(history)
+    assert {"epoch", "train/loss", "val/loss", "val/face_accuracy", "best/face_epoch", "lr"} <= set(history)
     assert "val/accuracy" not in history, "in the metrics it is that of fused clips"
     for member in ("motion", "lstm", "voice", "ward", "without_crop"):
-        assert f"val/{member}_loss" in history
+        assert {f"val/{member}_loss", f"best/{member}_epoch"} <= set(history)
     assert history["epoch"].tolist() == list(range(1, 13))
     assert set(network.config["members"]) == {member for each in MEMBERS.values() for member in each}
 

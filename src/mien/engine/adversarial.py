@@ -103,7 +103,7 @@ def fit_adversaries(
         One record per epoch: ``epoch``, ``train/loss`` (the generator's), ``train/critic_loss``, the mean probability
         of being real that the critic gives real and generated images, ``train/diversity`` (mean distance of generated
         images over that of real ones), where a gradient scaler is at work ``train/skipped_steps`` of both, what
-        ``observe`` says, ``lr`` …
+        ``observe`` says, ``lr``, ``best/epoch`` (the best until then) …
 
     Raises:
         FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch; or gradients
@@ -174,6 +174,7 @@ class _Match:
                 if best is None or record[monitor] < best[monitor]:
                     best = record
                     self.checkpoints.save_best(self.model.state_dict())
+                record["best/epoch"] = best["epoch"]
             self._save(epoch)
             logger.info(
                 clock.line(record, best, monitor), extra={"metrics": record, "step": epoch, "pictures": pictures}

@@ -125,8 +125,9 @@ def fit(
         checkpoints: Where to resume from and to save to.
 
     Returns:
-        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``images_per_second``
-        …, and where a gradient scaler is at work ``train/skipped_steps``.
+        One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``best/epoch`` (the
+        best until then: the last record names the one whose weights are kept), ``images_per_second`` …, and where a
+        gradient scaler is at work ``train/skipped_steps``.
 
     Raises:
         ValueError: A set is empty.
@@ -206,6 +207,7 @@ def _fit(
             best = record
             if fabric.is_global_zero:
                 checkpoints.save_best(model.state_dict())
+        record["best/epoch"] = best["epoch"]
         if fabric.is_global_zero:
             weights = dict(model.state_dict())
             states = optimizer.state_dict(), scheduler.state_dict(), history, scaling.state_dict()

@@ -7,7 +7,7 @@ inside a training loop.
 from mien.metrics.bootstrap import INTERVAL_PERCENTILES
 from mien.metrics.calibration import reliability_bins
 from mien.metrics.classification import classification_metrics, confusion_counts
-from mien.metrics.comparison import Difference, PairedComparison, mean_and_sd, paired_comparison
+from mien.metrics.comparison import Difference, PairedComparison, holm, mean_and_sd, paired_comparison
 from mien.metrics.curves import precision_recall_points, roc_curve_points
 from mien.metrics.folds import fold_metrics
 from mien.metrics.frechet import frechet_distance
@@ -22,6 +22,7 @@ __all__ = [
     "confusion_counts",
     "fold_metrics",
     "frechet_distance",
+    "holm",
     "mean_and_sd",
     "paired_comparison",
     "precision_recall_points",

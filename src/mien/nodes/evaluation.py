@@ -11,6 +11,9 @@ from mien.nodes.prediction import SCORE_PREFIX
 WITHOUT_LEAKS = "test_without_leaks"
 """The test split less the rows whose image training has seen too."""
 
+METRIC_PREFIX = {"test": "test", "val": "best/val"}
+"""What leads a split's metrics: on split val they are the best epoch's; ``val/`` alone is an epoch's, in a history."""
+
 BANDS = ("age",)
 """Attributes that are numbers; they are grouped in bands of ten."""
 
@@ -28,32 +31,32 @@ def evaluate_classes(
         evaluation: Resamples and seed of the bootstrap intervals; attributes to group by.
 
     Returns:
-        ``<split>/<metric>`` → value; ``None`` where a metric is undefined, as the AUROC of an absent class is.
+        ``test/<metric>`` and, of the best epoch, ``best/val/<metric>`` → value; ``None`` where a metric is undefined,
+        as the AUROC of an absent class is.
         ``drawn_share`` is the part of the test samples that were drawn, so that a score says what it was measured on.
         And a table of subgroups: ``attribute``, ``value``, ``n`` and the metrics over all classes with their intervals;
         empty where the dataset has none of the attributes.
 
     Raises:
-        ValueError: There is no test row.
+        ValueError: There is no row of split test, or none of split val.
     """
     metrics: dict[str, float | None] = {}
     for split in ("test", "val"):
-        metrics |= _named(split, predictions[predictions["split"] == split], predictions, evaluation)
+        rows = predictions[predictions["split"] == split]
+        if rows.empty:
+            split_scores(predictions, split)  # says what is missing
+        metrics |= _named(METRIC_PREFIX[split], rows, evaluation)
     test = predictions[predictions["split"] == "test"]
     if "leaks" in test and test["leaks"].any() and not test["leaks"].all():
-        metrics |= _named(WITHOUT_LEAKS, test[~test["leaks"].astype(bool)], predictions, evaluation)
+        metrics |= _named(WITHOUT_LEAKS, test[~test["leaks"].astype(bool)], evaluation)
     metrics["drawn_share"] = float(test["drawn"].mean())
     return metrics, subgroup_table(test, evaluation)
 
 
-def _named(
-    name: str, rows: pd.DataFrame, predictions: pd.DataFrame, evaluation: EvaluationParams
-) -> dict[str, float | None]:
+def _named(name: str, rows: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, float | None]:
     """Metrics of some rows under ``<name>/``."""
     from mien.metrics import classification_metrics
 
-    if rows.empty:
-        split_scores(predictions, name)  # says what is missing
     target, scores, names = _arrays(rows)
     measured = classification_metrics(
         target, scores, names, resamples=evaluation.resamples, seed=evaluation.seed, groups=subjects(rows)

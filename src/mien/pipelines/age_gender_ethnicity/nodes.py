@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.evaluation import subgroup_table
+from mien.nodes.evaluation import METRIC_PREFIX, subgroup_table
 from mien.nodes.params import EvaluationParams, PredictionParams
 from mien.nodes.prediction import apply_to_images, described, score_columns, softmax, unseen_samples
 from mien.pipelines.age_gender_ethnicity.params import (
@@ -137,10 +137,10 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         evaluation: Resamples and seed of the bootstrap intervals; attributes to group by.
 
     Returns:
-        ``<split>/<target>/<model>/<metric>`` → value: of ages ``mae_years``, ``rmse_years``, ``r2``, ``pearson``, by
-        decade, and ``mae_years_of_mean``, that of always saying the mean age of split val; of classes as in
-        ``mien.metrics.classification_metrics``. ``<split>/mae_years``, ``<split>/gender_accuracy`` and
-        ``<split>/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val.
+        ``test/<target>/<model>/<metric>`` and ``best/val/…`` → value: of ages ``mae_years``, ``rmse_years``, ``r2``,
+        ``pearson``, by decade, and ``mae_years_of_mean``, that of always saying the mean age of split val; of classes
+        as in ``mien.metrics.classification_metrics``. ``test/mae_years``, ``test/gender_accuracy`` and
+        ``test/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val.
         ``drawn_share`` is the part of the test samples that were drawn. And a table of subgroups: ``target_name``,
         ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
 
@@ -152,10 +152,10 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
     parts = by_model(predictions)
     for split in ("test", "val"):
         rows = {part: each[each["split"] == split] for part, each in parts.items()}
-        metrics[f"{split}/n"] = len(next(iter(rows.values())))
+        metrics[f"{METRIC_PREFIX[split]}/n"] = len(next(iter(rows.values())))
         for (target, model), each in rows.items():
             measured = model_metrics(target, each, predictions, evaluation)
-            metrics |= {f"{split}/{target}/{model}/{name}": value for name, value in measured.items()}
+            metrics |= {f"{METRIC_PREFIX[split]}/{target}/{model}/{name}": value for name, value in measured.items()}
     for (target, model), each in parts.items():
         test = each[each["split"] == "test"]
         table = subgroup_table(test, evaluation, number=target == "age")
@@ -211,8 +211,8 @@ def _best_metrics(metrics: dict[str, Any], parts: list[tuple[str, str]]) -> dict
         if not models:
             continue
         judged = "mae_years" if target == "age" else "log_loss"  # steadier than accuracy on few faces
-        chosen = min(models, key=lambda model: metrics[f"val/{target}/{model}/{judged}"])
-        for split in ("test", "val"):
+        chosen = min(models, key=lambda model: metrics[f"{METRIC_PREFIX['val']}/{target}/{model}/{judged}"])
+        for split in METRIC_PREFIX.values():
             for end in ("", "_low", "_high"):
                 key = f"{split}/{name}{end}" if target == "age" else f"{split}/{target}_{name}{end}"
                 best[key] = metrics[f"{split}/{target}/{chosen}/{name}{end}"]

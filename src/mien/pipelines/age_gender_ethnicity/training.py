@@ -190,6 +190,7 @@ def _solve(name: str, member: Any, target: str, sets: _FaceSets, training: Attri
             record = {
                 "model": name,
                 "epoch": 1,
+                "best/epoch": 1,
                 "train/loss": loss(member(train), torch.from_numpy(values)).item(),
                 "val/loss": loss(outputs, torch.from_numpy(held_out)).item(),
                 **{

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mien.data.fold_trials import FOLD, SUBJECTS
-from mien.nodes.evaluation import evaluate_classes, split_rows, subgroup_table, subjects
+from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes, split_rows, subgroup_table, subjects
 from mien.nodes.params import EvaluationParams
 from mien.nodes.prediction import SCORE_PREFIX
 from mien.pipelines.comp_cnn.params import NAMES, CompCNNEvaluationParams
@@ -27,13 +27,14 @@ def evaluate(
 
     Returns:
         As ``mien.nodes.evaluation.evaluate_classes`` of the primary row, with ``test/error_rate``, ``test/errors`` and,
-        for every row of the tables, ``test/<row>/<metric>`` and ``val/<row>/accuracy``. And the table of subgroups of
-        the primary row.
+        for every row of the tables, ``test/<row>/<metric>`` and ``best/val/<row>/accuracy``. And the table of subgroups
+        of the primary row.
     """
     primary = predictions[predictions["primary"]]
     seeds = primary["seed"].nunique()
     metrics, _ = evaluate_classes(primary, evaluation.model_copy(update={"subgroups": ()}))
-    for name in [name for name in metrics if name.split("/")[1:2] == ["n"]]:
+    counts = tuple(f"{prefix}/n/" for prefix in METRIC_PREFIX.values())
+    for name in [name for name in metrics if f"{name}/".startswith(counts)]:  # of all and of each class
         metrics[name] = float(metrics[name] or 0) / seeds
     for row in score_models(predictions, evaluation).to_dict("records"):
         model = row["model"]
@@ -44,7 +45,7 @@ def evaluate(
         metrics[f"test/{model}/errors"] = row["errors"]
         metrics[f"test/{model}/n"] = row["n"] / row["seeds"]
         metrics[f"test/{model}/auroc"] = row["auroc"]
-        metrics[f"val/{model}/accuracy"] = row["val_accuracy"]
+        metrics[f"{METRIC_PREFIX['val']}/{model}/accuracy"] = row["val_accuracy"]
         if row["primary"]:
             metrics |= {f"test/error_rate{end}": row[f"error_rate{end}"] for end in ("", "_low", "_high")}
             metrics["test/errors"] = row["errors"]

@@ -124,8 +124,8 @@ def train(
 
     Returns:
         All nets as one network, which predicts with the row that is best on the val rows; and the history, one row per
-        epoch: means over all nets, trials and seeds (the accuracy as ``val/net_accuracy``), and the mean of each net's
-        val accuracy as ``<net>/val_accuracy``.
+        epoch: means over all nets, trials and seeds (as ``val/net_accuracy`` and ``best/net_epoch``), and the mean of
+        each net's val accuracy as ``<net>/val_accuracy``.
     """
     from mien.data.worker_processes import map_in_order
     from mien.models import create_model
@@ -203,7 +203,8 @@ _OF_ONE_NET = ("accuracy", "mean_class_accuracy")
 
 def _mean_history(results: list[TrialResult]) -> pd.DataFrame:
     everything = pd.concat([result.history for result in results], ignore_index=True)
-    everything = everything.rename(columns={f"val/{name}": f"val/net_{name}" for name in _OF_ONE_NET})
+    of_nets = {f"val/{name}": f"val/net_{name}" for name in _OF_ONE_NET} | {"best/epoch": "best/net_epoch"}
+    everything = everything.rename(columns=of_nets)
     means = everything.drop(columns="model").groupby("epoch").mean()
     by_model = everything.groupby(["epoch", "model"], sort=False)["val/net_accuracy"].mean()
     by_model = by_model.unstack("model")

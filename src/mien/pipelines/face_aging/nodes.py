@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.evaluation import subgroup_table
+from mien.nodes.evaluation import METRIC_PREFIX, subgroup_table
 from mien.nodes.prediction import described, unseen_samples
 from mien.pipelines.face_aging.params import (
     AgingEvaluationParams,
@@ -160,14 +160,14 @@ def evaluate(
         evaluation: Resamples and seed of the intervals; attributes to group by; when faces count as alike.
 
     Returns:
-        ``<split>/mae_years`` and ``pearson``, of the judge's age of generated faces against the asked one, with
-        intervals; ``judge_mae_years``, of real faces, below which no generated face can be expected;
-        ``frechet_distance`` in the judge's feature space, not FID, and ``frechet_distance_of_real``, of the other
-        split's real faces; ``diversity``, mean distance of two generated faces of one age over that of two real ones;
-        ``collapsed``, 1 where that is too little; ``critic_accuracy`` and ``critic_calibration_error``; of given
-        persons ``aged_mae_years``, ``aged_pearson`` and ``reconstruction``, None without encoder.
-        ``drawn_share``. And a table of subgroups: ``faces`` (generated, aged or real), ``attribute``, ``value``, ``n``
-        and errors with intervals.
+        Under ``test/`` and ``best/val/``: ``mae_years`` and ``pearson``, of the judge's age of generated faces against
+        the asked one, with intervals; ``judge_mae_years``, of real faces, below which no generated face can be
+        expected; ``frechet_distance`` in the judge's feature space, not FID, and ``frechet_distance_of_real``, of the
+        other split's real faces; ``diversity``, mean distance of two generated faces of one age over that of two real
+        ones; ``collapsed``, 1 where that is too little; ``critic_accuracy`` and ``critic_calibration_error``; of given
+        persons ``aged_mae_years``, ``aged_pearson`` and ``reconstruction``, None without encoder. ``drawn_share``. And
+        a table of subgroups: ``faces`` (generated, aged or real), ``attribute``, ``value``, ``n`` and errors with
+        intervals.
 
     Raises:
         ValueError: A split has no row.
@@ -181,7 +181,7 @@ def evaluate(
                 "dataset's reader.validation_fraction and test_fraction so that some faces are held out."
             )
         measured = _measures(rows, predictions[predictions["split"] == other], evaluation)
-        metrics |= {f"{split}/{name}": value for name, value in measured.items()}
+        metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in measured.items()}
     test = predictions[predictions["split"] == "test"]
     metrics["drawn_share"] = float(test["drawn"].mean())
     if metrics["test/collapsed"]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest
-from mien.nodes.evaluation import evaluate_classes
+from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes
 from mien.nodes.initial import initial_network
 from mien.nodes.params import EvaluationParams, PredictionParams
 from mien.nodes.prediction import PREDICTED, SCORE_PREFIX, apply_network, described, score_columns, unseen_samples
@@ -181,8 +181,8 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         evaluation: Resamples and seed of the bootstrap intervals; attributes to group by.
 
     Returns:
-        As ``mien.nodes.evaluation.evaluate_classes``, with ``<split>/class_head_accuracy``,
-        ``<split>/steering_head_accuracy`` and ``<split>/mean_of_heads_accuracy`` where there are two heads.
+        As ``mien.nodes.evaluation.evaluate_classes``, with ``class_head_accuracy``, ``steering_head_accuracy`` and
+        ``mean_of_heads_accuracy`` of either split where there are two heads.
     """
     metrics, subgroups = evaluate_classes(predictions, evaluation)
     names = [column.removeprefix(SCORE_PREFIX) for column in predictions if column.startswith(SCORE_PREFIX)]
@@ -192,5 +192,5 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         scores = {head: rows[[f"{head}/{name}" for name in names]].to_numpy() for head in heads}
         if scores:
             accuracies = head_accuracies(scores, rows["target"].to_numpy())
-            metrics |= {f"{split}/{name}": value for name, value in accuracies.items()}
+            metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in accuracies.items()}
     return metrics, subgroups

@@ -8,6 +8,7 @@ import pandas as pd
 from mien.labels import LANDMARK_GROUPS
 from mien.nodes import figures
 from mien.nodes.alignment import POINT_COLUMNS
+from mien.nodes.evaluation import METRIC_PREFIX
 from mien.pipelines.landmarks.params import LandmarkEvaluationParams
 from mien.pipelines.landmarks.tables import LANDMARK_COLUMNS, PREDICTED_COLUMNS, points_of
 
@@ -28,9 +29,10 @@ def evaluate(
         evaluation: Resamples and seed of the intervals; what counts as missed.
 
     Returns:
-        ``<split>/nme_interocular`` and ``nme_box``: mean over the faces of the landmarks' mean distance, over that of
-        the outer eye corners and over the landmarks' box; the former also by part of the face, as median, as
-        ``failure_rate_<threshold>`` and ``auc_<threshold>``, and of the mean shape. ``drawn_share`` is 1.
+        Under ``test/`` and ``best/val/``: ``nme_interocular`` and ``nme_box``, mean over the faces of the landmarks'
+        mean distance, over that of the outer eye corners and over the landmarks' box; the former also by part of the
+        face, as median, as ``failure_rate_<threshold>`` and ``auc_<threshold>``, and of the mean shape.
+        ``drawn_share`` is 1.
 
     Raises:
         ValueError: A split has no face.
@@ -41,7 +43,8 @@ def evaluate(
     metrics: dict[str, float | None] = {}
     for split in ("test", "val"):
         rows = predictions[predictions["split"] == split]
-        metrics |= {f"{split}/{name}": value for name, value in _drawn_errors(rows, split, shape, evaluation).items()}
+        measured = _drawn_errors(rows, split, shape, evaluation)
+        metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in measured.items()}
     return metrics | {"drawn_share": float(predictions["drawn"].mean())}
 
 
@@ -60,9 +63,9 @@ def evaluate_with_dataset(
         evaluation: As in ``evaluate``.
 
     Returns:
-        What ``evaluate`` returns, and ``<split>/mtcnn/distance``: mean over the faces of the mean distance of the five
-        points that follow from the landmarks from MTCNN's, over MTCNN's eye distance, with interval, by point, as
-        median, and of the mean shape; under ``mtcnn_moved`` on faces that were moved, and with ``_before`` by the
+        What ``evaluate`` returns, and ``mtcnn/distance`` of either split: mean over the faces of the mean distance of
+        the five points that follow from the landmarks from MTCNN's, over MTCNN's eye distance, with interval, by point,
+        as median, and of the mean shape; under ``mtcnn_moved`` on faces that were moved, and with ``_before`` by the
         network without weak labels. None where the dataset has no such split. ``mtcnn_drawn_share`` says how much of
         the dataset is drawn.
     """
@@ -76,7 +79,8 @@ def evaluate_with_dataset(
             for learnt, before in ((weak, ""), (~weak, "_before")):
                 rows = dataset_predictions[(dataset_predictions["split"] == split) & looked & learnt]
                 distances = _distances(rows, shape, evaluation)
-                metrics |= {f"{split}/mtcnn{suffix}{before}/{key}": value for key, value in distances.items()}
+                name = f"{METRIC_PREFIX[split]}/mtcnn{suffix}{before}"
+                metrics |= {f"{name}/{key}": value for key, value in distances.items()}
     return metrics | {"mtcnn_drawn_share": float(dataset_predictions["drawn"].mean())}
 
 

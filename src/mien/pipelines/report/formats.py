@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.pipelines.report.comparisons import comparison_sections
 from mien.pipelines.report.peers import PUBLISHED, peer_cells, peer_notes
 from mien.pipelines.report.scores import MISSING, SCORE_NAMES, shown
 from mien.pipelines.report.tables import DRAWN
@@ -17,10 +18,6 @@ STAR, DAGGER = "*", "†"
 _DRAWN_NOTE = (
     f"{DAGGER} Measured on drawn faces: shows that the way works, says nothing about real faces and compares with no "
     "paper's score."
-)
-_STANDS_NOTE = (
-    "A difference stands where its paired 95 % bootstrap interval excludes 0 and p is below 0.05; p is of the exact "
-    "McNemar test, by subject where subjects are named, and not corrected for the number of comparisons."
 )
 _COMPARISONS, _ORIGIN = "Comparisons on the same test samples", "How each score came about"
 
@@ -140,55 +137,6 @@ def origin_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def comparison_cells(comparisons: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the paired comparisons."""
-    header = [
-        "One",
-        "Other",
-        "n",
-        "Difference in accuracy, points",
-        "Only one right",
-        "Only other right",
-        "p",
-        "Stands",
-    ]
-    rows = [
-        [
-            row["one"],
-            row["other"],
-            f"{row['n']:,}",
-            _difference(row),
-            str(row["only_one"]),
-            str(row["only_other"]),
-            f"{row['p']:.2g}",
-            "yes" if row["stands"] else "no",
-        ]
-        for _, row in comparisons.iterrows()
-    ]
-    return header, rows
-
-
-def comparison_sentences(comparisons: pd.DataFrame) -> list[str]:
-    """One sentence per pair: of several seeds the mean difference and in how many of them it stands."""
-    sentences = []
-    for pair, of_pair in comparisons.groupby("pair", sort=False):
-        differences = 100 * of_pair["difference"]
-        if len(of_pair) == 1:
-            sentences.append(of_pair["sentence"].iloc[0])
-        else:
-            sentences.append(
-                f"{pair}, {len(of_pair)} seeds: accuracy differs by {differences.mean():+.2f} ± "
-                f"{differences.std():.2f} points (mean ± standard deviation over seeds); the difference stands in "
-                f"{of_pair['stands'].sum()} of {len(of_pair)} seeds."
-            )
-    return [*sentences, _STANDS_NOTE]
-
-
-def _difference(row: pd.Series) -> str:
-    value = f"{100 * row['difference']:+.2f}"
-    return value if pd.isna(row["low"]) else f"{value} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
-
-
 def lead(table: pd.DataFrame) -> str:
     """One sentence about what the report covers."""
     run = table[table["not_run"] == ""]
@@ -229,9 +177,10 @@ def to_markdown(table: pd.DataFrame, comparisons: pd.DataFrame, peers: pd.DataFr
     for name, of_system in peers.groupby("name", sort=False):
         listed = "\n".join(f"- {markdown_text(note)}" for note in peer_notes(of_system))
         parts += [f"## {_title(name, of_system)}", markdown_table(*peer_cells(of_system)), listed]
-    if len(comparisons):
-        parts += [f"## {_COMPARISONS}", markdown_table(*comparison_cells(comparisons))]
-        parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in comparison_sentences(comparisons)))
+    parts.append(f"## {_COMPARISONS}")
+    for title, cells, sentences in comparison_sections(comparisons):
+        parts += [f"### {markdown_text(title)}"] * bool(title) + ([markdown_table(*cells)] if cells else [])
+        parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in sentences))
     return "\n\n".join([*parts, f"## {_ORIGIN}", markdown_table(*origin_cells(table))]) + "\n"
 
 
@@ -261,9 +210,10 @@ def to_html(
     for name, of_system in peers.groupby("name", sort=False):
         parts += [f"<h2>{html.escape(_title(name, of_system))}</h2>", _html_table(*peer_cells(of_system))]
         parts.append(_html_list(peer_notes(of_system)))
-    if len(comparisons):
-        parts += [f"<h2>{_COMPARISONS}</h2>", _html_table(*comparison_cells(comparisons))]
-        parts.append(_html_list(comparison_sentences(comparisons)))
+    parts.append(f"<h2>{_COMPARISONS}</h2>")
+    for title, cells, sentences in comparison_sections(comparisons):
+        parts += [f"<h3>{html.escape(title)}</h3>"] * bool(title) + ([_html_table(*cells)] if cells else [])
+        parts.append(_html_list(sentences))
     missing = (table["not_run"] != "").tolist()
     parts += [f"<h2>{_ORIGIN}</h2>", _html_table(*origin_cells(table), missing=missing, code=(2, 5))]
     body = "\n".join(parts)

@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 
 from mien.io.run_records import RunRecord
+from mien.io.sweep_records import SweepRecord
 from mien.pipelines.report import formats
+from mien.pipelines.report.comparisons import comparison_sections, comparison_table
 from mien.pipelines.report.figures import scores_figure, scores_plot
 from mien.pipelines.report.panels import confusion_panels, feature_panels
 from mien.pipelines.report.params import ReportParams
 from mien.pipelines.report.peers import peer_table
-from mien.pipelines.report.tables import comparison_table, score_table
+from mien.pipelines.report.tables import score_table
 from mien.pipelines.report.trade_off import trade_off_figure, trade_off_plot, trade_off_table
 
 logger = logging.getLogger(__name__)
@@ -33,19 +35,21 @@ def tabulate(runs: list[RunRecord], tables: ReportParams) -> pd.DataFrame:
     return table
 
 
-def compare(runs: list[RunRecord], tables: ReportParams) -> pd.DataFrame:
-    """Compare pairs of variants on the samples that both were tested on.
+def compare(runs: list[RunRecord], sweeps: list[SweepRecord], tables: ReportParams) -> pd.DataFrame:
+    """Compare every two members of each sweep on the samples that both were tested on.
 
     Args:
         runs: Finished runs.
-        tables: Which pairs, and the bootstrap's settings.
+        sweeps: That have been started.
+        tables: The bootstrap's settings.
 
     Returns:
         The table of ``comparison_table``.
     """
-    comparisons = comparison_table(runs, tables)
-    for sentence in comparisons["sentence"]:
-        logger.info("%s", sentence)
+    comparisons = comparison_table(runs, sweeps, tables)
+    for title, _, sentences in comparison_sections(comparisons):
+        for sentence in sentences:
+            logger.info("%s", f"{title}: {sentence}" if title else sentence)
     return comparisons
 
 

@@ -92,13 +92,6 @@ class PaperTable(Params):
     trade_off: TradeOff | None = None
 
 
-class Comparison(Params):
-    """Two variants, each ``<system>/<variant>``, that were tested on the same samples."""
-
-    one: str = Field(pattern=r"^[^/]+/[^/]+$")
-    other: str = Field(pattern=r"^[^/]+/[^/]+$")
-
-
 class PanelRun(Params):
     """A run in a figure of several.
 
@@ -125,7 +118,6 @@ class ReportParams(Params):
     Attributes:
         scores: Columns of the table.
         papers: Tables by system.
-        comparisons: Pairs of variants; a pair of which a run is missing is passed over.
         confusions: The figure of confusion matrices.
         feature_maps: The figure of feature maps.
         resamples: Of the paired bootstrap.
@@ -134,7 +126,6 @@ class ReportParams(Params):
 
     scores: tuple[Score, ...] = Field(min_length=1)
     papers: dict[str, PaperTable]
-    comparisons: tuple[Comparison, ...]
     confusions: Panels
     feature_maps: Panels
     resamples: int = Field(ge=100)

@@ -1,4 +1,4 @@
-"""The report's tables: a paper's scores beside ours, and how sure the difference of two variants is."""
+"""The report's main table: a paper's scores beside ours."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mien.io.run_records import RunRecord
-from mien.nodes.evaluation import subjects
-from mien.pipelines.report.params import Comparison, PaperRow, PaperTable, ReportParams, Score
+from mien.pipelines.report.params import PaperRow, PaperTable, ReportParams, Score
 
 DRAWN = "drawn faces"
 """What a demo is measured on; never a result."""
@@ -170,74 +169,4 @@ def _summary(score: str, metrics: Sequence[dict[str, float | None]], model: str 
         f"{score}_sd": float(numbers.std(ddof=1)) if len(numbers) > 1 else np.nan,
         f"{score}_low": np.nan if low is None else low,
         f"{score}_high": np.nan if high is None else high,
-    }
-
-
-def comparison_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
-    """Paired comparison of variants, seed by seed, on the test samples that both were scored on.
-
-    Args:
-        records: Finished runs.
-        report: Which variants.
-
-    Returns:
-        One row per pair and seed: ``pair`` in words, ``one``, ``other``, ``n``, ``difference`` in accuracy (one less
-        the other) with ``low`` and ``high`` of its paired 95 % bootstrap interval, ``only_one`` and ``only_other``
-        (samples that only that one gets right), ``p`` of McNemar's exact test (by subject where subjects are named),
-        ``stands`` (whether both say that there is a difference) and ``sentence``.
-
-    Raises:
-        ValueError: The two were not tested on the same samples.
-    """
-    rows = []
-    for comparison in report.comparisons:
-        for one, other in _pairs(records, comparison):
-            pair = f"{comparison.one} against {comparison.other}"
-            rows.append({"pair": pair, **_compared(one, other, report)})
-    names = ["pair", "one", "other", "n", "difference", "low", "high", "only_one", "only_other", "p", "stands"]
-    return pd.DataFrame(rows, columns=[*names, "sentence"])
-
-
-def _pairs(records: Sequence[RunRecord], comparison: Comparison) -> list[tuple[RunRecord, RunRecord]]:
-    """Runs of both sides with the same seed, or the only run of each."""
-    sides = []
-    for name in (comparison.one, comparison.other):
-        system, variant = name.split("/")
-        runs = [record for record in _distinct(records) if (record.system, record.base_variant) == (system, variant)]
-        sides.append({record.variant.removeprefix(variant): record for record in runs})
-    return [(sides[0][seed], sides[1][seed]) for seed in sides[0] if seed in sides[1]]
-
-
-def _compared(one: RunRecord, other: RunRecord, report: ReportParams) -> dict[str, Any]:
-    from mien.metrics import paired_comparison
-
-    first, second = (record.load_predictions().query("split == 'test'") for record in (one, other))
-    names = [f"{record.system}/{record.variant}" for record in (one, other)]
-    same = first[["sample_id", "target"]].merge(second[["sample_id", "target"]], how="inner")
-    if not len(same) == len(first) == len(second):
-        raise ValueError(
-            f"{names[0]} and {names[1]} were not tested on the same samples: {len(first)} and {len(second)} rows, "
-            f"{len(same)} in common. Run both on the same dataset, or take the pair out of report.tables.comparisons."
-        )
-    second = second.set_index("sample_id").loc[first["sample_id"]].reset_index()
-    result = paired_comparison(
-        first["target"].to_numpy(),
-        scores_a=second.filter(regex="^score/").to_numpy(),
-        scores_b=first.filter(regex="^score/").to_numpy(),
-        groups=subjects(first),
-        resamples=report.resamples,
-        seed=report.seed,
-    )
-    return {
-        "one": names[0],
-        "other": names[1],
-        "n": len(first),
-        "difference": result.difference.value,
-        "low": result.difference.low,
-        "high": result.difference.high,
-        "only_one": result.only_b_right,
-        "only_other": result.only_a_right,
-        "p": result.p_value,
-        "stands": result.stands,
-        "sentence": result.sentence(names[1], names[0]),
     }

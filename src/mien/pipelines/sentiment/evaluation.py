@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.nodes.evaluation import evaluate_classes, subjects
+from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes, subjects
 from mien.nodes.params import EvaluationParams
 from mien.nodes.prediction import SCORE_PREFIX
 from mien.pipelines.sentiment.members import ABLATED
@@ -52,8 +52,9 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         evaluation: Resamples and seed of the intervals; attributes to group by.
 
     Returns:
-        As ``mien.nodes.evaluation.evaluate_classes`` of the primary row; ``<split>/<row>/accuracy`` … with intervals
-        that draw whole subjects; ``<split>/<row>/sentiment_accuracy`` of the three sentiments;
+        As ``mien.nodes.evaluation.evaluate_classes`` of the primary row; ``test/<row>/accuracy`` and
+        ``best/val/<row>/accuracy`` … with intervals that draw whole subjects; ``sentiment_accuracy`` of the three
+        sentiments;
         ``test/<b>_minus_<a>/accuracy`` with its interval, ``mcnemar_p`` (clips one by one) and ``subjects_p`` (whole
         subjects exchanged); ``test/smile_auroc`` and ``test/laugh_auroc``: of the rules telling happy clips from the
         rest. And the table of subgroups.
@@ -63,7 +64,9 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
     for split in ("test", "val"):
         for row in rows:
             some = of_row(predictions[predictions["split"] == split], row)
-            metrics |= {f"{split}/{row}/{name}": value for name, value in _row_metrics(some, evaluation).items()}
+            metrics |= {
+                f"{METRIC_PREFIX[split]}/{row}/{name}": value for name, value in _row_metrics(some, evaluation).items()
+            }
     test = predictions[predictions["split"] == "test"]
     face, voice = fused_of(predictions)
     for one, other in pairs(rows, face, voice):

@@ -367,7 +367,8 @@ def _joined_history(histories: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
     ``val/accuracy`` is that of fused clips, in the metrics: the face's, of single frames, must not stand in its place.
     """
-    own = {column: column.replace("/", "/face_") for column in histories["face"] if column.endswith("accuracy")}
+    of_face = [column for column in histories["face"] if column.endswith(("accuracy", "/epoch"))]
+    own = {column: column.replace("/", "/face_") for column in of_face}
     joined = histories["face"].rename(columns=own)
     for name, history in histories.items():
         if name != "face":
