@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 from pydantic import ValidationError
@@ -130,6 +131,46 @@ def test_a_finished_run_is_repeated_when_a_parameters_file_has_changed(tiny_proj
     assert not sweep._is_done(session, run, run.params)
 
 
+def test_a_sweep_of_ones_own_compares_its_members_and_its_runs_say_what_data_they_saw(tiny_project):
+    members = [
+        {"system": "softmax_regression", "variant": f"rate_{lr}", "set": {"training.optimizer.lr": lr}}
+        for lr in (0.1, 1.0, 9.0)
+    ]
+    (tiny_project / "conf/base/sweeps_of_mine.yml").write_text(
+        json.dumps({"rates": {"seeds": [4], "members": members}})
+    )
+    SweepRunner(tiny_project, None, {**TINY, **TINY_SOURCES}).run("rates")
+    reported = tiny_project / "data/demo/08_reporting/report"
+    table = pd.read_parquet(reported / "comparisons.parquet")
+    pairs = [("rate_0.1", "rate_1.0"), ("rate_0.1", "rate_9.0"), ("rate_1.0", "rate_9.0")]
+    assert list(zip(table["one"], table["other"], strict=True)) == [
+        (f"softmax_regression/{one}-seed_4", f"softmax_regression/{other}-seed_4") for one, other in pairs
+    ]
+    assert (table["n"] == TINY_SOURCES["raf_db"]["twin"]["num_test"]).all()
+    assert (table["p_holm"] >= table["p"]).all()
+    assert "Sweep rates" in (reported / "report.md").read_text()
+    client = connect(tiny_project)
+    (experiment,) = (each for each in client.search_experiments() if each.name == "mien-demo")
+    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+    (prepared,) = (run for run in runs if run.data.tags.get("dataset") == "raf_db" and not run.data.tags["system"])
+    children = [
+        run for run in runs if run.data.tags.get("system") == "softmax_regression" and "variant" in run.data.tags
+    ]
+    assert len(children) == 3
+    for run in (prepared, *children):
+        assert run.data.tags["dataset"] == "raf_db"
+        ((name, digest),) = {(each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs}
+        assert (name, digest) == ("raf_db_samples", prepared.inputs.dataset_inputs[0].dataset.digest)
+    for run in children:
+        curve = client.get_metric_history(run.info.run_id, "val/accuracy")
+        assert [each.step for each in curve] == [1, 2]
+        assert run.data.metrics["val/accuracy"] == curve[-1].value
+        scores = {each.step: each.value for each in curve}
+        best = run.data.metrics["best/epoch"]
+        assert run.data.metrics["best/val/accuracy"] == pytest.approx(scores[best])
+        assert scores[best] == max(scores.values())
+
+
 @pytest.mark.slow
 def test_a_sweep_runs_each_member_once_reports_and_has_one_parent_run(tiny_project, caplog):
     caplog.set_level("INFO", "mien")
@@ -140,6 +181,7 @@ def test_a_sweep_runs_each_member_once_reports_and_has_one_parent_run(tiny_proje
     text = (reported / "report/report.md").read_text()
     assert "±" in text
     assert "drawn faces" in text
+    assert "sae/v against softmax_regression/v, 3 seeds" in text
     client = connect(tiny_project)
     runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
     (parent,) = (run for run in runs if run.info.run_name == "sweep tiny")

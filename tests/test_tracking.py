@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import logging
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,10 @@ from kedro.runner import SequentialRunner
 from tests.pipelines.tiny_systems import TINY_DATA
 from tests.project.project_config import load_config
 
+from mien.io.run_records import read_record
 from mien.mlflow_run import connect
 from mien.nodes.digest import table_digest
-from mien.tracking import ENGINE_LOGGER, TrackingHooks, run_parameters
+from mien.tracking import ENGINE_LOGGER, TrackingHooks, project_commit, run_parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore:One or more dataset names contain")
 
@@ -50,8 +52,10 @@ def context(project: Path, env: str | None = None, **runtime_params: Any) -> Sim
 
 def make(scale: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float | None]]:
     samples = pd.DataFrame({"split": ["train", "train", "test"], "label": [0, 1, scale]})
-    history = pd.DataFrame({"epoch": [1, 2], "train/loss": [2.0 * scale, 1.0], "val/accuracy": [0.5, 0.75]})
-    return samples, history, {"test/accuracy": 0.5, "test/auroc": None}
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "train/loss": [2.0 * scale, 1.0, 0.5], "val/accuracy": [0.5, 0.75, 0.25]}
+    )
+    return samples, history, {"test/accuracy": 0.5, "test/auroc": None, "best/val/accuracy": 0.75}
 
 
 def draw(history: pd.DataFrame) -> tuple[Any, Any]:
@@ -100,16 +104,16 @@ class Tracked:
         self.hooks.after_context_created(context(project, **runtime_params))
         self.run_params = {"runtime_params": runtime_params, "pipeline_names": ["s"]}
 
-    def start(self) -> None:
-        self.hooks.before_pipeline_run(self.run_params, steps(), self.catalog)
+    def start(self, part: Pipeline | None = None) -> None:
+        self.hooks.before_pipeline_run(self.run_params, part or steps(), self.catalog)
 
-    def run(self) -> None:
+    def run(self, part: Pipeline | None = None, **options: Any) -> None:
         from kedro.framework.hooks.manager import _create_hook_manager
 
         manager = _create_hook_manager()
         manager.register(self.hooks)
-        self.start()
-        SequentialRunner().run(steps(), self.catalog, manager)
+        self.start(part)
+        SequentialRunner().run(part or steps(), self.catalog, manager, **options)
 
     def runs(self) -> list[Any]:
         client = connect(self.project)
@@ -130,12 +134,147 @@ def test_a_run_that_finishes_leaves_one_finished_run_with_all_that_its_entries_n
     (run,) = tracked.runs()
     client = connect(tracked.project)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics == {"train/loss": 1.0, "val/accuracy": 0.75, "test/accuracy": 0.5}
-    assert [each.step for each in client.get_metric_history(run.info.run_id, "train/loss")] == [1, 2]
+    of_epochs = {"train/loss": 0.5, "val/accuracy": 0.25}
+    logged = {name: value for name, value in run.data.metrics.items() if not name.startswith("system/")}
+    assert logged == {**of_epochs, "best/val/accuracy": 0.75, "test/accuracy": 0.5}
+    for name in of_epochs:
+        assert [each.step for each in client.get_metric_history(run.info.run_id, name)] == [1, 2, 3], name
     assert sorted(file.path for file in client.list_artifacts(run.info.run_id)) == ["roc.html", "roc.png"]
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("d_samples", table_digest(catalog.load("d_samples")))
     assert tracked.networks == ["weights"]
+
+
+def described(run: Any) -> tuple[Any, ...]:
+    inputs = [(each.dataset.name, each.dataset.digest, each.dataset.profile) for each in run.inputs.dataset_inputs]
+    return inputs, run.data.tags["dataset"], run.data.tags["system"], run.data.params
+
+
+@pytest.mark.parametrize(
+    ("part", "options"),
+    [
+        (lambda whole: whole.from_nodes("judge"), {}),  # reads what was made of the samples, not the samples
+        (lambda whole: whole.from_nodes("train"), {}),
+        (lambda whole: whole.to_nodes("train"), {}),
+        (lambda whole: whole, {"only_missing_outputs": True}),
+    ],
+    ids=["from judge", "from train", "to train", "only missing outputs"],
+)
+def test_a_run_that_finds_its_samples_there_has_the_dataset_and_digest_of_the_one_that_made_them(
+    tracked, monkeypatch, part, options
+):
+    samples, history, metrics = make(1)
+    whole = Pipeline(
+        [
+            node(lambda scale: samples, "scale", "d_samples", name="prepare"),
+            node(lambda samples: ("weights", history), "d_samples", ["s.network", "s.history"], name="train"),
+            node(lambda history: metrics, "s.history", "s.metrics", name="judge"),
+        ]
+    )
+    monkeypatch.setattr("kedro.framework.project.pipelines", {"s": whole})
+    for run, its_options in ((whole, {}), (part(whole), options)):
+        tracked.run(run, **its_options)
+        tracked.hooks.after_pipeline_run(run)
+    first, second = tracked.runs()
+    assert described(first)[:3] == (
+        [("d_samples", table_digest(samples), '{"rows": 3, "train": 2, "test": 1}')],
+        "d",
+        "s",
+    )
+    assert described(second) == described(first)
+
+
+def test_samples_that_are_not_there_any_more_are_told_and_nothing_is_made_up(tracked, monkeypatch, catalog, caplog):
+    caplog.set_level(logging.INFO, "mien")
+    tracked.run()
+    tracked.hooks.after_pipeline_run(steps())
+    monkeypatch.setattr("kedro.framework.project.pipelines", {"s": steps()})
+    Path(catalog.get("d_samples")._filepath).unlink()
+    drawing = steps().from_nodes("draw")
+    tracked.run(drawing)
+    tracked.hooks.after_pipeline_run(drawing)
+    assert not tracked.runs()[1].inputs.dataset_inputs
+    assert "no digest of d_samples: its file is not here" in caplog.text
+
+
+def test_the_champion_is_chosen_by_the_best_epochs_validation_score(tracked, monkeypatch):
+    chosen = []
+    monkeypatch.setattr("mien.mlflow_run.MlflowRun.register_network", lambda run, *told: chosen.append(told[1:]))
+    tracked.run()
+    tracked.hooks.after_pipeline_run(steps())
+    assert chosen == [("best/val/accuracy", 0.75)]
+
+
+def git(folder: Path, *words: str) -> str:
+    name = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+    done = subprocess.run(["git", *name, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """A repository of its own with one commit."""
+    folder = tmp_path / "repository"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf/globals.yml").write_text("a: 1\n")
+    (folder / "metrics.json").write_text("{}\n")
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "All")
+    return folder
+
+
+def test_the_commit_is_the_projects_and_says_whether_code_or_configuration_has_changed(repository):
+    commit = git(repository, "rev-parse", "HEAD")
+    assert project_commit(repository) == commit
+    (repository / "metrics.json").write_text("[]\n")
+    assert project_commit(repository) == commit, "a run's own metrics are no change of the code"
+    (repository / "conf/globals.yml").write_text("a: 2\n")
+    assert project_commit(repository) == f"{commit}+"
+
+
+def test_a_copy_inside_another_repository_has_not_that_ones_commit(repository, caplog):
+    caplog.set_level(logging.INFO, "mien")
+    for copy in ("copy", "conf/vendored"):
+        (repository / copy).mkdir()
+        assert project_commit(repository / copy) == ""
+    git(repository, "add", "--force", ".")
+    assert project_commit(repository / "copy") == ""
+    assert caplog.text.count("a copy inside the repository") == 3
+
+
+def test_a_hook_of_another_repository_does_not_lend_its_commit(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    (tmp_path / "elsewhere").mkdir()
+    assert project_commit(tmp_path / "elsewhere") == ""
+
+
+def test_without_repository_commit_or_git_there_is_no_commit_and_the_log_says_why(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "mien")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert project_commit(tmp_path) == ""
+    assert "The run has no commit: fatal: not a git repository" in caplog.text
+    git(tmp_path, "init", "--quiet")
+    assert project_commit(tmp_path) == ""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert project_commit(tmp_path) == ""
+    assert "The run has no commit: git cannot be started" in caplog.text
+
+
+@pytest.mark.parametrize("path", [None, ""])
+def test_a_run_has_its_projects_commit_or_none_in_its_tags_and_its_record(tracked, monkeypatch, path):
+    if path is not None:
+        monkeypatch.setenv("PATH", path)
+    else:
+        git(tracked.project, "init", "--quiet")
+        git(tracked.project, "add", "conf")
+        git(tracked.project, "commit", "--quiet", "--message", "All")
+    tracked.run()
+    tracked.hooks.after_pipeline_run(steps())
+    commit = "" if path is not None else f"{git(tracked.project, 'rev-parse', 'HEAD')}+"  # pyproject.toml is new
+    (run,) = tracked.runs()
+    assert run.data.tags.get("mlflow.source.git.commit", "") == commit
+    assert read_record(Path(tracked.catalog.get("s.metrics")._filepath).parent).commit == commit
 
 
 def test_a_run_is_tagged_with_what_it_belongs_to(project, catalog, monkeypatch):
