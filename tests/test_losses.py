@@ -1,7 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from mien.labels import FIVE_POINT_LANDMARKS
@@ -189,3 +192,109 @@ def test_the_adversarial_losses_are_binary_cross_entropy_or_hinge():
     hinge = (1 - real).clamp_min(0).mean() + (1 + made).clamp_min(0).mean()
     torch.testing.assert_close(critic_loss(real, made, "hinge"), hinge)
     torch.testing.assert_close(generator_loss(made, "hinge"), -made.mean())
+
+
+# ---- shares of classes ---------------------------------------------------------------------------------------------
+
+LOSSES = {
+    "expression": lambda logits, target, **options: ExpressionLoss(**options)(logits, target),
+    "joint": lambda logits, target, **options: JointLoss(2.0, 0.5, **options)(
+        torch.stack([logits, logits.flip(1)], dim=1), target
+    ),
+}
+
+
+def logits_and_shares(seed: int, batch: int = 6, classes: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random logits and shares of one to three classes, in double precision."""
+    rng = np.random.default_rng(seed)
+    votes = np.zeros((batch, classes))
+    for row in votes:
+        row[rng.choice(classes, rng.integers(1, 4), replace=False)] = 1
+    votes *= rng.integers(1, 9, votes.shape)
+    logits = torch.from_numpy(rng.normal(size=votes.shape) * 3)
+    return logits, torch.from_numpy(votes / votes.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@given(seed=st.integers(0, 10_000), smoothing=st.floats(0, 0.9), accepted=st.booleans())
+def test_the_share_one_of_a_class_costs_and_teaches_what_its_id_does(name, seed, smoothing, accepted):
+    options = {"any_accepted": accepted, **({"smoothing": smoothing} if name == "expression" else {})}
+    logits = logits_and_shares(seed)[0].clamp(-3, 3).requires_grad_()  # e^6 < 1000: no other class takes the maximum
+    target = torch.from_numpy(np.random.default_rng(seed).integers(0, 8, len(logits)))
+    by_id = LOSSES[name](logits, target, **options)
+    by_share = LOSSES[name](logits, functional.one_hot(target, 8).double(), **options)
+    torch.testing.assert_close(by_share, by_id)
+    torch.testing.assert_close(*(torch.autograd.grad(each, logits)[0] for each in (by_share, by_id)))
+
+
+@given(seed=st.integers(0, 10_000), smoothing=st.floats(0, 0.9))
+def test_smoothed_cross_entropy_of_shares_is_torchs_own(seed, smoothing):
+    logits, shares = logits_and_shares(seed)
+    expected = functional.cross_entropy(logits, shares) + 2 * functional.cross_entropy(
+        logits, shares, label_smoothing=smoothing
+    )
+    torch.testing.assert_close(ExpressionLoss(smoothing=smoothing)(logits, shares), expected)
+
+
+def test_any_accepted_class_is_as_right_as_another_whatever_its_share():
+    p = torch.log(torch.tensor([[0.1, 0.6, 0.3]]))
+    plain = ExpressionLoss(smoothing_weight=0, any_accepted=True)
+    for shares, best in (
+        ([0.9, 0.0, 0.1], 0.3),
+        ([0.1, 0.0, 0.9], 0.3),
+        ([0.5, 0.5, 0.0], 0.6),
+        ([1.0, 0.0, 0.0], 0.1),
+    ):
+        assert plain(p, torch.tensor([shares])).item() == pytest.approx(-math.log(best), rel=1e-6)
+    sure_of_another = torch.tensor([[0.0, math.log(2000.0)]])
+    expected = -math.log(0.001 * 2000 / 2001)
+    assert plain(sure_of_another, torch.tensor([[1.0, 0.0]])).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_smoothing_of_accepted_classes_pulls_towards_all():
+    logits, shares = logits_and_shares(3)
+    best = ExpressionLoss(1, 0, any_accepted=True)(logits, shares)
+    even = -torch.log_softmax(logits, 1).mean()
+    torch.testing.assert_close(ExpressionLoss(1, 2, 0.2, True)(logits, shares), best + 2 * (0.8 * best + 0.2 * even))
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_of_losses_of_shares_are_their_differences(name, accepted):
+    logits, shares = logits_and_shares(5)
+    assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, shares, any_accepted=accepted), logits.requires_grad_())
+
+
+def test_only_the_likeliest_accepted_class_is_pulled_at_and_equal_ones_evenly():
+    logits = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.0, 0.0]], requires_grad=True)
+    p = torch.softmax(logits.detach(), 1)
+    loss = ExpressionLoss(smoothing_weight=0, any_accepted=True)(
+        logits, torch.tensor([[0.0, 0.2, 0.8], [0.5, 0.5, 0.0]])
+    )
+    (gradient,) = torch.autograd.grad(2 * loss, logits)
+    torch.testing.assert_close(gradient, p - torch.tensor([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]]))
+
+
+def test_both_heads_learn_from_the_same_shares():
+    logits, shares = torch.randn(4, 2, 3), torch.tensor([[0.5, 0.5, 0.0]]).expand(4, 3)
+    heads = [functional.cross_entropy(head, shares) for head in logits.unbind(1)]
+    torch.testing.assert_close(JointLoss(1.0, 0.5)(logits, shares), heads[0] + 0.5 * heads[1])
+
+
+def test_class_ids_cost_to_the_bit_what_torchs_cross_entropy_does():
+    logits, target = torch.randn(64, 2, 8, requires_grad=True), torch.randint(0, 8, (64,))
+    own = JointLoss(1.0, 0.5)(logits, target)
+    torchs = torch.stack(
+        [
+            weight * functional.cross_entropy(head, target)
+            for weight, head in zip((1.0, 0.5), logits.unbind(1), strict=True)
+        ]
+    ).sum()
+    assert torch.equal(own, torchs)
+    assert torch.equal(*(torch.autograd.grad(each, logits)[0] for each in (own, torchs)))
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_shares_of_other_classes_than_the_networks_are_refused(accepted):
+    with pytest.raises(ValueError, match=r"shares of shape \(2, 1\) .* predictions of shape \(2, 3\)"):
+        ExpressionLoss(any_accepted=accepted)(torch.zeros(2, 3), torch.ones(2, 1))

@@ -5,18 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 from pydantic import ValidationError
+from tests.io.test_schemas import samples as located_samples
 from tests.pipelines.tiny_systems import TINY, TINY_SOURCES
 from tests.project.project_config import environments, load_config
 
+from mien.data.target_shares import add_target_shares
 from mien.io.run_records import METRICS, RunRecord
 from mien.mlflow_run import MlflowRun, connect
 from mien.pipeline_registry import is_system, register_pipelines
 from mien.sweep import Sweep, SweepRun, SweepRunner, merged, read_sweep, sweep_runs
-from mien.tracking import command, run_parameters
+from mien.tracking import TARGETS_PARAMETER, command, run_parameters
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 TWO = {
@@ -169,6 +172,26 @@ def test_a_sweep_of_ones_own_compares_its_members_and_its_runs_say_what_data_the
         best = run.data.metrics["best/epoch"]
         assert run.data.metrics["best/val/accuracy"] == pytest.approx(scores[best])
         assert scores[best] == max(scores.values())
+
+
+def test_a_finished_run_is_repeated_when_the_prepared_table_has_other_targets(tiny_project):
+    run = SweepRun("fer_former_ferplus", "v-seed_0", {"variant": "v-seed_0"})
+    session = KedroSession.create(tiny_project, runtime_params=run.params)
+    context = session.load_context()
+    asked = {"pipeline_names": [run.system], "namespaces": [run.system], "runtime_params": run.params}
+    parameters = run_parameters(context.config_loader["parameters"], [run.system], ["ferplus"])
+    folder = Path(context.catalog.get(f"{run.system}.metrics")._filepath).parent
+    trained = {**parameters, TARGETS_PARAMETER: "crossentropy"}
+    RunRecord(run.system, run.variant, "demo", "ferplus", command(asked), "", "", "", "", trained).write(folder)
+    (folder / METRICS).write_text("{}")
+    table = Path(context.catalog.get("ferplus_samples")._filepath)
+    table.parent.mkdir(parents=True)
+    rows = located_samples()
+    for mode, done in (("crossentropy", True), ("multi_target", False)):
+        add_target_shares(
+            rows, np.eye(2)[rows["label"]], ["surprise", "fear"], [mode, "majority", "majority"]
+        ).to_parquet(table)
+        assert SweepRunner(tiny_project, None, {})._is_done(session, run, run.params) == done
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 from tests.pipelines.tiny_systems import TINY_DATA
@@ -329,6 +329,18 @@ def test_an_interrupt_closes_the_run_when_the_process_ends(tracked, monkeypatch)
     ((function, args),) = at_exit
     function(*args)
     assert tracked.runs()[0].info.status == "KILLED"
+
+
+def test_the_rows_that_are_trained_on_say_the_targets_in_mlflow_and_in_the_record(tracked, catalog):
+    rows = pd.DataFrame({"split": ["train", "val"], "target_mode": ["multi_target", "majority"]})
+    catalog["s.train_and_val"] = MemoryDataset(rows, metadata={"tracking": "targets"})
+    tracked.start()
+    for _ in range(2):  # one node after another reads them
+        tracked.hooks.after_dataset_loaded("s.train_and_val", rows)
+    tracked.hooks.after_dataset_loaded("s.history", pd.DataFrame())
+    assert tracked.runs()[0].data.params["training.targets"] == "multi_target"
+    assert tracked.hooks._record("s").parameters["training.targets"] == "multi_target"
+    assert not tracked.hooks._run.not_sent
 
 
 def test_nothing_is_logged_outside_a_run(catalog):

@@ -4,6 +4,8 @@ Every table, model output and figure of the project counts classes in this order
 it.
 """
 
+from typing import Literal
+
 EXPRESSIONS: tuple[str, ...] = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral", "contempt")
 """The seven expressions in RAF-DB's order (its label n is class n - 1), then FER+'s eighth, contempt."""
 
@@ -39,6 +41,15 @@ KINDS: tuple[str, ...] = ("posed", "spontaneous")
 
 FERPLUS_EXPRESSIONS: tuple[str, ...] = EXPRESSIONS
 """The classes of FER+, class id = position; its files name them in another order, neutral first."""
+
+TargetMode = Literal["majority", "probability", "crossentropy", "multi_target"]
+"""What training takes from annotators' votes on a sample.
+
+``majority``: the label. ``crossentropy``: the share of votes of each class. ``probability``: a class drawn by these
+shares whenever the sample is seen. ``multi_target``: every class that has a share, each as right as the other.
+
+Source: Barsoum et al. 2016, section 4.
+"""
 
 GENDERS: tuple[str, ...] = ("male", "female")
 """UTKFace's codes 0 and 1, which Kaggle's age, gender and ethnicity CSV keeps."""

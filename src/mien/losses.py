@@ -9,16 +9,64 @@ from torch import Tensor, nn
 
 from mien.labels import FIVE_POINT_LANDMARKS, NUM_LANDMARKS
 
+NOT_ACCEPTED = 0.001
+"""Weight of a class without a share, beside 1 of one with a share, so that no logarithm is of 0.
+
+Source: FER+'s ``src/ferplus.py``.
+"""
+
+
+def negative_log_likelihood(log_p: Tensor, target: Tensor, any_accepted: bool = False) -> Tensor:
+    """Mean negative log likelihood of class ids, or what stands for it where a target is a share of each class.
+
+    - Ids (B,): -log p of the class.
+    - Shares (B, M): Σ_k t_k · -log p_k, the cross-entropy of the shares.
+    - Shares and ``any_accepted``: -log max_k(w_k p_k), where w is 1 for classes with a share and 0.001 for the others.
+      Where a class without a share is predicted a thousand times likelier than each with one, it is the maximum.
+
+    The share 1 of a single class costs what its id does, by the last rule unless another class is that much likelier.
+
+    Args:
+        log_p: Logarithms (B, M) of the predicted probabilities.
+        target: Ids (B,) int64 or shares (B, M), which add up to 1.
+        any_accepted: Take all classes with a share for equally right.
+
+    Raises:
+        ValueError: Shares are of another shape than the predictions.
+
+    Source: FER+'s ``src/train.py`` and ``src/ferplus.py``; Barsoum et al. 2016, section 4.
+
+    Example:
+        >>> log_p = torch.log(torch.tensor([[0.5, 0.25, 0.25]]))
+        >>> shares = torch.tensor([[0.0, 0.75, 0.25]])
+        >>> [round(negative_log_likelihood(log_p, shares, each).item(), 4) for each in (False, True)]  # both log 4
+        [1.3863, 1.3863]
+    """
+    if target.ndim == 1:
+        return nn.functional.nll_loss(log_p, target)
+    if target.shape != log_p.shape:
+        raise ValueError(
+            f"shares of shape {tuple(target.shape)} do not fit predictions of shape {tuple(log_p.shape)}. Give each "
+            "sample one share per class of the network, or its class id."
+        )
+    if any_accepted:
+        weights = torch.where(target > 0, 1.0, NOT_ACCEPTED)
+        return -(log_p + weights.log()).amax(dim=1).mean()
+    return -(target * log_p).sum(dim=1).mean()
+
 
 class ExpressionLoss(nn.Module):
-    """Cross-entropy plus label-smoothed cross-entropy, averaged over the batch: logits (B, M), targets (B,) → scalar.
+    """Cross-entropy plus label-smoothed cross-entropy, averaged over the batch: logits (B, M), targets → scalar.
 
     The smoothed term is (1 - ε) · NLL + ε · mean over classes of -log p. ``smoothing_weight=0`` is plain cross-entropy.
+    Targets are class ids (B,) or shares of the classes (B, M); in both terms NLL is ``negative_log_likelihood`` of
+    them. For cross-entropy that is the usual smoothing, of the shares: (1 - ε) t + ε / M.
 
     Args:
         ce_weight: Weight of plain cross-entropy.
         smoothing_weight: Weight of the smoothed term.
         smoothing: ε in [0, 1).
+        any_accepted: Take all classes with a share for equally right; class ids are not touched by it.
 
     Raises:
         ValueError: ``smoothing`` outside [0, 1), a negative weight, or both weights zero.
@@ -30,7 +78,13 @@ class ExpressionLoss(nn.Module):
         5.8377
     """
 
-    def __init__(self, ce_weight: float = 1.0, smoothing_weight: float = 2.0, smoothing: float = 0.2) -> None:
+    def __init__(
+        self,
+        ce_weight: float = 1.0,
+        smoothing_weight: float = 2.0,
+        smoothing: float = 0.2,
+        any_accepted: bool = False,
+    ) -> None:
         super().__init__()
         if not 0.0 <= smoothing < 1.0:
             raise ValueError(f"smoothing {smoothing} is outside [0, 1). Use a small share such as 0.1 or 0.2.")
@@ -42,21 +96,25 @@ class ExpressionLoss(nn.Module):
         self.ce_weight = ce_weight
         self.smoothing_weight = smoothing_weight
         self.smoothing = smoothing
+        self.any_accepted = any_accepted
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean loss of ``logits`` (B, M) against class ids ``target`` (B,), int64."""
+        """Mean loss of ``logits`` (B, M) against class ids ``target`` (B,), int64, or shares (B, M)."""
         log_p = torch.log_softmax(logits, dim=1)
-        nll = nn.functional.nll_loss(log_p, target)
+        nll = negative_log_likelihood(log_p, target, self.any_accepted)
         smoothed = (1 - self.smoothing) * nll - self.smoothing * log_p.mean()
         return self.ce_weight * nll + self.smoothing_weight * smoothed
 
 
 class JointLoss(nn.Module):
-    """Cross-entropies of FER-former's heads, added: outputs (B, H, M), targets (B,) → scalar.
+    """Cross-entropies of FER-former's heads, added: outputs (B, H, M), targets → scalar.
+
+    Targets are class ids (B,) or shares of the classes (B, M), the same for both heads: ``negative_log_likelihood``.
 
     Args:
         class_weight: Weight of the first head's, the paper's L_image.
         steering_weight: Weight of the second head's, L_text; unused where a model has no second head.
+        any_accepted: Take all classes with a share for equally right; class ids are not touched by it.
 
     Raises:
         ValueError: A negative weight, or both zero; outputs that are not of one or two heads.
@@ -68,7 +126,7 @@ class JointLoss(nn.Module):
         3.8918
     """
 
-    def __init__(self, class_weight: float = 1.0, steering_weight: float = 1.0) -> None:
+    def __init__(self, class_weight: float = 1.0, steering_weight: float = 1.0, any_accepted: bool = False) -> None:
         super().__init__()
         if min(class_weight, steering_weight) < 0 or class_weight + steering_weight == 0:
             raise ValueError(
@@ -76,16 +134,20 @@ class JointLoss(nn.Module):
                 "nor both 0. Use 1 and 1 for the paper's joint loss."
             )
         self.weights = class_weight, steering_weight
+        self.any_accepted = any_accepted
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean loss of ``logits`` (B, H, M) against class ids ``target`` (B,), int64."""
+        """Mean loss of ``logits`` (B, H, M) against class ids ``target`` (B,), int64, or shares (B, M)."""
         if logits.ndim != 3 or not 1 <= logits.shape[1] <= 2:
             raise ValueError(
                 f"the joint loss got outputs of shape {tuple(logits.shape)}, but takes (B, H, M) of one or two heads. "
                 "Train FER-former with it, and models of one output with ExpressionLoss."
             )
-        heads = zip(self.weights, logits.unbind(dim=1), strict=False)
-        return torch.stack([weight * nn.functional.cross_entropy(head, target) for weight, head in heads]).sum()
+        costs = []
+        for weight, head in zip(self.weights, logits.unbind(dim=1), strict=False):
+            log_p = torch.log_softmax(head, dim=1)
+            costs.append(weight * negative_log_likelihood(log_p, target, self.any_accepted))
+        return torch.stack(costs).sum()
 
 
 class LandmarkLoss(nn.Module):

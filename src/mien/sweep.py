@@ -221,12 +221,13 @@ class SweepRunner:
                 session.run(pipeline_names=[run.system], namespaces=[run.system])
 
     def _is_done(self, session: Any, run: SweepRun, params: dict[str, Any]) -> bool:
-        """Whether metrics and a record of the same command with the same parameters are there.
+        """Whether metrics and a record of the same command with the same parameters and training targets are there.
 
-        The command alone would not do: parameters also change in their files.
+        The command alone would not do: parameters also change in their files, and targets by another preparation.
         """
         from mien.io.run_records import METRICS, read_record
-        from mien.tracking import command, run_parameters
+        from mien.nodes.training import training_target
+        from mien.tracking import TARGETS_PARAMETER, command, run_parameters
 
         context = session.load_context()
         folder = Path(context.catalog.get(f"{run.system}.metrics")._filepath).parent
@@ -234,9 +235,16 @@ class SweepRunner:
         if record is None or not (folder / METRICS).is_file():
             return False
         options = {"pipeline_names": [run.system], "namespaces": [run.system], "env": self._env}
-        flat = run_parameters(context.config_loader["parameters"], [run.system], record.dataset.split(","))
+        datasets = record.dataset.split(",")
+        flat = run_parameters(context.config_loader["parameters"], [run.system], datasets)
         asked = command({**options, "runtime_params": params}), json.loads(json.dumps(flat, default=str))
-        return (record.command, record.parameters) == asked
+        recorded = dict(record.parameters)
+        targets = recorded.pop(TARGETS_PARAMETER, None)
+        if (record.command, recorded) != asked:
+            return False
+        # Of a system that tells targets, which others have not
+        tables = [context.catalog.load(f"{name}_samples") for name in datasets] if targets else []
+        return all(training_target(each) == targets for each in tables)
 
     def _report(self, parent: Any) -> None:
         with self._session(self._params) as session:

@@ -3,7 +3,9 @@
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
 are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
 ``figures`` and ``plots`` (several by name),
-``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model).
+``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model). ``targets`` is logged when it is read: the
+parameter ``training.targets`` says what a classifier was trained towards, as its rows say and not as the dataset's
+parameters do, which may have changed since it was prepared.
 """
 
 import atexit
@@ -42,6 +44,10 @@ CODE = ("src", "conf", "pyproject.toml")
 
 SELECTION_METRICS = ("best/val/accuracy", "best/val/mae_years")
 """What the champion of a system is chosen by: the first of these that its metrics have."""
+
+
+TARGETS_PARAMETER = "training.targets"
+"""What a classifier was trained towards; no parameter of any file, but read off its samples."""
 
 
 class TrackingHooks:
@@ -161,6 +167,20 @@ class TrackingHooks:
             self._log_samples(dataset_name, data)
         elif kind == "network":
             self._run.log_network(data)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Log what the rows that a training reads are trained towards."""
+        system = dataset_name.partition(".")[0]
+        if self._run is None or system not in self._systems:
+            return
+        if (getattr(self._catalog.get(dataset_name), "metadata", None) or {}).get("tracking") == "targets":
+            from mien.nodes.training import training_target
+
+            name = TARGETS_PARAMETER if len(self._systems) == 1 else f"{system}.{TARGETS_PARAMETER}"
+            if name not in self._flat:
+                self._flat[name] = training_target(data)
+                self._run.log_parameters({name: self._flat[name]})
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: "Pipeline") -> None:

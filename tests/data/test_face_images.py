@@ -5,8 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, chisquare
+from torch.utils.data import DataLoader
 
 from mien.data.face_images import FaceImages, resize_as_poster, resize_square
+from mien.data.transforms import ExpressionAugmentation
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
 FACES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
@@ -105,3 +108,96 @@ def test_posters_route_to_its_size_is_bilinear_to_twice_the_side_and_then_every_
     route = resize_as_poster(image, 112)
     assert abs(route - expected).max() <= 1, "PIL rounds twice, once in each direction"
     assert abs(route.astype(int) - resize_square(image, 112)).mean() > 1, "not what resizing at once gives"
+
+
+# ---- shares of classes ---------------------------------------------------------------------------------------------
+
+SHARES = np.array([[0.2, 0.5, 0.3, 0.0], [0.0, 0.0, 0.0, 1.0], [0.25, 0.25, 0.25, 0.25]])
+
+
+def test_shares_are_given_out_as_they_are():
+    dataset = images(targets=SHARES)
+    for key in range(6):
+        target = dataset[key][1]
+        assert target.dtype == torch.float32
+        np.testing.assert_allclose(target.numpy(), SHARES[key % 3], rtol=1e-7)
+
+
+def test_drawn_classes_come_as_often_as_their_shares_in_the_course_of_the_epochs():
+    dataset, epochs = images(targets=SHARES, draw=True, seed=3), 3000
+    drawn = np.array([int(dataset[key][1]) for key in range(3 * epochs)]).reshape(epochs, 3)
+    assert dataset[0][1].dtype == torch.int64
+    for sample, shares in enumerate(SHARES):
+        seen, possible = np.bincount(drawn[:, sample], minlength=4), shares > 0
+        assert (seen[~possible] == 0).all()
+        if possible.sum() > 1:
+            assert chisquare(seen[possible], epochs * shares[possible]).pvalue > 1e-3
+    assert chi2_contingency(np.histogram2d(drawn[:, 0], drawn[:, 2], (3, 4))[0]).pvalue > 1e-3, "samples share a draw"
+    successive = np.histogram2d(drawn[:-1, 0], drawn[1:, 0], 3)[0]
+    assert chi2_contingency(successive).pvalue > 1e-3, "epochs share a draw"
+
+
+def test_a_drawn_class_tells_nothing_of_the_augmentation():
+    augment = ExpressionAugmentation(
+        flip=0.5,
+        flip_or_noise=0.5,
+        noise_variance=30.0,
+        erase=0.5,
+        erase_area=(0.1, 0.2),
+        erase_aspect=(0.5, 2.0),
+        erase_fill=(250.0, 0.0, 250.0),
+    )
+    faces = np.zeros((1, 16, 16, 3), np.uint8)
+    faces[:, :, 8:] = 128
+    dataset = FaceImages(
+        faces, [0], [[0.5, 0.3, 0.2]], image_size=16, mean=(0,) * 3, std=(1 / 255,) * 3, augment=augment, draw=True
+    )
+    states, classes, wide = [], [], []
+    for key in range(1500):
+        (pixels,), target = dataset[key]
+        erased = pixels[0] - pixels[1] > 100
+        noisy = len(pixels[1].unique()) > 3
+        mirrored = pixels[1, :, :8].median() > 60
+        states.append(4 * bool(erased.any()) + 2 * noisy + bool(mirrored))
+        classes.append(int(target))
+        wide.append(float(erased.sum()))
+    table = np.zeros((8, 3))
+    np.add.at(table, (states, classes), 1)
+    assert (table.sum(axis=1) > 0).all(), "every state of the augmentation is seen"
+    assert chi2_contingency(table).pvalue > 1e-3
+    erased_alone = [(kind, area) for kind, area in zip(classes, wide, strict=True) if area]
+    assert abs(np.corrcoef(np.transpose(erased_alone))[0, 1]) < 4 / np.sqrt(len(erased_alone))
+
+
+def test_drawing_leaves_the_augmentation_as_it_was():
+    hard, soft = images(augment=shift_by_seed), images(targets=SHARES, augment=shift_by_seed, draw=True)
+    for key in range(30):
+        assert torch.equal(hard[key][0][0], soft[key][0][0])
+
+
+@given(st.integers(0, 40), st.integers(0, 5))
+def test_a_drawn_class_depends_on_its_key_and_the_seed_alone(key, seed):
+    first, second = (images(targets=SHARES, draw=True, seed=seed) for _ in range(2))
+    second[7], second[3]
+    assert first[key][1] == second[key][1]
+
+
+@pytest.mark.parametrize("draw", [True, False])
+def test_workers_give_the_same_targets_as_this_process(draw):
+    dataset = images(rows=np.arange(60) % 6, targets=np.tile(SHARES, (20, 1)), draw=draw, augment=shift_by_seed)
+    batches = [range(60 + start, 60 + start + 15) for start in range(0, 60, 15)]
+    here, there = (list(DataLoader(dataset, batch_sampler=batches, num_workers=number)) for number in (0, 2))
+    for (ours, our_targets), (theirs, their_targets) in zip(here, there, strict=True):
+        assert torch.equal(ours[0], theirs[0])
+        assert torch.equal(our_targets, their_targets)
+
+
+@pytest.mark.parametrize("shares", [SHARES * 0.9, SHARES - [0.5, -0.5, 0, 0], np.zeros((3, 4)), SHARES * np.nan])
+def test_shares_that_do_not_add_up_are_refused_with_where_they_come_from(shares):
+    with pytest.raises(ValueError, match=r"shares of \d of 3 samples .*do not add up to 1.*target/<class>"):
+        images(targets=shares)
+
+
+def test_a_class_is_not_drawn_of_class_ids():
+    with pytest.raises(ValueError, match=r"no shares to draw .*set draw to false"):
+        images(draw=True)

@@ -115,6 +115,8 @@ def test_soft_targets_stand_in_the_projects_order_and_are_the_trainings_alone(tm
         assert mixed.loc["train", columns][lambda row: row > 0].to_dict() == pytest.approx(soft)
         for split in ("val", "test"):
             assert mixed.loc[split, columns][lambda row: row > 0].to_dict() == {"target/happy": 1.0}
+        modes = samples.groupby("split")["target_mode"].unique().map(list).to_dict()
+        assert modes == {"train": [mode], "val": ["majority"], "test": ["majority"]}
 
 
 def test_an_image_that_only_a_soft_rule_labels_is_kept_in_training_alone(tmp_path):

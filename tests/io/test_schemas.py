@@ -179,3 +179,42 @@ def test_only_unlabelled_predictions_may_lack_a_target():
     with pytest.raises(SchemaError, match="no split 'unlabelled'"):
         Predictions.validate(without)
     Predictions.validate(without.assign(split="unlabelled"))
+
+
+def voted(**changes: object) -> pd.DataFrame:
+    shares = {"target/surprise": [0.75, 0.0, 1.0], "target/fear": [0.25, 1.0, 0.0]}
+    return listed().assign(**{**shares, "target_mode": ["crossentropy", "majority", "majority"], **changes})
+
+
+def test_shares_of_votes_are_a_group_of_columns_that_any_table_of_faces_may_have():
+    assert len(Listed.validate(voted())) == 3
+    located = samples()
+    whole = located.assign(**voted().filter(like="target"))
+    assert len(Samples.validate(whole)) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target/fear": [0.3, 1.0, 0.0]}, "do not add up to 1"),
+        ({"target/fear": [-0.25, 1.0, 0.0]}, "target/fear"),
+        ({"target_mode": ["soft", "majority", "majority"]}, "target_mode"),
+        ({"target_mode": ["majority", "crossentropy", "majority"]}, "outside split train"),
+        ({"target_mode": ["crossentropy", "majority", "multi_target"]}, "outside split train"),
+    ],
+)
+def test_shares_that_mislead_and_soft_rows_that_are_not_trained_on_are_refused(changes, message):
+    with pytest.raises(SchemaError, match=message):
+        Listed.validate(voted(**changes))
+
+
+def test_a_table_from_before_there_were_modes_is_read_where_its_shares_are_labels():
+    with pytest.raises(SchemaError, match=r"no column target_mode.*Prepare the dataset again"):
+        Listed.validate(voted().drop(columns="target_mode"))
+    hard = voted(**{"target/surprise": [1.0, 0.0, 1.0], "target/fear": [0.0, 1.0, 0.0]}).drop(columns="target_mode")
+    assert len(Listed.validate(hard)) == 3
+
+
+def test_a_soft_mode_without_shares_is_refused():
+    with pytest.raises(SchemaError, match="do not add up to 1"):
+        Listed.validate(voted().drop(columns=["target/surprise", "target/fear"]))

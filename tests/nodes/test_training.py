@@ -1,5 +1,7 @@
 """The train step: what is learnt from which rows, what a resumed run must match, what comes back."""
 
+import itertools
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import torch
 from tests.pipelines.tiny_systems import TINY, TINY_SAE
 from tests.project.project_config import load_config
 
+from mien.data.face_images import FaceImages
+from mien.data.target_shares import TARGET_MODES, add_target_shares
 from mien.engine import fit as engine
 from mien.engine.checkpoint import Checkpoints
 from mien.nodes.initial import initial_network
@@ -165,3 +169,97 @@ def testvalidation_metrics_average_over_the_classes_that_are_there():
     logits = np.eye(4)[[0, 0, 1, 1, 3]]
     metrics = validation_metrics(logits, np.array([0, 0, 0, 1, 1]))
     assert metrics == {"accuracy": 3 / 5, "mean_class_accuracy": pytest.approx((2 / 3 + 1 / 2) / 2)}
+
+
+# ---- targets -------------------------------------------------------------------------------------------------------
+
+SHARES = np.random.default_rng(2).dirichlet([0.5] * 3, NUM_TRAIN + NUM_VAL)
+ONE_HOT = np.eye(3)[np.arange(NUM_TRAIN + NUM_VAL) % 3]
+TINY_LINEAR = {"image_size": 8, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+
+
+def voted(mode: str, shares: np.ndarray = SHARES) -> pd.DataFrame:
+    bare, train_rows = samples(), samples()["split"] == "train"
+    shares = np.where(train_rows.to_numpy()[:, None], shares, ONE_HOT)
+    return add_target_shares(bare, shares, NAMES, np.where(train_rows, mode, "majority"))
+
+
+def linear(folder: Path, table: pd.DataFrame, **changes: Any) -> tuple[dict[str, torch.Tensor], pd.DataFrame]:
+    """Weights and history of softmax regression on a table, the smallest of the classifiers."""
+    recipe = training(max_epochs=3, **changes)
+    start = initial_network(table, recipe, architecture="softmax_regression", config=TINY_LINEAR)
+    network, history = train_classifier(table, FACES, folder, start, recipe)
+    return network.model.state_dict(), history.drop(columns=["seconds", "images_per_second"])
+
+
+def same(one: tuple[Any, pd.DataFrame], other: tuple[Any, pd.DataFrame]) -> bool:
+    return one[1].equals(other[1]) and all(torch.equal(one[0][name], other[0][name]) for name in one[0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("majority", "majority, the label"),
+        ("probability", "probability, a class drawn by the shares"),
+        ("crossentropy", "crossentropy, the shares"),
+        ("multi_target", "multi_target, any class that has a share"),
+    ],
+)
+def test_the_samples_table_says_what_is_trained_towards_and_the_log_repeats_it(
+    tmp_path, monkeypatch, mode, said, caplog
+):
+    calls = spy_on_fit(monkeypatch)
+    with caplog.at_level(logging.INFO, "mien"):
+        train(tmp_path, samples=voted(mode))
+    train_set, val_set, task = (calls[0][name] for name in ("train_set", "val_set", "task"))
+    assert f"Targets of the 12 training samples: {said}" in caplog.text
+    assert val_set.targets.tolist() == voted(mode)["label"][NUM_TRAIN:].tolist(), "validation is by the label"
+    expected = voted(mode)["label"][:NUM_TRAIN] if mode == "majority" else SHARES[:NUM_TRAIN]
+    np.testing.assert_array_equal(train_set.targets, expected)
+    assert train_set.draw == (mode == "probability")
+    assert not val_set.draw
+    assert task.loss.any_accepted == (mode == "multi_target")
+
+
+def test_every_mode_trains_another_network(tmp_path):
+    trained = {mode: linear(tmp_path / mode, voted(mode)) for mode in TARGET_MODES}
+    for one, other in itertools.combinations(TARGET_MODES, 2):
+        assert not same(trained[one], trained[other]), f"{one} trains as {other}"
+    without_votes = linear(tmp_path / "labels", samples())
+    assert same(trained["majority"], without_votes), "a table with votes and majority trains as one without"
+
+
+def test_where_all_votes_agree_drawing_trains_to_the_bit_as_the_label_does(tmp_path):
+    by_label, drawn = (linear(tmp_path / mode, voted(mode, ONE_HOT)) for mode in ("majority", "probability"))
+    assert same(by_label, drawn)
+    shared = linear(tmp_path / "crossentropy", voted("crossentropy", ONE_HOT))
+    for name, value in by_label[0].items():
+        torch.testing.assert_close(shared[0][name], value)
+
+
+@pytest.mark.parametrize("mode", ["probability", "crossentropy", "multi_target"])
+def test_a_training_on_votes_that_was_cut_off_ends_as_an_uninterrupted_one(tmp_path, mode, monkeypatch):
+    whole, usual = linear(tmp_path / "whole", voted(mode)), FaceImages.__getitem__
+
+    def cut(images: FaceImages, key: int) -> Any:
+        if key >= NUM_TRAIN + 5:  # in the second epoch
+            raise KeyboardInterrupt
+        return usual(images, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FaceImages, "__getitem__", cut)
+        with pytest.raises(KeyboardInterrupt):
+            linear(tmp_path / "cut", voted(mode))
+    assert same(linear(tmp_path / "cut", voted(mode)), whole)
+
+
+def test_workers_train_on_the_same_draws_as_this_process(tmp_path):
+    here, there = (
+        linear(tmp_path / str(number), voted("probability"), device={"num_workers": number}) for number in (0, 2)
+    )
+    assert same(here, there)
+
+
+def test_checkpoints_of_another_target_are_not_gone_on_from(tmp_path, monkeypatch):
+    prints = {fingerprint(tmp_path, monkeypatch, samples=voted(mode)) for mode in TARGET_MODES}
+    assert len(prints) == len(TARGET_MODES)

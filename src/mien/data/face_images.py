@@ -9,6 +9,9 @@ from torch import Tensor
 
 from mien.data.transforms import Augment
 
+CLASS_STREAM = 1
+"""Parts the random numbers of drawn classes from those of the augmentation, which has the same seed and key."""
+
 
 class FaceImages:
     """Faces of some rows of a packed file, resized, augmented if asked for, and normalised.
@@ -16,18 +19,21 @@ class FaceImages:
     Args:
         faces: All packed faces (n, H, W, 3) uint8 RGB, memory-mapped or not.
         rows: Which of them, one per sample.
-        targets: Class id per sample.
+        targets: Class id per sample, or the share of each class (n, M), which add up to 1.
         image_size: Side of the images given out, in pixels.
         mean: Mean per channel, of values in [0, 1].
         std: Standard deviation per channel, likewise.
         augment: Changes an image (image_size, image_size, 3) uint8; None for evaluation.
-        seed: Seed of the augmentation.
+        seed: Seed of the augmentation and of drawn classes.
+        draw: Draw a class by the shares instead of giving them out.
 
-    ``dataset[key]`` is ``((image,), target)`` with image (3, image_size, image_size) float32. A key is ``epoch * n +
-    i``: sample i as augmented in that epoch (see ``engine.sampling``); without augmentation plain indices do.
+    ``dataset[key]`` is ``((image,), target)`` with image (3, image_size, image_size) float32 and target a class id,
+    int64, or the shares (M,) float32. A key is ``epoch * n + i``: sample i as augmented and drawn in that epoch (see
+    ``engine.sampling``); where neither is done, plain indices do. The class is drawn from a random stream of its own,
+    so that it tells nothing of the augmentation.
 
     Raises:
-        ValueError: Rows and targets differ in length, or a row is not among the faces.
+        ValueError: Rows and targets differ in length, a row is not among the faces, or shares do not add up to 1.
     """
 
     def __init__(
@@ -41,10 +47,13 @@ class FaceImages:
         std: Sequence[float],
         augment: Augment | None = None,
         seed: int = 0,
+        draw: bool = False,
     ) -> None:
-        self.faces, self.rows, self.targets = faces, np.asarray(rows, np.int64), np.asarray(targets, np.int64)
+        self.faces, self.rows = faces, np.asarray(rows, np.int64)
+        self.targets = np.asarray(targets, np.float64 if np.ndim(targets) == 2 else np.int64)
         check_rows(self.rows, self.targets, len(faces))
-        self.image_size, self.augment, self.seed = image_size, augment, seed
+        _check_shares(self.targets, draw)
+        self.image_size, self.augment, self.seed, self.draw = image_size, augment, seed, draw
         self._scale = (1 / (255 * np.asarray(std, np.float32))).astype(np.float32)
         self._offset = (np.asarray(mean, np.float32) / np.asarray(std, np.float32)).astype(np.float32)
 
@@ -58,7 +67,27 @@ class FaceImages:
             image = self.augment(image, int(np.random.SeedSequence((self.seed, key)).generate_state(1)[0]))
         normalised = image * self._scale - self._offset
         pixels = torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))  # (3, H, W)
-        return (pixels,), torch.tensor(self.targets[index])
+        return (pixels,), self._target(index, key)
+
+    def _target(self, index: int, key: int) -> Tensor:
+        target = self.targets[index]
+        if self.targets.ndim == 1:
+            return torch.tensor(target)
+        if not self.draw:
+            return torch.from_numpy(target.astype(np.float32))
+        stream = np.random.default_rng(np.random.SeedSequence((self.seed, key), spawn_key=(CLASS_STREAM,)))
+        return torch.tensor(stream.choice(len(target), p=target))
+
+
+def _check_shares(targets: np.ndarray, draw: bool) -> None:
+    if targets.ndim == 1 and draw:
+        raise ValueError("There are no shares to draw a class by: give targets (n, M), or set draw to false.")
+    if targets.ndim == 2 and not ((targets >= 0).all() and np.allclose(targets.sum(axis=1), 1)):
+        wrong = int(((targets < 0).any(axis=1) | ~np.isclose(targets.sum(axis=1), 1)).sum())
+        raise ValueError(
+            f"The shares of {wrong} of {len(targets)} samples are negative or do not add up to 1. "
+            "Look at the columns target/<class> of the samples table and at the reader of this dataset."
+        )
 
 
 def check_rows(rows: np.ndarray, targets: np.ndarray, num_faces: int) -> None:

@@ -20,8 +20,9 @@ import numpy as np
 
 from mien.data.duplicates import mark_duplicates
 from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, list_ferplus
-from mien.data.ferplus_labels import VOTED_EXPRESSIONS, LabelMode, label_votes
-from mien.labels import FERPLUS_EXPRESSIONS
+from mien.data.ferplus_labels import VOTED_EXPRESSIONS, label_votes
+from mien.data.target_shares import add_target_shares
+from mien.labels import FERPLUS_EXPRESSIONS, TargetMode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ NEW_CSV_COUNTS: dict[str, dict[str, int]] = {
 }
 """Images per split and expression by the majority rule on ``fer2013new.csv``."""
 
-TRAINING_TOTALS: dict[tuple[Votes, LabelMode], int] = {
+TRAINING_TOTALS: dict[tuple[Votes, TargetMode], int] = {
     ("label_csv", "majority"): 25_045,
     ("label_csv", "probability"): 27_947,
     ("label_csv", "crossentropy"): 27_947,
@@ -74,7 +75,7 @@ def read_ferplus(
     root: Path,
     layout: Layout | Literal["auto"] = "auto",
     votes: Votes | Literal["auto"] = "auto",
-    label_mode: LabelMode = "majority",
+    label_mode: TargetMode = "majority",
 ) -> pd.DataFrame:
     """Read FER+ into a samples table: every image to which its votes give a label.
 
@@ -82,15 +83,17 @@ def read_ferplus(
         root: FER+'s folder.
         layout: as in ``choose_sources``.
         votes: as in ``choose_sources``.
-        label_mode: the rule of ``mien.data.ferplus_labels.label_votes`` for the training split. Validation and test
-            images are labelled by the majority in every mode.
+        label_mode: the rule of ``mien.data.ferplus_labels.label_votes`` for the training split, and what training takes
+            from the votes that it leaves. Validation and test images are chosen and labelled by the majority in every
+            mode.
 
     Returns:
         One row per image, in reading order: ``sample_id`` ("fer0000000"; of a name that is there twice, the later
         row's has "_row" and its number), ``image`` (reference for ``ImageSource``), ``label`` (int64, position in
         ``FERPLUS_EXPRESSIONS``, the one with the largest target), ``expression`` (its name), ``split`` ("train", "val"
-        or "test"), ``subject`` (all missing), ``target/<expression>`` (eight columns, float64, adding up to 1),
-        ``duplicate_of`` and ``leaks`` as in ``mark_duplicates``, among the rows of the table.
+        or "test"), ``subject`` (all missing), ``target/<expression>`` (eight columns, float64, adding up to 1) and
+        ``target_mode`` as in ``mien.data.target_shares``, ``duplicate_of`` and ``leaks`` as in ``mark_duplicates``,
+        among the rows of the table.
 
     Raises:
         ValueError: files are missing or not of the published format, the rows of the two CSV files do not go together,
@@ -109,7 +112,8 @@ def read_ferplus(
     samples = listed[kept].reset_index(drop=True)
     samples.insert(2, "label", labels[kept])
     samples.insert(3, "expression", [FERPLUS_EXPRESSIONS[label] for label in labels[kept]])
-    samples[[f"target/{name}" for name in FERPLUS_EXPRESSIONS]] = targets[kept]
+    modes = np.where(train[kept], label_mode, "majority")
+    samples = add_target_shares(samples, targets[kept], FERPLUS_EXPRESSIONS, modes)
     _check_complete(samples, root)
     _log_counts(samples, len(listed), sources.votes, label_mode)
     samples = mark_duplicates(samples, [digests[row] for row in np.flatnonzero(kept)])
@@ -119,7 +123,7 @@ def read_ferplus(
     return samples
 
 
-def published_counts(votes: Votes, label_mode: LabelMode) -> dict[str, dict[str, int]]:
+def published_counts(votes: Votes, label_mode: TargetMode) -> dict[str, dict[str, int]]:
     """Published counts per split and class of what ``read_ferplus`` returns.
 
     Where the training split is not labelled by the majority, only validation and test are known by class.
@@ -140,7 +144,7 @@ def _check_complete(samples: pd.DataFrame, root: Path) -> None:
             )
 
 
-def _log_counts(samples: pd.DataFrame, num_listed: int, votes: Votes, label_mode: LabelMode) -> None:
+def _log_counts(samples: pd.DataFrame, num_listed: int, votes: Votes, label_mode: TargetMode) -> None:
     """Say how many images have a label, and of which published votes and rule these numbers are."""
     found = tuple(int((samples["split"] == split).sum()) for split in SPLITS.values())
     matches = []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
-from mien.labels import EXPRESSION_SPELLINGS, FERPLUS_EXPRESSIONS
-
-LabelMode = Literal["majority", "probability", "crossentropy", "multi_target"]
+from mien.labels import EXPRESSION_SPELLINGS, FERPLUS_EXPRESSIONS, TargetMode
 
 VOTE_COLUMNS: tuple[str, ...] = (
     "neutral",
@@ -41,7 +39,7 @@ class VoteLabels(NamedTuple):
     targets: np.ndarray  # (n, 8) float64, each row adding up to 1, or to 0 where the votes give no label
 
 
-def label_votes(votes: np.ndarray, mode: LabelMode) -> VoteLabels:
+def label_votes(votes: np.ndarray, mode: TargetMode) -> VoteLabels:
     """Turn votes into class distributions and labels.
 
     Single votes are taken for slips and set to 0, S votes remain. Then, per image:
@@ -55,8 +53,9 @@ def label_votes(votes: np.ndarray, mode: LabelMode) -> VoteLabels:
     An image is left without a label if the rule fails or most kept votes are for unknown or NF. Of equal counts the
     first in the files' order decides. What is kept of the eight expressions is divided by its sum.
 
-    The modes differ further in what training makes of the distribution: ``probability`` draws one class from it each
-    time, ``multi_target`` takes every class above 0 for right.
+    What training makes of the distribution is not done here: ``mien.data.face_images`` draws a class from it for
+    ``probability``, and ``mien.losses`` compares with all of it for ``crossentropy`` and with the best of the classes
+    above 0 for ``multi_target``.
 
     Args:
         votes: (n, 10) whole numbers, columns as ``VOTE_COLUMNS``.
@@ -77,8 +76,8 @@ def label_votes(votes: np.ndarray, mode: LabelMode) -> VoteLabels:
             f"FER+ votes of shape {votes.shape} are not (n, {len(VOTE_COLUMNS)}) numbers from 0. Give the ten columns "
             f"{', '.join(VOTE_COLUMNS)}."
         )
-    if mode not in get_args(LabelMode):
-        raise ValueError(f"label_mode {mode!r} of FER+ is unknown: choose one of {', '.join(get_args(LabelMode))}.")
+    if mode not in get_args(TargetMode):
+        raise ValueError(f"label_mode {mode!r} of FER+ is unknown: choose one of {', '.join(get_args(TargetMode))}.")
     votes = np.where(votes <= 1, 0, votes).astype(np.int64)
     rule = {"majority": _majority, "multi_target": _multi_target}.get(mode, _largest_first)
     kept = rule(votes, votes.sum(axis=1))

@@ -1,7 +1,10 @@
 """Schemas of the project's tables, checked by the catalog whenever one is saved or loaded."""
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+
+from mien.data.target_shares import MODE_COLUMN, SHARE_PREFIX, TARGET_MODES
 
 SPLITS = ["train", "val", "test"]
 LISTED_SPLITS = [*SPLITS, "folds", "unlabelled"]
@@ -34,6 +37,11 @@ _PAIR = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in ("on
 _BETWEEN = {"^frame_[0-9]+$": pa.Column(str, pa.Check.str_length(min_value=1), regex=True, required=False)}
 _CLASS = {"label": pa.Column(int, pa.Check.ge(-1)), "expression": pa.Column(str)}
 
+_TARGETS = {
+    f"^{SHARE_PREFIX}[a-z_]+$": pa.Column(float, pa.Check.in_range(0, 1), regex=True, required=False),
+    MODE_COLUMN: pa.Column(str, pa.Check.isin(TARGET_MODES), required=False),
+}
+
 _LOCATED = {
     "reason": pa.Column(str, _WORD),
     "crop": pa.Column(str, pa.Check.isin(CROPS)),
@@ -48,15 +56,42 @@ _LOCATED = {
 }
 
 
-def _named(schema: pa.DataFrameSchema, name: str, labelled: bool = True) -> pa.DataFrameSchema:
-    checks = pa.Check(_labelled_where_judged, error="a sample without label is in no split 'unlabelled'")
-    return pa.DataFrameSchema(schema.columns, checks=[checks] if labelled else [], name=name)
+def _shares_are_whole(listed: pd.DataFrame) -> pd.Series:
+    shares = listed.filter(regex=f"^{SHARE_PREFIX}")
+    soft = (listed[MODE_COLUMN] != "majority") if MODE_COLUMN in listed else pd.Series(False, listed.index)
+    if shares.empty:
+        return ~soft
+    return ((shares.sum(axis=1) - 1).abs() < 1e-6) | (~soft & (listed["label"] < 0))
 
 
-Listed = _named(_LISTED.add_columns({**_IMAGE, **_CLASS}), "listed")
-"""One row per image that a dataset lists, with its expression."""
+def _only_train_is_soft(listed: pd.DataFrame) -> pd.Series:
+    if MODE_COLUMN in listed:
+        return (listed[MODE_COLUMN] == "majority") | (listed["split"] == "train")
+    shares = listed.filter(regex=f"^{SHARE_PREFIX}")
+    return pd.Series(np.isin(shares, (0, 1)).all(axis=1), listed.index)
 
-Samples = _named(Listed.add_columns(_LOCATED), "samples")
+
+_TARGET_CHECKS = [
+    pa.Check(_shares_are_whole, error=f"a sample's shares of votes, its columns {SHARE_PREFIX}…, do not add up to 1"),
+    pa.Check(
+        _only_train_is_soft,
+        error=f"a sample outside split train is no 'majority', or a table with votes has no column {MODE_COLUMN}: it "
+        "was prepared before there was one. Prepare the dataset again",
+    ),
+]
+"""A table with shares but without mode is read where they are of one class each: they can be taken one way alone."""
+
+
+def _named(schema: pa.DataFrameSchema, name: str, labelled: bool = True, soft: bool = False) -> pa.DataFrameSchema:
+    checks = [pa.Check(_labelled_where_judged, error="a sample without label is in no split 'unlabelled'")]
+    checks = [*(checks if labelled else []), *(_TARGET_CHECKS if soft else [])]
+    return pa.DataFrameSchema(schema.columns, checks=checks, name=name)
+
+
+Listed = _named(_LISTED.add_columns({**_IMAGE, **_CLASS, **_TARGETS}), "listed", soft=True)
+"""One row per image that a dataset lists, with its expression, and the shares of its votes where it has some."""
+
+Samples = _named(Listed.add_columns(_LOCATED), "samples", soft=True)
 """One row per image, with where its face is and which packed face it became."""
 
 ListedPairs = _named(

@@ -1,5 +1,6 @@
 """Training of a classifier of single faces: the train step that expression systems share."""
 
+import logging
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -9,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mien.data.target_shares import target_mode, target_shares
+from mien.labels import TargetMode
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest, training_fingerprint
 from mien.nodes.params import RecipeParams, TrainingParams
+from mien.nodes.samples import class_names
 
 if TYPE_CHECKING:
     from torch import nn
+
+logger = logging.getLogger(__name__)
+
+_TARGETS: dict[TargetMode, str] = {
+    "majority": "the label",
+    "probability": "a class drawn by the shares of its votes whenever the sample is seen",
+    "crossentropy": "the shares of its votes",
+    "multi_target": "any class that has a share of its votes",
+}
 
 
 def train_classifier(
@@ -23,7 +36,8 @@ def train_classifier(
     """Train a network on the rows of split train and choose the best epoch on those of split val.
 
     Args:
-        samples: Rows of split train and val, with ``row`` and ``label``.
+        samples: Rows of split train and val, with ``row`` and ``label``, and as in ``mien.data.target_shares`` what the
+            train rows are trained towards.
         faces: Packed faces (n, H, W, 3) uint8.
         checkpoints: Folder to resume from and to save to.
         initial_network: What training starts from. It is copied, not changed.
@@ -32,9 +46,12 @@ def train_classifier(
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
     """
+    from mien.losses import ExpressionLoss
+
     images = face_images(samples, faces, initial_network.model, training)
+    task = classifier_task(samples, training, ExpressionLoss, validation_metrics)
     seen = table_digest(samples), array_digest(faces)
-    return train_network(initial_network, images, _task(training), checkpoints, training, seen)
+    return train_network(initial_network, images, task, checkpoints, training, seen)
 
 
 def train_network(
@@ -82,6 +99,8 @@ def train_network(
 def face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: TrainingParams) -> list[Any]:
     """The train set, augmented as the recipe says, and the val set, as ``train_network`` takes them.
 
+    The train set's targets are what ``target_mode`` of the samples says, the val set's always the labels.
+
     Args:
         samples: Rows of split train and val, with ``row`` and ``label``.
         faces: Packed faces (n, H, W, 3) uint8.
@@ -93,31 +112,60 @@ def face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: 
 
     fill = tuple(255 * mean for mean in model.mean)
     augment = ExpressionAugmentation(**training.augmentation.model_dump(), erase_fill=fill)
+    mode = training_target(samples)
     images = []
     for split in ("train", "val"):
         rows = samples[samples["split"] == split]
+        by_shares = split == "train" and mode != "majority"
         images.append(
             FaceImages(
                 faces,
                 rows["row"].to_numpy(),
-                rows["label"].to_numpy(),
+                target_shares(rows, class_names(samples)) if by_shares else rows["label"].to_numpy(),
                 image_size=model.image_size,
                 mean=model.mean,
                 std=model.std,
                 augment=augment if split == "train" else None,
                 seed=training.seed,
+                draw=by_shares and mode == "probability",
             )
         )
     return images
 
 
-def _task(training: TrainingParams) -> Any:
-    from mien.engine.fit import Task
-    from mien.losses import ExpressionLoss
+def training_target(samples: pd.DataFrame) -> TargetMode:
+    """What the rows of split train are trained towards, as the samples table says."""
+    return target_mode(samples[samples["split"] == "train"])
 
+
+def classifier_task(
+    samples: pd.DataFrame,
+    training: TrainingParams,
+    loss: "Callable[..., nn.Module]",
+    metrics: Callable[[np.ndarray, np.ndarray], dict[str, float]],
+) -> Any:
+    """Loss and metrics of a classifier of faces, by what its samples are trained towards.
+
+    Args:
+        samples: Rows of split train and val.
+        training: The recipe.
+        loss: A class of ``mien.losses`` that takes class ids and shares.
+        metrics: Validation outputs and class ids → named numbers.
+    """
+    from mien.engine.fit import Task
+
+    mode = training_target(samples)
+    counts = samples["split"].value_counts()
+    logger.info(
+        "Targets of the %d training samples: %s, %s. The %d validation samples have their label",
+        counts["train"],
+        mode,
+        _TARGETS[mode],
+        counts["val"],
+    )
     return Task(
-        loss=ExpressionLoss(**training.loss.model_dump()),
-        metrics=validation_metrics,
+        loss=loss(**training.loss.model_dump(), any_accepted=mode == "multi_target"),
+        metrics=metrics,
         monitor=training.monitor,
         mode="min" if training.monitor.endswith("/loss") else "max",
     )

@@ -33,7 +33,8 @@ def read_listed(raw: Path, reader: FerPlusReader) -> pd.DataFrame:
 
     Returns:
         One row per labelled image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
-        ``subject``, ``target/<expression>``, ``duplicate_of``, ``leaks``, ``drawn`` (whether the faces are synthetic).
+        ``subject``, ``target/<expression>``, ``target_mode``, ``duplicate_of``, ``leaks``, ``drawn`` (whether the faces
+        are synthetic).
     """
     from mien.data.ferplus import published_counts, read_ferplus
     from mien.data.ferplus_files import choose_sources

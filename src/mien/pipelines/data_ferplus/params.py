@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mien.labels import TargetMode
 from mien.nodes.params import Params, TwinParams
 
 
@@ -30,9 +31,10 @@ class FerPlusReader(Params):
         layout: Pixels of ``fer2013.csv`` or PNG files in ``folders``; ``auto`` for the first of these that is there.
         votes: Those of the folders' ``label.csv`` or of ``fer2013new.csv``; ``auto`` for the first of these that is
             there.
-        label_mode: From votes to labels of the training split; the others are labelled by the majority.
+        label_mode: From votes to labels of the training split, and what systems are trained towards; the other splits
+            are labelled by the majority.
     """
 
     layout: Literal["auto", "csv", "folders"]
     votes: Literal["auto", "label_csv", "new_csv"]
-    label_mode: Literal["majority", "probability", "crossentropy", "multi_target"]
+    label_mode: TargetMode

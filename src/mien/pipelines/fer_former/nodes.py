@@ -15,7 +15,7 @@ from mien.nodes.initial import initial_network
 from mien.nodes.params import EvaluationParams, PredictionParams
 from mien.nodes.prediction import PREDICTED, SCORE_PREFIX, apply_network, described, score_columns, unseen_samples
 from mien.nodes.samples import class_names
-from mien.nodes.training import face_images, train_network
+from mien.nodes.training import classifier_task, face_images, train_network
 from mien.pipelines.fer_former.heads import HEAD_NAMES, MEAN, head_accuracies, head_metrics, head_scores, primary_head
 from mien.pipelines.fer_former.params import FERFormerModelParams, FERFormerTrainingParams
 
@@ -110,7 +110,8 @@ def train(
     """Train FER-former on the rows of split train and choose the best epoch on those of split val.
 
     Args:
-        samples: Rows of split train and val, with ``row`` and ``label``.
+        samples: Rows of split train and val, with ``row`` and ``label``, and as in ``mien.data.target_shares`` what the
+            train rows are trained towards.
         faces: Packed faces (n, H, W, 3) uint8.
         checkpoints: Folder to resume from and to save to.
         initial_network: What training starts from. It is copied, not changed.
@@ -120,16 +121,10 @@ def train(
         The network with the best epoch's weights, and the history: one row per epoch. ``val/accuracy`` is that of the
         epoch's best head.
     """
-    from mien.engine.fit import Task
     from mien.losses import JointLoss
 
-    task = Task(
-        loss=JointLoss(**training.loss.model_dump()),
-        metrics=head_metrics,
-        monitor=training.monitor,
-        mode="min" if training.monitor.endswith("/loss") else "max",
-    )
     images = face_images(samples, faces, initial_network.model, training)
+    task = classifier_task(samples, training, JointLoss, head_metrics)
     seen = table_digest(samples), array_digest(faces)
     return train_network(initial_network, images, task, checkpoints, training, seen, build_text_optimizer)
 
