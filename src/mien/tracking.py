@@ -132,9 +132,21 @@ class TrackingHooks:
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
-        """Log a table of samples that an earlier run has made."""
-        if self._run is not None and dataset_name in self._tables:
+        """Log a table of samples that an earlier run has made, and what a training's rows are trained towards."""
+        if self._run is None:
+            return
+        if dataset_name in self._tables:
             self._log_samples(dataset_name, data)
+        if dataset_name.partition(".")[0] in self._systems and self._tracked_as(dataset_name) == "targets":
+            self._log_targets(dataset_name.partition(".")[0], data)
+
+    def _log_targets(self, system: str, samples: Any) -> None:
+        from mien.nodes.training import training_target
+
+        name = TARGETS_PARAMETER if len(self._systems) == 1 else f"{system}.{TARGETS_PARAMETER}"
+        if name not in self._flat:
+            self._flat[name] = training_target(samples)
+            self._run.log_parameters({name: self._flat[name]})
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -167,20 +179,6 @@ class TrackingHooks:
             self._log_samples(dataset_name, data)
         elif kind == "network":
             self._run.log_network(data)
-
-    @hook_impl
-    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
-        """Log what the rows that a training reads are trained towards."""
-        system = dataset_name.partition(".")[0]
-        if self._run is None or system not in self._systems:
-            return
-        if (getattr(self._catalog.get(dataset_name), "metadata", None) or {}).get("tracking") == "targets":
-            from mien.nodes.training import training_target
-
-            name = TARGETS_PARAMETER if len(self._systems) == 1 else f"{system}.{TARGETS_PARAMETER}"
-            if name not in self._flat:
-                self._flat[name] = training_target(data)
-                self._run.log_parameters({name: self._flat[name]})
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: "Pipeline") -> None:
