@@ -30,6 +30,7 @@ TRAINING = {
     "penalties": [1.0, 10.0],
     "optimizer": {"name": "adam", "lr": 1e-2, "weight_decay": 0.0, "momentum": 0.0, "sam_rho": 0.0},
     "scheduler": {"name": "constant", "gamma": 1.0, "step_size": 1},
+    "drop_last": True,
     "device": DEVICE,
 }
 DENSE = {"hidden": [8]}
