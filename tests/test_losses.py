@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -216,6 +216,7 @@ def logits_and_shares(seed: int, batch: int = 6, classes: int = 8) -> tuple[torc
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), smoothing=st.floats(0, 0.9), accepted=st.booleans())
 def test_the_share_one_of_a_class_costs_and_teaches_what_its_id_does(name, seed, smoothing, accepted):
     options = {"any_accepted": accepted, **({"smoothing": smoothing} if name == "expression" else {})}
@@ -227,6 +228,7 @@ def test_the_share_one_of_a_class_costs_and_teaches_what_its_id_does(name, seed,
     torch.testing.assert_close(*(torch.autograd.grad(each, logits)[0] for each in (by_share, by_id)))
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), smoothing=st.floats(0, 0.9))
 def test_smoothed_cross_entropy_of_shares_is_torchs_own(seed, smoothing):
     logits, shares = logits_and_shares(seed)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 from torch.utils.data import DataLoader
@@ -175,6 +175,7 @@ def test_drawing_leaves_the_augmentation_as_it_was():
         assert torch.equal(hard[key][0][0], soft[key][0][0])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 5))
 def test_a_drawn_class_depends_on_its_key_and_the_seed_alone(key, seed):
     first, second = (images(targets=SHARES, draw=True, seed=seed) for _ in range(2))

@@ -53,7 +53,7 @@ class Task:
     """What is learnt and how it is judged.
 
     Attributes:
-        loss: Outputs (B, M) and targets (B,) → scalar to minimise.
+        loss: Outputs (B, M) and targets, class ids (B,) or shares (B, M) → scalar to minimise.
         metrics: All validation outputs and targets as arrays → named numbers, without the prefix ``val/``.
         monitor: Which of ``loss`` or the metrics selects the best epoch.
         mode: Whether more or less of it is better.
