@@ -32,6 +32,7 @@ from mien.data import (
 from mien.data.drawn_pairs import DrawnPair
 from mien.data.drawn_voice import Syllable, sample_prosody, sample_speaker
 from mien.data.fold_trials import fold_trials
+from mien.data.folds import subject_folds
 from mien.data.landmark_faces import LandmarkCrops, place_landmark_face
 from mien.data.splits import stratified_split, stratified_validation
 from mien.data.synthetic import FaceParameters, Identity
@@ -406,15 +407,16 @@ def resamples() -> Groups:
 
 
 def validation_of_trials() -> Groups:
-    """Whether a subject chooses the epoch of a trial, beside the other trials; NaN where it is tested in one."""
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame({"subject": [f"s{number:04d}" for number in range(1_200)]})
-    table = table.assign(sample_id=table["subject"], row=0, label=np.arange(1_200) % 2, split="folds")
-    table["fold"] = rng.permutation(1_200) % 6
-    trials = fold_trials(table, validation_fraction=0.2, seed=0)
-    roles = trials.pivot_table(index="subject", columns="trial", values="split", aggfunc="first").sort_index()
-    chosen = {name: np.where(roles[name] == "test", np.nan, roles[name] == "val") for name in roles}
-    return one_by_one({**chosen, "class": table["label"].to_numpy()})
+    """Whether a subject chooses the epoch of a trial, beside three other trials; NaN where it is tested in one."""
+    chosen = []
+    for seed in range(25):
+        table = pd.DataFrame({"subject": [f"s{number // 2:03d}" for number in range(120)], "label": [0, 1] * 60})
+        table = subject_folds(table, 10, seed).assign(row=0, split="folds", sample_id=range(120))
+        trials = fold_trials(table, validation_fraction=0.1, seed=seed)
+        roles = trials.pivot_table(index="subject", columns="trial", values="split", aggfunc="first")
+        chosen.append(np.where(roles == "test", np.nan, roles == "val"))
+    columns = np.concatenate(chosen)
+    return one_by_one({f"fold {fold}": columns[:, fold] for fold in (0, 1, 4, 9)})
 
 
 def data_order() -> Groups:
