@@ -179,8 +179,7 @@ def _fit(
     scaling = GradientScaling(fabric)
     if state is not None:
         scaling.load_state_dict(state.scaler)
-    ranks = fabric.global_rank, fabric.world_size
-    batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, *ranks, recipe.drop_last)
+    batches = _epoch_batches(fabric, len(train_set), recipe)
     loader = epoch_loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
     val_loader = epoch_loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
 
@@ -216,6 +215,11 @@ def _fit(
             logger.info(line, extra={"metrics": record, "step": epoch})
         fabric.barrier()
     return history
+
+
+def _epoch_batches(fabric: "Fabric", num_samples: int, recipe: Recipe) -> EpochBatches:
+    ranks = fabric.global_rank, fabric.world_size
+    return EpochBatches(num_samples, recipe.batch_size, recipe.seed, *ranks, recipe.drop_last)
 
 
 def _next_epoch(scheduler: LRScheduler) -> None:
