@@ -68,6 +68,16 @@ def test_the_results_block_is_the_reports_table_with_what_the_faces_were_and_int
     assert r"- \* SAE, keep rate 0.1: no run here; it needs RAF-DB." in notes
 
 
+def test_a_row_without_any_figure_is_left_to_the_report():
+    unmeasured = PaperRow(setting="a sweep of ours", variants=("short",))
+    sae = REPORT.papers["sae"]
+    papers = {"sae": sae.model_copy(update={"rows": (*sae.rows, unmeasured)})}
+    block = results(tracked({"demo": 0.5}, drawn=1), REPORT.model_copy(update={"papers": papers}))
+    assert "a sweep of ours" not in block
+    assert "keep rate 0.1" in block
+    assert "a sweep of ours" in results(tracked({"short": 0.5}, drawn=1), REPORT.model_copy(update={"papers": papers}))
+
+
 def test_tracked_seeds_of_one_variant_are_one_row_of_the_results_block():
     block = results(tracked({"keep_0.1-seed_0": 0.5, "keep_0.1-seed_1": 0.6}, drawn=0), REPORT)
     assert block.splitlines()[2] == ("| SAE | keep rate 0.1 | keep_0.1 | RAF-DB | 40 | 2 | 91.13 | 55.00 ± 7.07 |"), (

@@ -77,7 +77,8 @@ def tracked_metrics(root: Path) -> dict[Path, dict[str, float | None]]:
 def results(tracked: dict[Path, dict[str, float | None]], report: ReportParams) -> str:
     """The report's table of scores and its notes, over every tracked run, as Markdown.
 
-    Git holds no run's record: command, machine and date are the report's alone.
+    Git holds no run's record: command, machine and date are the report's alone. A row with neither a paper's score nor
+    one of ours, of a sweep that is not measured, is left to the report, which has its command.
 
     Args:
         tracked: Metrics by file; the file's folder names the variant, the one above it the system.
@@ -88,7 +89,9 @@ def results(tracked: dict[Path, dict[str, float | None]], report: ReportParams) 
         RunRecord(system=file.parts[-3], variant=file.parts[-2], parameters={}, metrics=metrics, **unknown)
         for file, metrics in sorted(tracked.items())
     ]
-    return scores_markdown(score_table(records, report), report.scores)
+    table = score_table(records, report)
+    figures = table[[column for score in report.scores for column in (f"{score}_paper", score)]]
+    return scores_markdown(table[figures.notna().any(axis=1)], report.scores)
 
 
 def report_params(root: Path) -> ReportParams:
