@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 
 from mien import __version__
+from mien.names import DEFAULT_PIPELINE
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -61,10 +62,11 @@ class TrackingHooks:
         self._catalog = catalog
         datasets = _namespaces(pipeline, "_samples")
         trained = sorted({*_namespaces(pipeline, ".network"), *_namespaces(pipeline, ".checkpoints")})
-        systems = [name for name in trained if name in (run_params["pipeline_names"] or ())] or trained
+        asked = run_params["pipeline_names"] or [DEFAULT_PIPELINE]
+        systems = [name for name in trained if name in asked] or trained
         self._sources = set(trained) - set(systems)
         variant = str((run_params["runtime_params"] or {}).get("variant", self._variant))
-        names = systems or list(run_params["pipeline_names"] or ["__default__"])
+        names = systems or list(asked)
         options = run_params["runtime_params"] or {}
         tags = {
             "system": ",".join(systems),
@@ -235,7 +237,7 @@ def command(run_params: dict[str, Any]) -> str:
     from mien.nodes.params import flatten
 
     options = {name: value for name, value in (run_params.get("runtime_params") or {}).items() if name != "parent_run"}
-    words = ["kedro run", f"--pipelines={','.join(run_params.get('pipeline_names') or ['__default__'])}"]
+    words = ["kedro run", f"--pipelines={','.join(run_params.get('pipeline_names') or [DEFAULT_PIPELINE])}"]
     words += [f"--env={run_params['env']}"] if run_params.get("env") else []
     words += [f"--namespaces={','.join(run_params['namespaces'])}"] if run_params.get("namespaces") else []
     return " ".join([*words, *([params_option(flatten(options))] if options else [])])
