@@ -106,11 +106,12 @@ def fit_adversaries(
     Raises:
         FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch.
     """
-    with limited_threads(recipe.threads):
-        history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
-    model.cpu().load_state_dict(checkpoints.load_best())
-    model.eval()
-    checkpoints.finish()
+    with checkpoints.alone():
+        with limited_threads(recipe.threads):
+            history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
+        model.cpu().load_state_dict(checkpoints.load_best())
+        model.eval()
+        checkpoints.finish()
     return history
 
 
