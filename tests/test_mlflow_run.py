@@ -59,6 +59,14 @@ def test_the_store_lies_in_the_project_unless_the_environment_names_another(tmp_
     assert tracking_uri(tmp_path) == "http://tracking:5000"
 
 
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "nosuch://host", "sqlite:////dev/null/x.db"])
+def test_a_store_that_mlflow_does_not_take_is_told_with_one_that_it_does(tmp_path, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(ValueError, match=f"MLflow cannot keep runs in {uri}") as refused:
+        connect(tmp_path)
+    assert f"Name a database in MLFLOW_TRACKING_URI, as sqlite:///{tmp_path / 'mlflow.db'}" in str(refused.value)
+
+
 def test_an_experiment_is_made_once_with_its_artifacts_in_the_project(root, client):
     first = experiment_id(client, "mien-test", root)
     assert experiment_id(client, "mien-test", root) == first != experiment_id(client, "mien-other", root)

@@ -32,13 +32,20 @@ OWN_CODE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, kedro.__f
 """Folders of mien and Kedro; their names alone would not do, because a virtual environment may lie in a folder mien."""
 
 
+_ITEM = re.compile(r"""(?:(?<==)"[^"]*"|(?<==)'[^']*'|\[[^\[\]]*\]|[^,])+""")
+"""One item of ``--params``, with the commas that stand in quotes or brackets."""
+
+_KEPT_WHOLE = re.compile("""=\\s*[\\["']""")
+"""What a list or a text in quotes begins with."""
+
+
 @click.group(name="mien")
 def cli() -> None:
     """Commands of mien."""
 
 
 def params_with_lists(context: click.Context, option: click.Parameter, text: str) -> dict[str, Any]:
-    """Read ``--params`` as Kedro does, but let a list keep its commas: ``a.rows=[x,y],b=1``.
+    """Read ``--params`` as Kedro does, but let a list and a text in quotes keep their commas: ``a=[x,y],raw="/x,y"``.
 
     Args:
         context: Of the command.
@@ -49,12 +56,19 @@ def params_with_lists(context: click.Context, option: click.Parameter, text: str
         Parameters as sections in sections.
 
     Raises:
-        click.UsageError: An item without ``=``, told as Kedro tells it.
+        click.UsageError: An item without ``=``, told as Kedro tells it, and how a comma is written.
     """
-    items = re.split(r",(?![^\[\]]*\])", text) if isinstance(text, str) else []
-    lists = [item.strip() for item in items if "=[" in item]
-    plain = ",".join(item for item in items if "=[" not in item) if lists else text
-    read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(lists))
+    items = _ITEM.findall(text) if isinstance(text, str) else []
+    whole = [item.strip() for item in items if _KEPT_WHOLE.search(item)]
+    plain = ",".join(item for item in items if not _KEPT_WHOLE.search(item)) if whole else text
+    try:
+        read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(whole))
+    except click.UsageError as error:
+        error.message += (
+            "\nA comma separates parameters. Where a value has one, as a path may, write it in quotes: "
+            "'--params=raw=\"/data/a,b\"'."
+        )
+        raise
     return dict(OmegaConf.to_container(read))
 
 
@@ -137,7 +151,7 @@ def results(metadata: Any, env: str | None, last: int) -> None:
     """Print the last runs that MLflow knows, with their test scores."""
     from mien.results import last_runs
 
-    click.echo(last_runs(metadata.project_path, env, last))
+    click.echo(_told(lambda: last_runs(metadata.project_path, env, last), "The table is made anew"))
 
 
 @cli.command()
@@ -149,7 +163,11 @@ def readme(metadata: Any) -> None:
     from mien.readme import blocks, with_blocks
 
     file = metadata.project_path / "README.md"
-    file.write_text(with_blocks(file.read_text(), blocks(metadata.project_path, dict(pipelines))))
+    before = file.read_text(encoding="utf-8")
+    text = _told(
+        lambda: with_blocks(before, blocks(metadata.project_path, dict(pipelines))), "The blocks are made anew"
+    )
+    file.write_text(text, encoding="utf-8")
     click.echo(f"Wrote the generated blocks of {file}")
 
 

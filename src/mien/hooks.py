@@ -55,13 +55,14 @@ class ProjectHooks:
         check_runtime_parameters(context.config_loader)
         logger.info(ANNOUNCEMENTS.get(env, f"Environment {env}"))
         self._project = context.config_loader["project"]
-        self._root = context.project_path
+        self._root, self._data = context.project_path, context.config_loader["globals"]["data"]
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: "Pipeline", catalog: "DataCatalog") -> None:
         """Find missing data and a full disk before the first node runs."""
         check_raw_folders(pipeline, catalog)
-        check_disk(self._root, self._project["min_free_gb"])
+        for folder in written_folders(self._root, self._data, pipeline, catalog):
+            check_disk(folder, self._project["min_free_gb"])
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
@@ -132,7 +133,7 @@ def parameter_sections(conf: Path, *envs: str) -> list[str]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some builds of PyYAML lack the fast one
     files = sorted(file for env in envs for file in (conf / env).rglob("parameters*.y*ml"))
-    return list(dict.fromkeys(name for file in files for name in yaml.load(file.read_text(), Loader=loader) or {}))
+    return list(dict.fromkeys(name for file in files for name in yaml.load(file.read_bytes(), Loader=loader) or {}))
 
 
 def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
@@ -154,16 +155,36 @@ def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
                 raise click.ClickException(str(error)) from error
 
 
-def check_disk(root: Path, min_free_gb: float) -> None:
-    """Check that the project's disk has room for what a run writes.
+def written_folders(root: Path, data: str, pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
+    """Where a run writes: the project, which MLflow's files lie in, its layers, and the raw folders that it draws.
+
+    Args:
+        root: The project's folder.
+        data: The layers', relative to it or absolute.
+        pipeline: That is run.
+        catalog: Its entries.
+    """
+    drawn = [
+        catalog.get(entry).path
+        for step in pipeline.nodes
+        for entry in step.outputs
+        if entry.endswith(".raw") and catalog.load(step.inputs[0]).draw
+    ]
+    return list(dict.fromkeys([root, root / data, *drawn]))
+
+
+def check_disk(folder: Path, min_free_gb: float) -> None:
+    """Check that the disk of a folder, which need not exist yet, has room for what a run writes.
 
     Raises:
         click.ClickException: Less is free than ``min_free_gb``.
     """
-    free = shutil.disk_usage(root).free / 1e9
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(existing).free / 1e9
     if free < min_free_gb:
         raise click.ClickException(
-            f"Only {free:.1f} GB are free on the disk of {root}; a run of this environment asks for {min_free_gb} GB.\n"
+            f"Only {free:.1f} GB are free on the disk of {folder}; a run of this environment asks for "
+            f"{min_free_gb} GB.\n"
             "Make room, point data and raw in conf/<env>/globals.yml to another disk, or lower min_free_gb in "
             "conf/<env>/project.yml."
         )

@@ -49,12 +49,26 @@ def tracking_uri(root: Path) -> str:
 
 
 def connect(root: Path) -> "MlflowClient":
-    """A client of the project's tracking store, made on first use."""
+    """A client of the project's tracking store, made on first use.
+
+    Raises:
+        ValueError: The store is of a kind that MLflow does not take, as a folder of files, or cannot be opened.
+    """
     import mlflow
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("alembic", "mlflow.store.db.utils"):  # they report each migration of a new store
         logging.getLogger(name).setLevel(logging.WARNING)
-    return mlflow.MlflowClient(tracking_uri(root))
+    uri = tracking_uri(root)
+    try:
+        return mlflow.MlflowClient(uri)
+    except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database without its driver
+        raise ValueError(
+            f"MLflow cannot keep runs in {uri}: {str(error).strip().splitlines()[0][:200]}.\n"
+            f"Name a database in MLFLOW_TRACKING_URI, as sqlite:///{root / 'mlflow.db'}, or a server, as "
+            "http://localhost:5000; without it runs go to mlflow.db in the project."
+        ) from error
 
 
 def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:

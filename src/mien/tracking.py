@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import platform
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -254,11 +255,12 @@ def _namespaces(pipeline: "Pipeline", ending: str) -> list[str]:
 
 
 def _code_and_data_versions(root: Path) -> dict[str, str]:
-    """Tags that say which code and which data a run saw, where git and DVC know."""
+    """Tags that say which code and which data a run saw, where git, if there is one, and DVC know."""
     tags = {}
-    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    if git.returncode == 0:
-        tags["mlflow.source.git.commit"] = git.stdout.strip()
+    if shutil.which("git") is not None:
+        git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        if git.returncode == 0:
+            tags["mlflow.source.git.commit"] = git.stdout.strip()
     lock = root / "dvc.lock"
     if lock.is_file():
         tags["dvc_lock"] = hashlib.md5(lock.read_bytes(), usedforsecurity=False).hexdigest()

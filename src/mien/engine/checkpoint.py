@@ -108,12 +108,12 @@ class Checkpoints:
 
     def _read_run(self) -> dict[str, Any]:
         file = self.folder / RUN_FILE
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def _write_run(self, *, finished: bool) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".{RUN_FILE}.part"
-        part.write_text(json.dumps({"fingerprint": self.fingerprint, "finished": finished}))
+        part.write_text(json.dumps({"fingerprint": self.fingerprint, "finished": finished}), encoding="utf-8")
         part.replace(self.folder / RUN_FILE)
 
     def _clear(self) -> None:

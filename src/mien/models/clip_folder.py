@@ -89,7 +89,7 @@ def load_clip_text(tower: TextTower, folder: str | Path) -> str:
     path = next(folder / name for name in WEIGHTS if (folder / name).is_file())
     tensors = read_tensors(path)
     text = {name.removeprefix("text_model."): tensor for name, tensor in tensors.items()}
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     _check_sizes(tower, text, config.get("text_config", config), folder)
     weights = _our_names(text, len(tower.blocks), path)
     tower.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
