@@ -2,8 +2,8 @@
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
 are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
-``figures`` and ``plots`` (several by name),
-``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model).
+``figures`` and ``plots`` (several by name), ``table`` (its file), ``sheet`` (of faces), ``samples`` (digest) and
+``network`` (the model).
 """
 
 import atexit
@@ -114,7 +114,7 @@ class TrackingHooks:
             self._run.log_children(data)
         elif kind == "figure":
             self._run.log_figure(name.removesuffix("_figure"), data)
-        elif kind == "plot":
+        elif kind in ("plot", "table"):
             self._run.log_file(name.removesuffix("_plot"), Path(entry._filepath))
         elif kind in ("figures", "plots"):
             for each, figure in data.items():

@@ -39,6 +39,20 @@ class TwinParams(Params):
     seed: int = Field(ge=0)
 
 
+class ReaderParams(Params):
+    """How a user's files are read; each dataset adds its own choices.
+
+    Attributes:
+        max_passed_over: Share of a split above which files that are missing, passed over or unreadable are an error.
+    """
+
+    max_passed_over: float = Field(ge=0, le=1)
+
+    def choices(self) -> dict[str, Any]:
+        """The dataset's own choices, as its reader takes them."""
+        return self.model_dump(exclude={"max_passed_over"})
+
+
 class AlignmentParams(Params):
     """How faces are found and brought to the template.
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import ReaderParams, TwinParams
 
 
 class AgeCsvTwin(TwinParams):
@@ -15,7 +15,7 @@ class AgeCsvTwin(TwinParams):
     num_samples: int = Field(ge=1)
 
 
-class AgeCsvReader(Params):
+class AgeCsvReader(ReaderParams):
     """How the file's rows are divided.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import ReaderParams, TwinParams
 
 
 class CremaDTwin(TwinParams):
@@ -21,7 +21,7 @@ class CremaDTwin(TwinParams):
     fps: int = Field(ge=1, le=30)
 
 
-class CremaDReader(Params):
+class CremaDReader(ReaderParams):
     """How the actors are divided.
 
     Attributes:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import ReaderParams, TwinParams
 
 
 class FerPlusTwin(TwinParams):
@@ -23,7 +23,7 @@ class FerPlusTwin(TwinParams):
     folders: bool
 
 
-class FerPlusReader(Params):
+class FerPlusReader(ReaderParams):
     """How the user's files are read.
 
     Attributes:

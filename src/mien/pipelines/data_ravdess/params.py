@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import ReaderParams, TwinParams
 
 
 class RavdessTwin(TwinParams):
@@ -23,7 +23,7 @@ class RavdessTwin(TwinParams):
     fps: int = Field(ge=1, le=30)
 
 
-class RavdessReader(Params):
+class RavdessReader(ReaderParams):
     """Which clips are listed, and how the actors are divided.
 
     Attributes:
