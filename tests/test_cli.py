@@ -171,6 +171,9 @@ def test_run_takes_every_option_that_kedros_own_takes():
         ("", {}),
         ("variant=a, sae.seed=1", {"variant": "a", "sae": {"seed": 1}}),
         ("variant=a,sae.rows=[x, y],sae.seed=1", {"variant": "a", "sae": {"rows": ["x", "y"], "seed": 1}}),
+        ("variant=0.10", {"variant": "0.10"}),
+        ("sae.seed=1,variant=007", {"sae": {"seed": 1}, "variant": "007"}),
+        ("variant=", {"variant": ""}),
         ("sae.units=[3,4,2]", {"sae": {"units": [3, 4, 2]}}),
         ("sae.a=[1],sae.b=[]", {"sae": {"a": [1], "b": []}}),
     ],
@@ -184,6 +187,23 @@ def test_parameters_without_a_value_are_refused_as_kedro_refuses_them():
     option = next(param for param in cli.commands["run"].params if param.name == "params")
     with pytest.raises(click.UsageError, match="`y` must contain a key and a value"):
         option.callback(click.Context(cli), option, "sae.rows=x,y")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("variant=a,variant=b", "names variant and also variant"),
+        ("sae=3,sae.model=4", "names sae and also sae.model"),
+        ("sae.model.depth=1,sae.model=3", "names sae.model and also sae.model.depth"),
+        ("a=[1,2],a.b=[3]", "names a and also a.b"),
+        ("sae.x=[1,sae.y=3", "has a list that cannot be read"),
+        ("a.b=[[[", "has a list that cannot be read"),
+    ],
+)
+def test_parameters_of_which_one_would_be_lost_are_refused(text, said):
+    option = next(param for param in cli.commands["run"].params if param.name == "params")
+    with pytest.raises(click.UsageError, match=said):
+        option.callback(click.Context(cli), option, text)
 
 
 CARDS = sorted([*ROOT.glob("src/mien/pipelines/*/README.md"), ROOT / "README.md"])
@@ -267,3 +287,41 @@ def test_the_older_spelling_of_the_option_reaches_kedro_as_the_newer(monkeypatch
     monkeypatch.setattr(module.kedro_run, "callback", lambda **options: seen.update(options))
     CliRunner().invoke(module.run, ["--pipeline=sae"])
     assert (seen["pipeline"], seen["pipelines"]) == (None, ["sae"])
+
+
+def test_a_run_without_a_name_is_the_default_pipeline_by_its_own_name(monkeypatch, caplog):
+    seen = {}
+    monkeypatch.setattr(module.kedro_run, "callback", lambda **options: seen.update(options))
+    with caplog.at_level("INFO", "mien"):
+        CliRunner().invoke(module.run, ["--params=variant=a"])
+    assert seen["pipelines"] == ["sae"]
+    assert "No pipeline is named, so sae runs" in caplog.text
+    assert "softmax_regression" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--pipelines=SAE"], "Did you mean sae?"),
+        (["--pipelines=sae", "--from-nodes=sae.trian"], "Did you mean sae.train?"),
+        (["--pipelines=sae", "--to-nodes=sae.trian"], "Did you mean sae.train?"),
+        (["--pipelines=sae", "--nodes=trian"], "Did you mean sae.train?"),
+        (["--pipelines=sae", "--tags=x"], "there is no tag at all"),
+        (["--pipelines=sae", "--namespaces=raf-db"], "Did you mean raf_db?"),
+        (["--nodes=fer_former.train"], "add --pipelines=fer_former"),
+        (["--pipelines=sae", "--params=sae.trainig.max_epochs=3"], "Did you mean sae.training.max_epochs?"),
+        (["--pipelines=sae", "--params=sae.nonsense=1"], "there is no parameter sae.nonsense"),
+        (["--pipelines=sae", "--params=variant=../../escape"], "variant is '../../escape', which is no name"),
+        (["--pipelines=sae", "--params=sae.training.optimizer.lr=nan"], "Input should be a finite number"),
+        (["--pipelines=sae", "--params=sae.training.batch_size=true"], "True is a truth value, and a number is meant"),
+        (["--pipelines=sae", "--from-nodes=sae.train"], "Begin earlier: kedro run --pipelines=sae"),
+        (["--pipelines=sae", "--nodes=sae.initialise"], "Make it first: kedro run --pipelines=data_raf_db,landmarks"),
+    ],
+)
+def test_every_mistake_in_what_is_asked_for_is_one_message_before_the_first_node(project, options, said):
+    result = invoke("run", *options)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert said.lower() in result.output.lower()
+    assert "Traceback" not in result.output
+    assert not (project / "data").exists()

@@ -165,14 +165,31 @@ def test_a_run_without_metrics_ends_without_a_score(caplog):
             {"pipeline_names": None, "env": None, "runtime_params": None}, pipeline, SimpleNamespace()
         )
     assert "accuracy" not in caplog.text
-    assert "kedro viz run --pipeline=__default__" in caplog.text
+    assert "kedro viz run --pipeline=sae" in caplog.text
 
 
 @pytest.mark.parametrize(("given", "near"), [("sea", "Did you mean sae?"), ("varient", "Did you mean variant?")])
 def test_a_mistyped_section_on_the_command_line_is_refused_with_the_near_one(run_project, given, near):
-    with pytest.raises(click.ClickException, match=f"--params names '{given}'") as refused:
+    with pytest.raises(
+        click.ClickException, match=rf"--params names {given}\.model\.keep_rate, and there is no"
+    ) as refused:
         run_project("sae", params={"variant": "keep_0.1", given: {"model": {"keep_rate": 0.1}}})
     assert near in refused.value.message
+
+
+@pytest.mark.parametrize("variant", ["../../escape", "/tmp/escape", "", ".hidden", "a/b"])
+def test_a_variant_that_is_a_path_is_refused_before_anything_is_written(project, run_project, variant):
+    before = files(project.parent)
+    with pytest.raises(click.ClickException, match=r"variant is .*, which is no name"):
+        run_project("softmax_regression", params={"variant": variant})
+    assert files(project.parent) == before
+
+
+def test_a_run_that_lacks_an_input_is_told_so_before_the_first_node(project, run_project):
+    before = files(project)
+    with pytest.raises(click.ClickException, match=r"Begin earlier: kedro run --pipelines=sae$"):
+        run_project("sae", from_nodes=["sae.train"])
+    assert files(project) == before
 
 
 def test_the_end_tells_every_main_score_that_a_system_has_in_its_own_unit():

@@ -1,7 +1,6 @@
 """The project's commands: ``kedro run`` with mistakes told in one message, ``kedro lineage``, ``kedro readme``."""
 
 import copy
-import difflib
 import errno
 import linecache
 import logging
@@ -9,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +19,9 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.validation import DataValidationError, ParameterValidationError
 from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from mien.names import DEFAULT_PIPELINE, check_run_names, did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ def cli() -> None:
 
 
 def params_with_lists(context: click.Context, option: click.Parameter, text: str) -> dict[str, Any]:
-    """Read ``--params`` as Kedro does, but let a list keep its commas: ``a.rows=[x,y],b=1``.
+    """Read ``--params`` as Kedro does, but let a list keep its commas, and a variant its letters: ``a.rows=[x,y],b=1``.
 
     Args:
         context: Of the command.
@@ -49,13 +51,28 @@ def params_with_lists(context: click.Context, option: click.Parameter, text: str
         Parameters as sections in sections.
 
     Raises:
-        click.UsageError: An item without ``=``, told as Kedro tells it.
+        click.UsageError: An item without ``=``, told as Kedro tells it; a list without its end; a name given twice, or
+            both a section and something in it.
     """
     items = re.split(r",(?![^\[\]]*\])", text) if isinstance(text, str) else []
+    names = [item.partition("=")[2].strip() for item in items if item.strip().startswith("variant=")]
     lists = [item.strip() for item in items if "=[" in item]
+    _check_once([item.partition("=")[0].strip() for item in items if "=" in item])
     plain = ",".join(item for item in items if "=[" not in item) if lists else text
-    read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(lists))
-    return dict(OmegaConf.to_container(read))
+    try:
+        read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(lists))
+    except YAMLError as error:
+        raise click.UsageError(f"--params has a list that cannot be read: {lists}. Write it as in a=[1,2].") from error
+    named = {"variant": names[-1]} if names else {}  # as it was written: 0.10 is a name here, not the number 0.1
+    return {**OmegaConf.to_container(read), **named}
+
+
+def _check_once(names: Sequence[str]) -> None:
+    """Refuse a name that is given twice, or with something in it: one of both would be lost without a word."""
+    for number, name in enumerate(names):
+        others = [*names[:number], *names[number + 1 :]]
+        if twice := [other for other in others if other == name or other.startswith(f"{name}.")]:
+            raise click.UsageError(f"--params names {name} and also {twice[0]}. Give one of the two.")
 
 
 def _reading_lists(option: click.Parameter) -> click.Parameter:
@@ -70,8 +87,23 @@ def _run(**options: Any) -> Any:
     if options.get("pipeline") and not options.get("pipelines"):  # the older spelling, of which Kedro warns
         options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
     return _told(
-        lambda: kedro_run.callback(**options), "Training goes on from its last finished epoch, the search for faces too"
+        lambda: _checked_run(options), "Training goes on from its last finished epoch, the search for faces too"
     )
+
+
+def _checked_run(options: dict[str, Any]) -> Any:
+    """Run what is named, or the default pipeline by its own name, once all that is named is known to exist."""
+    from kedro.framework.project import pipelines
+
+    check_run_names(options, pipelines)
+    if not options.get("pipelines"):
+        logger.info(
+            "No pipeline is named, so %s runs. All together would take hours: name others in --pipelines, of %s",
+            DEFAULT_PIPELINE,
+            ", ".join(sorted(name for name in pipelines if name != "__default__")),
+        )
+        options |= {"pipelines": [DEFAULT_PIPELINE]}
+    return kedro_run.callback(**options)
 
 
 def _told(work: Callable[[], Any], resumed: str) -> Any:
@@ -104,9 +136,8 @@ def lineage(pipeline: str) -> None:
     from mien.readme import lineage as chart
 
     if pipeline not in pipelines:
-        near = difflib.get_close_matches(pipeline, pipelines.keys())
         raise click.ClickException(
-            f"There is no pipeline '{pipeline}'. {f'Did you mean {near[0]}? ' if near else ''}"
+            f"There is no pipeline '{pipeline}'. {did_you_mean(pipeline, pipelines)}"
             f"Pipelines are folders of src/mien/pipelines: {', '.join(sorted(pipelines.keys()))}."
         )
     click.echo(chart(pipelines[pipeline]))

@@ -3,14 +3,19 @@
 import difflib
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.hooks import hook_impl
 
+from mien.names import DEFAULT_PIPELINE
+from mien.parameter_names import check_parameters
+from mien.run_inputs import check_inputs
+
 if TYPE_CHECKING:
-    from kedro.config import OmegaConfigLoader
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
@@ -33,16 +38,15 @@ HEADLINES = {
 }
 """Test scores that the end of a run tells, where a system has them: words, unit and factor."""
 
-RUN_OPTIONS = ("variant", "raw", "parent_run")
-"""Runtime parameters outside every section: name of the output folders, folder of raw datasets, MLflow's parent run."""
-
 
 class ProjectHooks:
     """Announcement, preflight and farewell of a run."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: "KedroContext") -> None:
-        """Refuse an unknown environment and announce the known one."""
+        """Refuse an unknown environment and unknown parameters, and announce the environment."""
+        from kedro.framework.project import pipelines
+
         conf = Path(context.config_loader.conf_source)
         known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "base")
         env = context.env or context.config_loader.default_run_env
@@ -52,14 +56,19 @@ class ProjectHooks:
                 f"There is no environment '{env}' in {conf}.\n"
                 f"{f'Did you mean {near[0]}? ' if near else ''}Environments are folders there: {', '.join(known)}."
             )
-        check_runtime_parameters(context.config_loader)
+        with _as_message():
+            check_parameters(context.config_loader, pipelines)
         logger.info(ANNOUNCEMENTS.get(env, f"Environment {env}"))
         self._project = context.config_loader["project"]
         self._root = context.project_path
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: "Pipeline", catalog: "DataCatalog") -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
         """Find missing data and a full disk before the first node runs."""
+        from kedro.framework.project import pipelines
+
+        with _as_message():
+            check_inputs(pipeline, catalog, run_params, pipelines)
         check_raw_folders(pipeline, catalog)
         check_disk(self._root, self._project["min_free_gb"])
 
@@ -76,8 +85,17 @@ class ProjectHooks:
         logger.info("Runs side by side: mlflow ui, in the project's folder, then http://localhost:5000")
         options = f" --env={run_params['env']}" if run_params["env"] else ""
         options += f" --params=variant={variant}" if variant else ""
-        names = run_params["pipeline_names"] or ["__default__"]
+        names = run_params["pipeline_names"] or [DEFAULT_PIPELINE]
         logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", names[0], options)
+
+
+@contextmanager
+def _as_message() -> Iterator[None]:
+    """Tell what is wrong in its own words alone, whichever command of Kedro's it is."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def headlines(metrics: dict[str, float | None]) -> list[str]:
@@ -100,41 +118,6 @@ def headlines(metrics: dict[str, float | None]) -> list[str]:
     return found
 
 
-def check_runtime_parameters(loader: "OmegaConfigLoader") -> None:
-    """Check that every parameter given on the command line belongs to a section that the configuration has.
-
-    Kedro takes any name; a mistyped one would change nothing and be stored as if it had.
-
-    Raises:
-        click.ClickException: A name's first part is neither a section nor one of ``RUN_OPTIONS``.
-    """
-    envs = loader.base_env, loader.env or loader.default_run_env
-    known = [*parameter_sections(Path(loader.conf_source), *envs), *RUN_OPTIONS]
-    for name in loader.runtime_params or {}:
-        if name not in known:
-            near = difflib.get_close_matches(name, known)
-            raise click.ClickException(
-                f"--params names '{name}', which is no section of conf/*/parameters_*.yml.\n"
-                f"{f'Did you mean {near[0]}? ' if near else ''}Known are: {', '.join(sorted(known))}."
-            )
-
-
-def parameter_sections(conf: Path, *envs: str) -> list[str]:
-    """Names at the top of the environments' parameters files.
-
-    Args:
-        conf: The folder of configuration.
-        envs: Folders in it.
-
-    Source: ours, because Kedro's loader would read all values a second time, without the command line's, for a second.
-    """
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some builds of PyYAML lack the fast one
-    files = sorted(file for env in envs for file in (conf / env).rglob("parameters*.y*ml"))
-    return list(dict.fromkeys(name for file in files for name in yaml.load(file.read_text(), Loader=loader) or {}))
-
-
 def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
     """Check the folders that users provide, with the reader's own words if one is missing.
 
@@ -148,10 +131,8 @@ def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
             twin = catalog.load(step.inputs[0])
             if twin.draw:
                 continue
-            try:
+            with _as_message():
                 step.func(twin)(catalog.get(entry).path)
-            except ValueError as error:
-                raise click.ClickException(str(error)) from error
 
 
 def check_disk(root: Path, min_free_gb: float) -> None:

@@ -6,6 +6,7 @@ import pkgutil
 from kedro.pipeline import Pipeline
 
 from mien import pipelines
+from mien.names import DEFAULT_PIPELINE
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -13,10 +14,11 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     A folder ``data_<dataset>`` prepares a dataset from its published files. Every other pipeline is joined with those
     that make what it reads, so that ``kedro run --pipelines=sae`` goes the whole way from the raw files and its lineage
-    is complete in kedro-viz. One that is neither dataset nor system, such as ``benchmark``, runs when it is named.
+    is complete in kedro-viz.
 
     Returns:
-        Pipelines by name; ``__default__`` is all datasets and systems together.
+        Pipelines by name; ``__default__`` is one of them, ``mien.names.DEFAULT_PIPELINE``. All together would be hours
+        of training in one run of MLflow, and more than kedro-viz draws.
 
     Raises:
         ValueError: A folder has neither ``create_pipeline`` nor ``create_pipelines``, or two make the same pipeline.
@@ -33,8 +35,7 @@ def register_pipelines() -> dict[str, Pipeline]:
             )
         found |= created
     registered = {name: _with_sources(pipeline, found) for name, pipeline in found.items()}
-    by_default = [pipeline for name, pipeline in registered.items() if is_dataset(name) or is_system(name, pipeline)]
-    registered["__default__"] = sum(by_default, Pipeline([]))
+    registered["__default__"] = registered[DEFAULT_PIPELINE]
     return registered
 
 

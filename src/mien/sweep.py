@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from mien.io.run_records import seeded_variant
 from mien.io.sweep_records import SweepRecord
-from mien.nodes.params import Params
+from mien.nodes.params import Name, Params
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class SweepMember(Params):
     """
 
     system: str
-    variant: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    variant: Name
     set: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 
 from mien import __version__
+from mien.names import DEFAULT_PIPELINE
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -72,7 +73,7 @@ class TrackingHooks:
 
         self._close("KILLED")  # a run that was interrupted in this process, as in a notebook
         self._catalog = catalog
-        named = list(run_params["pipeline_names"] or ["__default__"])
+        named = list(run_params["pipeline_names"] or [DEFAULT_PIPELINE])
         whole = with_upstream(pipeline, named)
         datasets = _namespaces(whole, "_samples")
         trained = {*_namespaces(whole, ".network"), *_namespaces(whole, ".checkpoints")}
@@ -291,7 +292,7 @@ def command(run_params: dict[str, Any]) -> str:
     from mien.nodes.params import flatten
 
     options = {name: value for name, value in (run_params.get("runtime_params") or {}).items() if name != "parent_run"}
-    words = ["kedro run", f"--pipelines={','.join(run_params.get('pipeline_names') or ['__default__'])}"]
+    words = ["kedro run", f"--pipelines={','.join(run_params.get('pipeline_names') or [DEFAULT_PIPELINE])}"]
     words += [f"--env={run_params['env']}"] if run_params.get("env") else []
     words += [f"--namespaces={','.join(run_params['namespaces'])}"] if run_params.get("namespaces") else []
     return " ".join([*words, *([params_option(flatten(options))] if options else [])])

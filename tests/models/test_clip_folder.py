@@ -141,6 +141,16 @@ def test_weights_without_a_part_are_refused(folder, left_out, message):
         load_clip_text(tower(), folder)
 
 
+def test_weights_with_a_nan_are_refused(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["text_projection.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(
+        ValueError, match=r"its tensor proj\.weight has 1 of \d+ values that are NaN.*another checkpoint"
+    ):
+        load_clip_text(tower(), folder)
+
+
 def test_without_transformers_the_message_says_how_to_install_it(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ValueError, match=r"read by transformers, which is not installed.*pip install 'mien\[clip\]'"):

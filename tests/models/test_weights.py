@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -196,6 +198,66 @@ def landmark_network(widths=(4, 8, 8, 12), seed: int = 0) -> Network:
     torch.manual_seed(seed)
     config = {"widths": widths, "units": (1, 1, 1), "image_size": 32}
     return Network("mobilefacenet", config, (), MobileFaceNet(**config))
+
+
+NOT_PLAIN = {
+    "NaN": (lambda shape: torch.full(shape, float("nan")), "has 12 of 12 values that are NaN or infinite"),
+    "infinite": (lambda shape: torch.ones(shape) / torch.zeros(shape), "has 12 of 12 values that are NaN or infinite"),
+    "half NaN": (lambda shape: torch.full(shape, float("nan")).half(), "has 12 of 12 values that are NaN or infinite"),
+    "complex": (lambda shape: torch.ones(shape, dtype=torch.complex64), "is complex (torch.complex64)"),
+    "sparse": (lambda shape: torch.ones(shape).to_sparse(), "is not dense (torch.sparse_coo)"),
+    "compressed": (lambda shape: torch.ones(shape).to_sparse_csr(), "is not dense (torch.sparse_csr)"),
+    "meta": (lambda shape: torch.empty(shape, device="meta"), "has a shape but no values"),
+    "whole": (lambda shape: torch.ones(shape, dtype=torch.int8), "holds whole numbers (torch.int8)"),
+    "truth": (lambda shape: torch.ones(shape, dtype=torch.bool), "holds whole numbers (torch.bool)"),
+}
+"""Tensors of a checkpoint that torch would copy, or could not, and what is said of them."""
+
+
+def head_alone(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"head.weight": tensor, "head.bias": torch.zeros(3)}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.parametrize("load", [load_weights, load_classifier])
+@pytest.mark.parametrize("kind", NOT_PLAIN)
+def test_what_is_no_plain_finite_number_is_refused_by_name_and_nothing_is_loaded(tmp_path, kind, load):
+    make, said = NOT_PLAIN[kind]
+    torch.save(head_alone(make((3, 4))), tmp_path / "bad.pth")
+    module = nn.ModuleDict({"head": nn.Linear(4, 3)})
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    with pytest.raises(
+        ValueError, match=re.escape(f"bad.pth cannot be loaded: its tensor head.weight {said}")
+    ) as refused:
+        load(module, tmp_path / "bad.pth")
+    assert "give another checkpoint" in str(refused.value) or "Save plain weights" in str(refused.value)
+    assert_loaded(module, before)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_is_refused(tmp_path):
+    torch.save(head_alone(torch.nested.nested_tensor([torch.ones(4), torch.ones(2)])), tmp_path / "nested.pth")
+    with pytest.raises(ValueError, match=r"its tensor head\.weight is nested.*Save a plain state dict"):
+        load_weights(nn.ModuleDict({"head": nn.Linear(4, 3)}), tmp_path / "nested.pth")
+
+
+def test_a_bad_tensor_that_is_not_loaded_does_no_harm(tmp_path):
+    extra = {"mask": torch.full((2, 2), float("-inf")), "ids": torch.arange(3)}
+    torch.save(head_alone(torch.ones(3, 4)) | extra, tmp_path / "good.pth")
+    assert load_weights(nn.ModuleDict({"head": nn.Linear(4, 3)}), tmp_path / "good.pth").unexpected == ("mask", "ids")
+
+
+def test_whole_numbers_are_taken_where_the_module_counts_with_them(tmp_path):
+    torch.save(nn.BatchNorm1d(2).state_dict(), tmp_path / "norm.pth")
+    assert "num_batches_tracked" in load_weights(nn.BatchNorm1d(2), tmp_path / "norm.pth").matched
+
+
+def test_a_trained_network_with_a_nan_is_refused():
+    sizes = {"widths": (4, 4, 4, 8), "units": (1, 1, 1), "image_size": 32}
+    network = Network("mobilefacenet", {}, (), MobileFaceNet(**sizes))
+    next(network.model.parameters()).data.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"the trained mobilefacenet cannot be loaded: .* NaN"):
+        load_network(MobileFaceNet(**sizes, num_outputs=None), network)
 
 
 @pytest.mark.parametrize("stride", [8, 16])

@@ -1,9 +1,11 @@
 """Parameters: each bound refuses what lies beyond it, before the first node; unknown keys and changes are refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 from tests.project.project_config import load_config
 
@@ -15,8 +17,10 @@ from mien.nodes.params import (
     TrainingParams,
     flatten,
 )
+from mien.pipeline_registry import register_pipelines
 from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
 from mien.pipelines.sae.params import SAEModelParams
+from mien.sweep import SweepMember
 
 SECTIONS: dict[str, type[Params]] = {
     "raf_db.twin": RafDbTwin,
@@ -27,6 +31,9 @@ SECTIONS: dict[str, type[Params]] = {
     "sae.prediction": PredictionParams,
     "sae.evaluation": EvaluationParams,
 }
+EVERY: dict[str, type[Params]] = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
+"""The model of every section that a node of any pipeline reads, by the section's name."""
+
 each_section = pytest.mark.parametrize("section", SECTIONS)
 PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]
 
@@ -59,8 +66,18 @@ def _set(values: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
         ("raf_db.alignment", "batch_size", 0, 1),
         ("sae.model", "image_size", 120, 128),
         ("sae.model", "image_size", 0, 16),
-        ("sae.model", "embed_dim", 3, 4),
+        ("sae.model", "embed_dim", 3, 32),
+        ("sae.model", "embed_dim", 16_385, 16_384),
+        ("sae.model", "image_size", 4112, 4096),
         ("sae.model", "depth", 0, 1),
+        ("sae.model", "depth", 1025, 1024),
+        ("sae.model", "prune_blocks", [-1], [0]),
+        ("sae.model", "backbone_widths", [0, 8, 8], [1, 8, 8]),
+        ("sae.model", "backbone_units", [1, 1, -1], [1, 1, 1]),
+        ("sae.model", "std", [0.2, 0.0, 0.2], [0.2, 0.1, 0.2]),
+        ("sae.model", "std", [0.2, -0.2, 0.2], [0.2, 0.2, 0.2]),
+        ("sae.model", "mean", [float("nan"), 0.5, 0.5], [0.0, 0.5, 0.5]),
+        ("sae.model", "freeze_landmarks", 1, True),
         ("sae.model", "num_heads", 0, 1),
         ("sae.model", "mlp_ratio", 0.0, 0.5),
         ("sae.model", "mlp_act", "tanh", "relu"),
@@ -93,6 +110,20 @@ def _set(values: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
         ("sae.training", "augmentation.flip_or_noise", -0.5, 0.0),
         ("sae.training", "augmentation.noise_variance", -1.0, 0.0),
         ("sae.training", "augmentation.erase", 2.0, 1.0),
+        ("sae.training", "augmentation.erase_area", [0.2, 0.1], [0.1, 0.1]),
+        ("sae.training", "augmentation.erase_area", [0.1, 1.1], [0.0, 1.0]),
+        ("sae.training", "augmentation.erase_area", [float("nan"), 0.1], [0.02, 0.1]),
+        ("sae.training", "augmentation.erase_aspect", [3.3, 0.3], [0.3, 3.3]),
+        ("sae.training", "augmentation.erase_aspect", [0.0, 3.3], [0.01, 3.3]),
+        ("sae.training", "augmentation.erase_aspect", [0.3, float("inf")], [0.3, 100.0]),
+        ("sae.training", "max_epochs", 1_000_001, 1_000_000),
+        ("sae.training", "max_epochs", True, 1),
+        ("sae.training", "drop_last", 0, False),
+        ("sae.training", "seed", 2**32, 2**32 - 1),
+        ("sae.training", "optimizer.lr", float("inf"), 1.0),
+        ("sae.training", "optimizer.lr", "nan", "1e-3"),
+        ("raf_db.alignment", "thresholds", [0.6, 0.7, 1.0], [0.6, 0.7, 0.99]),
+        ("raf_db.alignment", "workers", 1025, 1024),
         ("sae.training", "augmentation.rotate_degrees", 181.0, 180.0),
         ("sae.training", "augmentation.scale", 1.0, 0.9),
         ("sae.training", "augmentation.shift", -0.1, 0.0),
@@ -116,6 +147,80 @@ def test_each_bound_refuses_what_lies_beyond_it_and_takes_what_lies_on_it(sectio
     with pytest.raises(ValidationError) as error:
         SECTIONS[section](**changed(section, path, bad))
     assert error.value.errors()[0]["loc"][: path.count(".") + 1] == tuple(path.split("."))
+
+
+def scalars(values: Any, kind: type, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and value of each number, or each switch, of a section; of a list its first."""
+    for name, value in values.items():
+        where = f"{path}.{name}" if path else name
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, dict):
+            yield from scalars(value, kind, where)
+        elif type(first) in ((int, float) if kind is float else (kind,)):
+            yield where, value
+
+
+def with_first(value: Any, bad: Any) -> Any:
+    return [bad, *value[1:]] if isinstance(value, list) else bad
+
+
+@pytest.mark.parametrize("section", EVERY)
+@pytest.mark.parametrize("bad", [True, float("nan"), float("inf"), float("-inf"), 1e300], ids=repr)
+def test_no_number_of_any_section_may_be_a_switch_or_no_number_or_beyond_all_bounds(section, bad):
+    system, name = section.split(".", 1)
+    published = PUBLISHED[system][name]
+    for path, value in scalars(published, float):
+        with pytest.raises(ValidationError) as error:
+            EVERY[section](**_set(published, path.split("."), with_first(value, bad)))
+        assert ".".join(map(str, error.value.errors()[0]["loc"])).startswith(path)
+
+
+@pytest.mark.parametrize("section", EVERY)
+@pytest.mark.parametrize("bad", [0, 1, 0.5, float("nan")], ids=repr)
+def test_no_switch_of_any_section_may_be_a_number(section, bad):
+    system, name = section.split(".", 1)
+    published = PUBLISHED[system][name]
+    for path, value in scalars(published, bool):
+        with pytest.raises(ValidationError, match=r"is a number, and a switch is meant. Give true or false"):
+            EVERY[section](**_set(published, path.split("."), with_first(value, bad)))
+
+
+def test_a_switch_may_come_as_a_word_of_the_command_line():
+    assert AlignmentParams.model_config["extra"] == "forbid"
+    training = TrainingParams(**changed("sae.training", "drop_last", "true"))
+    assert training.drop_last is True
+
+
+@pytest.mark.parametrize("name", ["../x", "", ".x", "a/b", "/x"])
+def test_names_that_become_files_are_no_paths(name):
+    networks = PUBLISHED["age_gender_ethnicity"]["model"]
+    with pytest.raises(ValidationError, match="should match pattern"):
+        EVERY["age_gender_ethnicity.model"](**{**networks, "networks": {name: networks["networks"]["age_cnn"]}})
+    with pytest.raises(ValidationError, match="should match pattern"):
+        SweepMember(system="sae", variant=name)
+
+
+@pytest.mark.parametrize("section", ["age_csv.reader", "ravdess.reader", "crema_d.reader", "landmarks.drawing"])
+def test_validation_and_test_leave_something_to_train_on(section):
+    system, name = section.split(".")
+    halves = {"validation_fraction": 0.5, "test_fraction": 0.5}
+    with pytest.raises(ValidationError, match=r"leave nothing to train on\. Let both together be less than 1"):
+        EVERY[section](**PUBLISHED[system][name] | halves)
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "said"),
+    [
+        ("sae.model", {"num_heads": 3}, "embed_dim and 4 times num_heads are 512 and 12"),
+        ("fer_former.model", {"num_heads": 3}, "embed_dim and num_heads are 256 and 3"),
+        ("fer_former.model", {"text_heads": 3}, "text_width and text_heads are 512 and 3"),
+        ("comp_cnn.model", {"crop_from": 40}, "image_size 44 cannot be cut out of 40 pixels"),
+    ],
+)
+def test_sizes_that_do_not_fit_together_are_refused_before_anything_is_prepared(section, change, said):
+    system, name = section.split(".")
+    with pytest.raises(ValidationError, match=said):
+        EVERY[section](**PUBLISHED[system][name] | change)
 
 
 @each_section

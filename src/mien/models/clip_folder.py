@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mien.models.text_encoder import TextTower
-from mien.models.weights import read_tensors
+from mien.models.weights import check_values, read_tensors
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -92,6 +92,7 @@ def load_clip_text(tower: TextTower, folder: str | Path) -> str:
     config = json.loads((folder / "config.json").read_text())
     _check_sizes(tower, text, config.get("text_config", config), folder)
     weights = _our_names(text, len(tower.blocks), path)
+    check_values(weights, path)
     tower.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return f"loaded {len(weights)} of {len(weights)} tensors of CLIP's text tower from {path}"
 

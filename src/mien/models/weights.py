@@ -60,12 +60,14 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
         What matched and what did not. A partial match is loaded; the caller judges whether it is enough.
 
     Raises:
-        ValueError: No such file, not a checkpoint, or no tensor of it fits.
+        ValueError: No such file, not a checkpoint, no tensor of it fits, or one that does is refused by
+            ``check_values``. Then nothing is loaded.
     """
     source, target = _renumber_units(read_tensors(Path(path))), module.state_dict()
     weights, report = _match(source, target)
     if not weights:
         raise _nothing_fits(path, source, module, report)
+    check_values(weights, path, target)
     module.load_state_dict(weights, strict=False)
     return report
 
@@ -81,7 +83,8 @@ def load_network(module: nn.Module, network: Network) -> WeightsReport:
         What matched; what the network has beyond the module is unexpected.
 
     Raises:
-        ValueError: A tensor of the module is not in the network, or has another shape there. Then nothing is loaded.
+        ValueError: A tensor of the module is not in the network, has another shape there, or is refused by
+            ``check_values``. Then nothing is loaded.
 
     Example:
         >>> from mien.models.mobilefacenet import MobileFaceNet
@@ -101,6 +104,7 @@ def load_network(module: nn.Module, network: Network) -> WeightsReport:
             f"here and {there} there. Set widths, units and image size of both to the same values, and train the "
             "network that is read again."
         )
+    check_values(weights, f"the trained {network.architecture}", target)
     module.load_state_dict(weights)
     return report
 
@@ -120,8 +124,8 @@ def load_classifier(
         What matched and what did not; with ``load_head`` False the head is missing here and unexpected there.
 
     Raises:
-        ValueError: No such file, not a checkpoint, no tensor of it fits, or its head has another number of classes.
-            Then nothing is loaded.
+        ValueError: No such file, not a checkpoint, no tensor of it fits, one that does is refused by ``check_values``,
+            or its head has another number of classes. Then nothing is loaded.
     """
     source = {rename(name): tensor for name, tensor in _renumber_units(read_tensors(Path(path))).items()}
     target = model.state_dict()
@@ -136,6 +140,7 @@ def load_classifier(
                 "Give a checkpoint that was trained on the same classes, or set load_head to false to keep all of it "
                 "but the last layer."
             )
+    check_values(weights, path, target)
     model.load_state_dict(weights, strict=False)
     return report
 
@@ -156,6 +161,55 @@ def _match(
         mismatched=tuple(name for name in shared if inside[name].shape != target[name].shape),
     )
     return {name: inside[name] for name in matched}, report
+
+
+def check_values(weights: Mapping[str, Tensor], where: str | Path, target: Mapping[str, Tensor] | None = None) -> None:
+    """Check that tensors hold plain finite numbers, which a module computes with.
+
+    Torch would copy others without a word: of complex numbers the real part, whole numbers of a quantised network as
+    they stand, and NaN, from which every score is NaN.
+
+    Args:
+        weights: By name.
+        where: They come from, for the message.
+        target: The module's tensors, whose kind of number counts where it is not floating.
+
+    Raises:
+        ValueError: A tensor is sparse, quantised, complex, without values, or of whole numbers where the module has
+            others; or a number is NaN or infinite.
+
+    Example:
+        >>> check_values({"head.weight": torch.ones(2)}, "network.pth")
+    """
+    for name, tensor in weights.items():
+        whole = target is not None and not target[name].is_floating_point()
+        if what := _not_plain(tensor, whole):
+            raise ValueError(
+                f"{where} cannot be loaded: its tensor {name} {what}. Save plain weights with the code that trained "
+                "them: torch.save(model.float().state_dict(), path)."
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+            bad = int((~torch.isfinite(tensor.float())).sum())
+            raise ValueError(
+                f"{where} cannot be loaded: its tensor {name} has {bad} of {tensor.numel()} values that are NaN or "
+                "infinite, and so would every score be. Its training diverged or the file is damaged: give another "
+                "checkpoint."
+            )
+
+
+def _not_plain(tensor: Tensor, whole: bool) -> str:
+    """Why a tensor cannot be computed with; empty if it can."""
+    if tensor.is_meta:
+        return "has a shape but no values (it was saved from the meta device)"
+    if tensor.layout != torch.strided:
+        return f"is not dense ({tensor.layout})"
+    if tensor.is_quantized:
+        return f"is quantised ({tensor.dtype})"
+    if tensor.is_complex():
+        return f"is complex ({tensor.dtype})"
+    if not tensor.is_floating_point() and not whole:
+        return f"holds whole numbers ({tensor.dtype}), not the floating ones of a trained network"
+    return ""
 
 
 def _nothing_fits(
@@ -192,6 +246,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} holds no named tensors, neither at its top nor under {', '.join(CONTAINERS)}. "
             "Save a plain state dict: torch.save(model.state_dict(), path)."
+        )
+    if nested := [name for name, tensor in tensors.items() if tensor.is_nested]:
+        raise ValueError(
+            f"{path} cannot be loaded: its tensor {nested[0]} is nested, of several shapes. Save a plain state dict: "
+            "torch.save(model.state_dict(), path)."
         )
     return tensors
 

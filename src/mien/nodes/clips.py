@@ -14,7 +14,7 @@ from mien.data.published_counts import PublishedCounts
 from mien.io.packed_audio import Waveforms, WaveformStream
 from mien.nodes.cropping import Channels
 from mien.nodes.lopes import LOPES_ENTRIES, lopes_steps
-from mien.nodes.params import Params
+from mien.nodes.params import Count, Params, Positive, Workers
 from mien.nodes.preparation import face_steps, list_samples
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ class FrameParams(Params):
         max_frames: Most frames of one clip; longer clips are looked at less often.
     """
 
-    rate: float = Field(gt=0)
-    max_frames: int = Field(ge=1)
+    rate: Positive
+    max_frames: Count
 
 
 class AudioParams(Params):
@@ -47,7 +47,7 @@ class AudioParams(Params):
     """
 
     sample_rate: int = Field(ge=8_000, le=48_000)
-    workers: int = Field(ge=0)
+    workers: Workers
 
 
 def clip_dataset_pipeline(

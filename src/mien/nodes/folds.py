@@ -1,11 +1,12 @@
 """The split step of a system that is cross-validated."""
 
 import logging
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
-from mien.nodes.params import Params
+from mien.nodes.params import MOST, Count, Params, Seed, Share
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,8 @@ class CurveParams(Params):
         test_folds: Whose subjects are tested.
     """
 
-    train_subjects: tuple[int, ...]
-    test_folds: tuple[int, ...]
+    train_subjects: tuple[Count, ...]
+    test_folds: tuple[Annotated[int, Field(ge=0, le=MOST)], ...]
 
 
 class ProtocolParams(Params):
@@ -31,8 +32,8 @@ class ProtocolParams(Params):
         curve: The learning curve.
     """
 
-    validation_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+    validation_fraction: Share
+    seed: Seed
     curve: CurveParams
 
 

@@ -16,7 +16,7 @@ from mien.io.packed_faces import FaceStream
 from mien.nodes.alignment import image_columns
 from mien.nodes.cropping import Cut, stream_cuts
 from mien.nodes.digest import settings_digest, table_digest
-from mien.nodes.params import Params
+from mien.nodes.params import MOST, NotNegative, Params, Positive, Seed, Workers
 
 LEARNT_FROM = ("train", "folds")
 """Splits whose samples a system may learn from, in every fold or in all but one."""
@@ -48,16 +48,16 @@ class LopesParams(Params):
     size: int = Field(ge=1, le=512)
     rotate: bool
     crop: bool
-    above: float = Field(gt=0)
-    below: float = Field(gt=0)
-    beside: float = Field(gt=0)
+    above: Positive
+    below: Positive
+    beside: Positive
     normalise: bool
-    window: int = Field(ge=3)
-    num_synthetic: int = Field(ge=0)
-    jitter_sigma: float = Field(ge=0)
-    jitter_eye_distance: float = Field(gt=0)
-    seed: int = Field(ge=0)
-    workers: int = Field(ge=0)
+    window: int = Field(ge=3, le=511)
+    num_synthetic: int = Field(ge=0, le=MOST)
+    jitter_sigma: NotNegative
+    jitter_eye_distance: Positive
+    seed: Seed
+    workers: Workers
 
     @field_validator("window")
     @classmethod

@@ -1,11 +1,60 @@
 """Typed parameters that several pipelines share: each section of a parameters file becomes one frozen model."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-Fraction = Field(ge=0, le=1)
+MOST = 1_000_000
+"""Of anything that is counted: what is more is a slip of the keyboard, and would end in a full memory."""
+
+MOST_PIXELS = 4096
+"""Of an image's side, likewise."""
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+"""A share that may be nothing, never all."""
+Share = Annotated[float, Field(gt=0, lt=1)]
+"""A share that leaves something on both sides."""
+Degrees = Annotated[float, Field(ge=0, le=180)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+"""Such as the weight of a term of a loss. The bound leaves float32 room for sums and squares."""
+LearningRate = Annotated[float, Field(gt=0, le=1e3)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""As numpy's and scikit-learn's generators take it."""
+Workers = Annotated[int, Field(ge=0, le=1024)]
+"""Processes or threads; 0 leaves the choice to the machine."""
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Width = Annotated[int, Field(ge=1, le=16_384)]
+"""Values of a layer."""
+Depth = Annotated[int, Field(ge=1, le=1024)]
+"""Layers, units, heads, or the side of a kernel."""
+Side = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
+"""Of an image, in pixels."""
+Mean = Annotated[float, Field(ge=-1e6, le=1e6)]
+Std = Annotated[float, Field(ge=1e-6, le=1e6)]
+"""What values are divided by; a smaller one would leave float32."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._+=-]{0,99}$"
+"""What may become the name of a folder or file: no path, none that is hidden, and valid on every system of files."""
+
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"{list(ends)} begins above its end. Give the smaller number first.")
+    return ends
+
+
+Areas = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
+"""Smallest and largest part of an image."""
+
+_Ratio = Annotated[float, Field(ge=0.01, le=100)]
+Aspects = Annotated[tuple[_Ratio, _Ratio], AfterValidator(_in_order)]
+"""Smallest and largest ratio of a rectangle's sides."""
 
 
 def _existing_weights(path: Path) -> Path:
@@ -22,9 +71,72 @@ WeightsFile = Annotated[Path, AfterValidator(_existing_weights)]
 
 
 class Params(BaseModel):
-    """A section of parameters: unknown keys are refused, values do not change during a run."""
+    """A section of parameters: unknown keys are refused, values do not change during a run.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    No number is NaN or infinite. A truth value is no number and a number no truth value, which pydantic would take: it
+    reads ``true`` as 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_switches(cls, value: Any, info: ValidationInfo) -> Any:
+        kinds = set(_parts(cls.model_fields[str(info.field_name)].annotation))
+        if Any in kinds:
+            return value
+        for each in _single(value):
+            if isinstance(each, bool) and bool not in kinds and kinds & {int, float}:
+                raise ValueError(f"{each} is a truth value, and a number is meant. Give a number.")
+            if (
+                isinstance(each, int | float)
+                and not isinstance(each, bool)
+                and bool in kinds
+                and not kinds & {int, float}
+            ):
+                raise ValueError(f"{each} is a number, and a switch is meant. Give true or false.")
+        return value
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """A type and everything that it is put together of."""
+    yield kind
+    for part in get_args(kind):
+        yield from _parts(part)
+
+
+def _single(value: Any) -> Iterator[Any]:
+    """The values of a list, or of names with values; sections in it look at their own."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _single(each)
+    elif isinstance(value, Mapping):
+        yield from (each for each in value.values() if not isinstance(each, Mapping | list | tuple))
+    else:
+        yield value
+
+
+class SplitParams(Params):
+    """How rows, or the people in them, are divided at random.
+
+    Attributes:
+        validation_fraction: Part that becomes the validation split.
+        test_fraction: Part that becomes the test split.
+        seed: Seed of the division.
+    """
+
+    validation_fraction: Share
+    test_fraction: Share
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _leaves_some_to_train(self) -> "SplitParams":
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                f"validation_fraction {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
+                "to train on. Let both together be less than 1."
+            )
+        return self
 
 
 class TwinParams(Params):
@@ -36,7 +148,7 @@ class TwinParams(Params):
     """
 
     draw: bool
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 Resize = Literal["direct", "poster"]
@@ -60,14 +172,14 @@ class AlignmentParams(Params):
     """
 
     method: Literal["mtcnn", "given"]
-    min_face_size: int = Field(ge=12)
-    thresholds: tuple[float, float, float]
+    min_face_size: int = Field(ge=12, le=MOST_PIXELS)
+    thresholds: tuple[Share, Share, Share]
     turns: tuple[Literal[90, 180, 270], ...]
     enlarge: float = Field(ge=1, le=8)
     without_face: Literal["drop", "keep_original", "centre_crop"]
     resize: Resize
-    batch_size: int = Field(ge=1)
-    workers: int = Field(ge=0)
+    batch_size: Count
+    workers: Workers
 
 
 class OptimizerParams(Params):
@@ -78,10 +190,10 @@ class OptimizerParams(Params):
     """
 
     name: Literal["adam", "adamw", "sgd"]
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    momentum: float = Field(ge=0, lt=1)
-    sam_rho: float = Field(ge=0)
+    lr: LearningRate
+    weight_decay: NotNegative
+    momentum: Rate
+    sam_rho: NotNegative
     bn_both_passes: bool = False
 
 
@@ -90,30 +202,30 @@ class SchedulerParams(Params):
 
     name: Literal["exponential", "step", "cosine", "constant"]
     gamma: float = Field(gt=0, le=1)
-    step_size: int = Field(ge=1)
+    step_size: Count
 
 
 class LossParams(Params):
     """Cross entropy plus label-smoothing cross entropy, each with its weight."""
 
-    ce_weight: float = Field(ge=0)
-    smoothing_weight: float = Field(ge=0)
-    smoothing: float = Field(ge=0, lt=1)
+    ce_weight: NotNegative
+    smoothing_weight: NotNegative
+    smoothing: Rate
 
 
 class AugmentationParams(Params):
     """Arguments of ``mien.data.transforms.ExpressionAugmentation``."""
 
-    flip: float = Fraction
-    flip_or_noise: float = Fraction
-    noise_variance: float = Field(ge=0)
-    erase: float = Fraction
-    erase_area: tuple[float, float]
-    erase_aspect: tuple[float, float]
-    rotate_degrees: float = Field(ge=0, le=180)
-    scale: float = Field(ge=0, lt=1)
-    shift: float = Field(ge=0, lt=1)
-    grayscale: float = Field(ge=0, le=1, default=0.0)
+    flip: Fraction
+    flip_or_noise: Fraction
+    noise_variance: float = Field(ge=0, le=255**2)
+    erase: Fraction
+    erase_area: Areas
+    erase_aspect: Aspects
+    rotate_degrees: Degrees
+    scale: Rate
+    shift: Rate
+    grayscale: Fraction = 0.0
 
 
 class PredictionDeviceParams(Params):
@@ -129,9 +241,9 @@ class PredictionDeviceParams(Params):
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    num_workers: int = Field(ge=0)
+    num_workers: Workers
     channels_last: bool
-    threads: int = Field(ge=0)
+    threads: Workers
 
     @model_validator(mode="before")
     @classmethod
@@ -151,7 +263,7 @@ class DeviceParams(PredictionDeviceParams):
         devices: Number of devices; one process each.
     """
 
-    devices: int = Field(ge=1)
+    devices: int = Field(ge=1, le=1024)
 
 
 class RecipeParams(Params):
@@ -162,11 +274,11 @@ class RecipeParams(Params):
         drop_last: Leave out the last, partial batch of an epoch.
     """
 
-    max_epochs: int = Field(ge=1)
-    patience: int = Field(ge=0, default=0)
-    batch_size: int = Field(ge=2)
+    max_epochs: Count
+    patience: int = Field(ge=0, le=MOST, default=0)
+    batch_size: int = Field(ge=2, le=MOST)
     drop_last: bool
-    seed: int = Field(ge=0)
+    seed: Seed
     optimizer: OptimizerParams
     scheduler: SchedulerParams
     device: DeviceParams
@@ -183,7 +295,7 @@ class TrainingParams(RecipeParams):
 class PredictionParams(Params):
     """How a trained network is applied."""
 
-    batch_size: int = Field(ge=1)
+    batch_size: Count
     device: PredictionDeviceParams
 
 
@@ -196,9 +308,24 @@ class EvaluationParams(Params):
         subgroups: Attributes by which scores are also told apart, where the dataset has them.
     """
 
-    resamples: int = Field(ge=100)
-    seed: int = Field(ge=0)
+    resamples: int = Field(ge=100, le=MOST)
+    seed: Seed
     subgroups: tuple[str, ...]
+
+
+def check_heads(width: int, num_heads: int, names: str) -> None:
+    """Check that the heads of attention share a width evenly.
+
+    Raises:
+        ValueError: They do not.
+
+    Example:
+        >>> check_heads(512, 8, "embed_dim and num_heads")
+    """
+    if width % num_heads:
+        raise ValueError(
+            f"{names} are {width} and {num_heads}: heads share the width evenly. Give a multiple of the heads."
+        )
 
 
 def flatten(params: Params | dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from mien.labels import ETHNICITIES, GENDERS
-from mien.nodes.params import Params, RecipeParams
+from mien.nodes.params import MOST_PIXELS, Fraction, LearningRate, Name, Params, Positive, Rate, RecipeParams, Width
 
 Target = Literal["age", "gender", "ethnicity"]
 
@@ -16,8 +16,6 @@ OUTPUTS: dict[str, tuple[str, ...]] = {"age": ("years",), "gender": GENDERS, "et
 
 EVERY = "all"
 """As a target: all three at once. As the chosen networks: each that is described."""
-
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _named(value: Any) -> Any:
@@ -43,10 +41,10 @@ class NetworkParams(Params):
 
     target: Literal["age", "gender", "ethnicity", "all"]
     reads: Literal["image", "pixels", "components"]
-    channels: tuple[int, ...] = ()
-    hidden: tuple[int, ...] = ()
-    conv_dropout: tuple[Share, ...] = ()
-    dropout: tuple[Share, ...] = ()
+    channels: tuple[Width, ...] = ()
+    hidden: tuple[Width, ...] = ()
+    conv_dropout: tuple[Rate, ...] = ()
+    dropout: tuple[Rate, ...] = ()
     activation: Literal["relu", "elu"] = "relu"
     batch_norm: bool = False
     start: Literal["glorot", "he"] = "glorot"
@@ -104,10 +102,10 @@ class AttributeModelParams(Params):
         networks: By name, which begins with the target's.
     """
 
-    image_size: int = Field(ge=4)
-    num_components: int = Field(ge=1)
+    image_size: int = Field(ge=4, le=MOST_PIXELS)
+    num_components: Width
     chosen: Annotated[tuple[str, ...], BeforeValidator(_named)] = Field(min_length=1)
-    networks: dict[str, NetworkParams] = Field(min_length=1)
+    networks: dict[Name, NetworkParams] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _chooses_known_networks(self) -> "AttributeModelParams":
@@ -134,9 +132,9 @@ class BatchNormParams(Params):
         flip: Share of faces that are mirrored, where a network reads the image.
     """
 
-    lr: float = Field(gt=0)
+    lr: LearningRate
     schedule: Literal["constant", "cosine"]
-    flip: float = Field(ge=0, le=1)
+    flip: Fraction
 
 
 class AttributeTrainingParams(RecipeParams):
@@ -150,4 +148,4 @@ class AttributeTrainingParams(RecipeParams):
 
     monitor: Literal["val/loss"]
     batch_norm: BatchNormParams
-    penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
+    penalties: tuple[Positive, ...] = Field(min_length=1)

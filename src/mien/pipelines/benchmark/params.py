@@ -4,10 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mien.nodes.params import Params
+from mien.nodes.params import MOST, MOST_PIXELS, Count, NotNegative, Params, Positive, Seed
 from mien.pipelines.benchmark.network_modes import BenchmarkPrecision, Mode
-
-Count = Annotated[int, Field(ge=1)]
 
 WHOLE = "whole"
 """The part of a network that is all of it."""
@@ -29,8 +27,8 @@ class DetectorBenchmark(Params):
     batch_sizes: tuple[Count, ...] = Field(min_length=1)
     threads: tuple[Count, ...] = Field(min_length=1)
     repeats: Count
-    min_face_size: int = Field(ge=12)
-    seed: int = Field(ge=0)
+    min_face_size: int = Field(ge=12, le=MOST_PIXELS)
+    seed: Seed
 
 
 class NetworkWay(Params):
@@ -62,7 +60,7 @@ class Aim(Params):
     of: str
     part: str
     batch_size: Count
-    at_most: float = Field(gt=0)
+    at_most: Positive
 
 
 class NetworksBenchmark(Params):
@@ -95,21 +93,21 @@ class NetworksBenchmark(Params):
     only: tuple[str, ...]
     baseline: str
     parts: dict[str, dict[str, str]]
-    num_classes: int = Field(ge=2)
+    num_classes: int = Field(ge=2, le=MOST)
     batch_sizes: tuple[Count, ...] = Field(min_length=1)
     modes: tuple[Mode, ...] = Field(min_length=1)
     precision: BenchmarkPrecision
     threads: tuple[Count, ...] = Field(min_length=1)
     repeats: Count
-    seconds: float = Field(gt=0)
+    seconds: Positive
     memory_batch_size: Count
     training: tuple[str, ...]
-    train_batch_size: int = Field(ge=2)
-    sam_rho: float = Field(ge=0)
+    train_batch_size: int = Field(ge=2, le=MOST)
+    sam_rho: NotNegative
     accelerator: Literal["auto", "cpu", "cuda"]
     channels_last: bool
     aims: tuple[Aim, ...]
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "NetworksBenchmark":

@@ -2,9 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from mien.nodes.params import EvaluationParams, Fraction, LossParams, Params, RecipeParams
+from mien.nodes.params import (
+    MOST,
+    MOST_PIXELS,
+    Count,
+    Depth,
+    EvaluationParams,
+    Fraction,
+    LossParams,
+    Mean,
+    Params,
+    Positive,
+    Rate,
+    RecipeParams,
+    Std,
+    Width,
+    Workers,
+)
 
 OPERATORS = {"sub": "subtract", "comb": "combine", "mlp": "mlp", "attention": "attention"}
 """The comparison of a row, by the row's first word."""
@@ -63,17 +79,26 @@ class CompCNNModelParams(Params):
     """
 
     rows: Rows
-    image_size: int = Field(ge=8)
-    crop_from: int = Field(ge=8)
-    num_frames: int = Field(ge=2)
+    image_size: int = Field(ge=8, le=MOST_PIXELS)
+    crop_from: int = Field(ge=8, le=MOST_PIXELS)
+    num_frames: int = Field(ge=2, le=MOST)
     order: Literal["apex_minus_onset", "onset_minus_apex"]
-    widths: tuple[int, int, int]
-    kernel_sizes: tuple[int, int, int]
-    hidden: tuple[int, int]
-    pool_drop_rates: tuple[float, float, float]
-    hidden_drop_rates: tuple[float, float]
-    mean: float
-    std: float = Field(gt=0)
+    widths: tuple[Width, Width, Width]
+    kernel_sizes: tuple[Depth, Depth, Depth]
+    hidden: tuple[Width, Width]
+    pool_drop_rates: tuple[Rate, Rate, Rate]
+    hidden_drop_rates: tuple[Rate, Rate]
+    mean: Mean
+    std: Std
+
+    @model_validator(mode="after")
+    def _cuts_out_less_than_there_is(self) -> "CompCNNModelParams":
+        if self.image_size > self.crop_from:
+            raise ValueError(
+                f"image_size {self.image_size} cannot be cut out of {self.crop_from} pixels, which crop_from is. "
+                "Give a crop_from of at least image_size."
+            )
+        return self
 
     def networks(self) -> dict[str, dict[str, Any]]:
         """Keyword arguments of each net that the rows need, by its name, in the order of ``NETWORKS``."""
@@ -89,8 +114,8 @@ class CompCNNModelParams(Params):
 class PairAugmentationParams(Params):
     """How a pair is moved, both images alike."""
 
-    shift: int = Field(ge=0)
-    flip: float = Fraction
+    shift: int = Field(ge=0, le=MOST_PIXELS)
+    flip: Fraction
     rotate_degrees: float = Field(ge=0, le=45)
 
 
@@ -102,8 +127,8 @@ class SVMParams(Params):
         num_folds: Groups of training subjects by which C is chosen.
     """
 
-    costs: tuple[float, ...] = Field(min_length=1)
-    num_folds: int = Field(ge=2)
+    costs: tuple[Positive, ...] = Field(min_length=1)
+    num_folds: int = Field(ge=2, le=MOST)
 
 
 class CompCNNTrainingParams(RecipeParams):
@@ -115,8 +140,8 @@ class CompCNNTrainingParams(RecipeParams):
         workers: Processes that train trials; 0 is one per core. No result depends on it.
     """
 
-    num_seeds: int = Field(ge=1)
-    workers: int = Field(ge=0)
+    num_seeds: Count
+    workers: Workers
     monitor: Literal["val/accuracy", "val/mean_class_accuracy", "val/loss"]
     loss: LossParams
     augmentation: PairAugmentationParams

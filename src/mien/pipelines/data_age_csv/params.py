@@ -1,8 +1,6 @@
 """Parameters of ``data_age_csv``."""
 
-from pydantic import Field
-
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import Count, SplitParams, TwinParams
 
 
 class AgeCsvTwin(TwinParams):
@@ -12,18 +10,8 @@ class AgeCsvTwin(TwinParams):
         num_samples: Rows.
     """
 
-    num_samples: int = Field(ge=1)
+    num_samples: Count
 
 
-class AgeCsvReader(Params):
-    """How the file's rows are divided.
-
-    Attributes:
-        validation_fraction: Part of the rows that becomes the validation split.
-        test_fraction: Part of the rows that becomes the test split.
-        seed: Seed of the division.
-    """
-
-    validation_fraction: float = Field(gt=0, lt=1)
-    test_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+class AgeCsvReader(SplitParams):
+    """How the file's rows are divided."""

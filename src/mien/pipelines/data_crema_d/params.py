@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import SplitParams, TwinParams
 
 
 class CremaDTwin(TwinParams):
@@ -21,15 +21,5 @@ class CremaDTwin(TwinParams):
     fps: int = Field(ge=1, le=30)
 
 
-class CremaDReader(Params):
-    """How the actors are divided.
-
-    Attributes:
-        validation_fraction: Part of the actors that becomes the validation split.
-        test_fraction: Part of the actors that becomes the test split.
-        seed: Seed of that split.
-    """
-
-    validation_fraction: float = Field(gt=0, lt=1)
-    test_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+class CremaDReader(SplitParams):
+    """How the actors are divided."""

@@ -2,10 +2,8 @@
 
 from typing import Literal
 
-from pydantic import Field
-
 from mien.labels import TargetMode
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import Count, Params, TwinParams
 
 
 class FerPlusTwin(TwinParams):
@@ -18,9 +16,9 @@ class FerPlusTwin(TwinParams):
         folders: Draw the folders of PNG files too.
     """
 
-    num_train: int = Field(ge=1)
-    num_val: int = Field(ge=1)
-    num_test: int = Field(ge=1)
+    num_train: Count
+    num_val: Count
+    num_test: Count
     folders: bool
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, Params, Seed, TwinParams
 
 
 class NvieTwin(TwinParams):
@@ -17,9 +17,9 @@ class NvieTwin(TwinParams):
         num_frames: Images of each expression, from its onset to its apex.
     """
 
-    num_subjects: int = Field(ge=10)
+    num_subjects: int = Field(ge=10, le=MOST)
     num_emotions: int = Field(ge=1, le=6)
-    image_size: int = Field(ge=96)
+    image_size: int = Field(ge=96, le=MOST_PIXELS)
     num_frames: int = Field(ge=2, le=100)
 
 
@@ -34,6 +34,6 @@ class NvieReader(Params):
     """
 
     subset: Literal["full", "subset"]
-    num_folds: int = Field(ge=2)
-    seed: int = Field(ge=0)
-    num_frames: int = Field(ge=2)
+    num_folds: int = Field(ge=2, le=MOST)
+    seed: Seed
+    num_frames: int = Field(ge=2, le=MOST)

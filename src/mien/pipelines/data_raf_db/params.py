@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import MOST_PIXELS, Count, Params, Seed, Share, TwinParams
 
 
 class RafDbTwin(TwinParams):
@@ -16,9 +16,9 @@ class RafDbTwin(TwinParams):
         image_size: Side of the drawn originals, in pixels.
     """
 
-    num_train: int = Field(ge=1)
-    num_test: int = Field(ge=1)
-    image_size: int = Field(ge=64)
+    num_train: Count
+    num_test: Count
+    image_size: int = Field(ge=64, le=MOST_PIXELS)
 
 
 class RafDbReader(Params):
@@ -33,5 +33,5 @@ class RafDbReader(Params):
 
     source: Literal["aligned", "original"]
     layout: Literal["auto", "list", "class_folders", "csv"]
-    validation_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+    validation_fraction: Share
+    seed: Seed

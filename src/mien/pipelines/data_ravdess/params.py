@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import SplitParams, TwinParams
 
 
 class RavdessTwin(TwinParams):
@@ -23,17 +23,11 @@ class RavdessTwin(TwinParams):
     fps: int = Field(ge=1, le=30)
 
 
-class RavdessReader(Params):
+class RavdessReader(SplitParams):
     """Which clips are listed, and how the actors are divided.
 
     Attributes:
         channels: ``speech``, ``song`` or both.
-        validation_fraction: Part of the actors that becomes the validation split.
-        test_fraction: Part of the actors that becomes the test split.
-        seed: Seed of that split.
     """
 
     channels: tuple[Literal["speech", "song"], ...] = Field(min_length=1)
-    validation_fraction: float = Field(gt=0, lt=1)
-    test_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, Count, Params, Seed, TwinParams
 
-Side = Annotated[int, Field(ge=96)]
+Side = Annotated[int, Field(ge=96, le=MOST_PIXELS)]
 
 
 class SfewTwin(TwinParams):
@@ -19,9 +19,9 @@ class SfewTwin(TwinParams):
         image_size: Height and width of the drawn frames, in pixels.
     """
 
-    num_train: int = Field(ge=1)
-    num_val: int = Field(ge=1)
-    num_unlabelled: int = Field(ge=0)
+    num_train: Count
+    num_val: Count
+    num_unlabelled: int = Field(ge=0, le=MOST)
     image_size: tuple[Side, Side]
 
 
@@ -38,4 +38,4 @@ class SfewReader(Params):
     source: Literal["original", "aligned"]
     hold_out: Literal["movies", "images"]
     validation_fraction: float = Field(gt=0, le=0.5)
-    seed: int = Field(ge=0)
+    seed: Seed

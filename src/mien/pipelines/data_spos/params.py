@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mien.nodes.params import Params, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, Params, TwinParams
 
 
 class SposTwin(TwinParams):
@@ -15,7 +15,7 @@ class SposTwin(TwinParams):
     """
 
     share: float = Field(ge=0.1, le=1)
-    image_size: int = Field(ge=96)
+    image_size: int = Field(ge=96, le=MOST_PIXELS)
     num_frames: int = Field(ge=2, le=100)
 
 
@@ -26,4 +26,4 @@ class SposReader(Params):
         num_frames: Images of a sample, evenly spaced from its onset to its apex; 2 for these alone.
     """
 
-    num_frames: int = Field(ge=2)
+    num_frames: int = Field(ge=2, le=MOST)

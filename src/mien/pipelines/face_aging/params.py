@@ -4,7 +4,21 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from mien.nodes.params import DeviceParams, EvaluationParams, Params, PredictionParams
+from mien.nodes.params import (
+    MOST,
+    MOST_PIXELS,
+    Count,
+    DeviceParams,
+    EvaluationParams,
+    Fraction,
+    LearningRate,
+    NotNegative,
+    Params,
+    PredictionParams,
+    Rate,
+    Seed,
+    Width,
+)
 
 
 class AgingModelParams(Params):
@@ -14,10 +28,10 @@ class AgingModelParams(Params):
         judge: Name of a network of ``age_gender_ethnicity`` that reads the image and says an age.
     """
 
-    image_size: int = Field(ge=8, multiple_of=4)
-    noise_dim: int = Field(ge=1)
-    widths: tuple[int, int]
-    critic_widths: tuple[int, ...] = Field(min_length=1)
+    image_size: int = Field(ge=8, le=MOST_PIXELS, multiple_of=4)
+    noise_dim: Width
+    widths: tuple[Width, Width]
+    critic_widths: tuple[Width, ...] = Field(min_length=1)
     label_mode: Literal["scalar", "embedding"]
     max_age: int = Field(ge=1, le=130)
     output: Literal["relu", "sigmoid"]
@@ -34,8 +48,8 @@ class AgingModelParams(Params):
 class AdamParams(Params):
     """Adam's learning rate and the decay of its first moment."""
 
-    lr: float = Field(gt=0)
-    beta1: float = Field(ge=0, lt=1)
+    lr: LearningRate
+    beta1: Rate
 
 
 class CollapseParams(Params):
@@ -46,8 +60,8 @@ class CollapseParams(Params):
         patience: Epochs of that in a row after which training stops.
     """
 
-    least_diversity: float = Field(ge=0, lt=1)
-    patience: int = Field(ge=1)
+    least_diversity: Rate
+    patience: Count
 
 
 class AgingTrainingParams(Params):
@@ -63,18 +77,18 @@ class AgingTrainingParams(Params):
         grid_every: Epochs between two grids of faces.
     """
 
-    max_epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
-    seed: int = Field(ge=0)
+    max_epochs: Count
+    batch_size: int = Field(ge=2, le=MOST)
+    seed: Seed
     monitor: Literal["val/epoch_frechet_distance", "val/epoch_mae_years"]
     optimizer: AdamParams
     loss: Literal["bce", "hinge"]
-    mismatch_weight: float = Field(ge=0)
-    reconstruction_weight: float = Field(ge=0)
-    noise_weight: float = Field(ge=0)
-    average: float = Field(ge=0, lt=1)
-    flip: float = Field(ge=0, le=1)
-    grid_every: int = Field(ge=1)
+    mismatch_weight: NotNegative
+    reconstruction_weight: NotNegative
+    noise_weight: NotNegative
+    average: Rate
+    flip: Fraction
+    grid_every: Count
     collapse: CollapseParams
     device: DeviceParams
 
@@ -95,7 +109,7 @@ class AgingPredictionParams(PredictionParams):
         seed: Of the noise and of the ages that persons are given.
     """
 
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class AgingEvaluationParams(EvaluationParams):
@@ -105,4 +119,4 @@ class AgingEvaluationParams(EvaluationParams):
         least_diversity: As in ``CollapseParams``.
     """
 
-    least_diversity: float = Field(ge=0, lt=1)
+    least_diversity: Rate

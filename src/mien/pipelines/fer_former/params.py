@@ -5,7 +5,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mien.nodes.params import OptimizerParams, Params, TrainingParams, WeightsFile
+from mien.nodes.params import (
+    MOST,
+    MOST_PIXELS,
+    Depth,
+    LearningRate,
+    Mean,
+    NotNegative,
+    OptimizerParams,
+    Params,
+    Positive,
+    Std,
+    TrainingParams,
+    WeightsFile,
+    Width,
+    check_heads,
+)
 
 NO_PROMPT = "none"
 """The prompt of a network without a text side."""
@@ -40,38 +55,41 @@ class FERFormerModelParams(Params):
         backbone_weights: Checkpoint of IR-50; None starts at random.
     """
 
-    image_size: int = Field(ge=2)
-    embed_dim: int = Field(ge=1)
-    depth: int = Field(ge=1)
-    num_heads: int = Field(ge=1)
-    mlp_ratio: float = Field(gt=0)
-    divisions: tuple[int, ...]
-    map_size: int = Field(ge=1)
+    image_size: int = Field(ge=2, le=MOST_PIXELS)
+    embed_dim: Width
+    depth: Depth
+    num_heads: Depth
+    mlp_ratio: Positive
+    divisions: tuple[Depth, ...]
+    map_size: int = Field(ge=1, le=MOST_PIXELS)
     patch_projection: Literal["linear", "low_rank", "pooled"]
-    patch_rank: int = Field(ge=1)
+    patch_rank: Width
     token_norm: Literal["batch", "layer"]
     pos_encoding: Literal["conv", "learned", "none"]
     last_block_heads_only: bool
-    backbone_widths: tuple[int, ...]
-    backbone_units: tuple[int, ...]
+    backbone_widths: tuple[Width, ...]
+    backbone_units: tuple[Depth, ...]
     prompt: Annotated[str, AfterValidator(_known_prompt)]
     text_encoder: Literal["tower", "table"]
     text_readout: Literal["steering", "cls"]
-    temperature: float = Field(gt=0)
+    temperature: Positive
     freeze_text: bool
-    text_vocab_size: int = Field(ge=3)
-    text_context_length: int = Field(ge=3)
-    text_width: int = Field(ge=1)
-    text_depth: int = Field(ge=1)
-    text_heads: int = Field(ge=1)
-    text_embed_dim: int = Field(ge=1)
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    text_vocab_size: int = Field(ge=3, le=MOST)
+    text_context_length: int = Field(ge=3, le=16_384)
+    text_width: Width
+    text_depth: Depth
+    text_heads: Depth
+    text_embed_dim: Width
+    mean: tuple[Mean, Mean, Mean]
+    std: tuple[Std, Std, Std]
     clip_folder: ClipFolder | None
     backbone_weights: WeightsFile | None
 
     @model_validator(mode="after")
     def _folder_has_a_tower_to_fill(self) -> "FERFormerModelParams":
+        check_heads(self.embed_dim, self.num_heads, "embed_dim and num_heads")
+        if self.prompt != NO_PROMPT and self.text_encoder == "tower":
+            check_heads(self.text_width, self.text_heads, "text_width and text_heads")
         if self.clip_folder is not None and (self.text_encoder != "tower" or self.prompt == NO_PROMPT):
             raise ValueError(
                 f"clip_folder is given with text_encoder {self.text_encoder} and prompt {self.prompt}, so there is no "
@@ -97,14 +115,14 @@ class FERFormerModelParams(Params):
 class TextOptimizerParams(OptimizerParams):
     """The optimiser, with a learning rate of its own for the text encoder; the schedule acts on both alike."""
 
-    text_lr: float = Field(gt=0)
+    text_lr: LearningRate
 
 
 class JointLossParams(Params):
     """Cross entropies of both heads, each with its weight."""
 
-    class_weight: float = Field(ge=0)
-    steering_weight: float = Field(ge=0)
+    class_weight: NotNegative
+    steering_weight: NotNegative
 
 
 class FERFormerTrainingParams(TrainingParams):

@@ -5,42 +5,53 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mien.labels import NUM_LANDMARKS
-from mien.nodes.params import Fraction, Params, PredictionParams, RecipeParams
+from mien.nodes.params import (
+    MOST,
+    MOST_PIXELS,
+    Count,
+    Degrees,
+    Depth,
+    Fraction,
+    NotNegative,
+    Params,
+    Positive,
+    PredictionParams,
+    Rate,
+    RecipeParams,
+    Seed,
+    SplitParams,
+    Width,
+    Workers,
+)
 
 
 class CropParams(Params):
     """Arguments of ``mien.data.landmark_faces.LandmarkCrops``: how drawn faces are posed and cut out."""
 
     size: int = Field(ge=24, le=1024)
-    aligned_share: float = Fraction
-    rotate_degrees: float = Field(ge=0, le=180)
-    scale: float = Field(ge=0, lt=1)
-    shift: float = Field(ge=0, lt=1)
-    yaw_degrees: float = Field(ge=0)
-    pitch_degrees: float = Field(ge=0)
-    free_share: float = Fraction
+    aligned_share: Fraction
+    rotate_degrees: Degrees
+    scale: Rate
+    shift: Rate
+    yaw_degrees: Degrees
+    pitch_degrees: Degrees
+    free_share: Fraction
 
 
-class DrawingParams(Params):
+class DrawingParams(SplitParams):
     """The faces that are drawn to learn from.
 
     Attributes:
         num_faces: How many.
         faces_per_person: How many of them show one person; a person's faces are all in one split.
-        validation_fraction: Part of the persons whose faces choose the epoch.
-        test_fraction: Part of the persons whose faces are judged.
-        seed: Seed of the drawing.
         crops: How they are posed and cut out.
         workers: Processes that draw; 0 is one per core. No result depends on it.
     """
 
-    num_faces: int = Field(ge=1)
-    faces_per_person: int = Field(ge=1)
-    validation_fraction: float = Field(gt=0, lt=1)
-    test_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+    num_faces: Count
+    faces_per_person: Count
     crops: CropParams
-    workers: int = Field(ge=0)
+    workers: Workers
 
 
 class WeakLabelParams(Params):
@@ -51,16 +62,16 @@ class WeakLabelParams(Params):
         seed: Seed of the choice.
     """
 
-    most: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    most: Count
+    seed: Seed
 
 
 class LandmarkModelParams(Params):
     """Arguments of ``mien.models.mobilefacenet.MobileFaceNet``; the number of outputs follows from the landmarks."""
 
-    image_size: int = Field(ge=16, multiple_of=16)
-    widths: tuple[int, int, int, int]
-    units: tuple[int, int, int]
+    image_size: int = Field(ge=16, le=MOST_PIXELS, multiple_of=16)
+    widths: tuple[Width, Width, Width, Width]
+    units: tuple[Depth, Depth, Depth]
 
     def config(self) -> dict[str, Any]:
         """The architecture's keyword arguments, ready for JSON."""
@@ -71,37 +82,37 @@ class LandmarkLossParams(Params):
     """Arguments of ``mien.losses.LandmarkLoss``."""
 
     name: Literal["wing", "l1"]
-    width: float = Field(gt=0)
-    curvature: float = Field(gt=0)
-    weak_weight: float = Field(ge=0)
+    width: Positive
+    curvature: Positive
+    weak_weight: NotNegative
 
 
 class MovementParams(Params):
     """Arguments of ``mien.data.landmark_transforms.Movement``."""
 
-    flip: float = Fraction
-    rotate_degrees: float = Field(ge=0, le=180)
-    scale: float = Field(ge=0, lt=1)
-    stretch: float = Field(ge=0, lt=1)
-    shift: float = Field(ge=0, lt=1)
+    flip: Fraction
+    rotate_degrees: Degrees
+    scale: Rate
+    stretch: Rate
+    shift: Rate
 
 
 class LandmarkAugmentationParams(Params):
     """Arguments of ``mien.data.landmark_transforms.LandmarkAugmentation``."""
 
     movement: MovementParams
-    often: float = Fraction
-    brightness: float = Fraction
-    contrast: float = Field(ge=0, lt=1)
-    gamma: float = Field(ge=1)
-    tint: float = Field(ge=0, lt=1)
-    light: float = Fraction
-    grey: float = Fraction
-    lowest_size: int = Field(ge=8)
-    blur: float = Fraction
-    noise: float = Field(ge=0)
+    often: Fraction
+    brightness: Fraction
+    contrast: Rate
+    gamma: float = Field(ge=1, le=10)
+    tint: Rate
+    light: Fraction
+    grey: Fraction
+    lowest_size: int = Field(ge=8, le=MOST_PIXELS)
+    blur: Fraction
+    noise: NotNegative
     jpeg_quality: int = Field(ge=1, le=100)
-    erase: float = Fraction
+    erase: Fraction
 
 
 class LandmarkTrainingParams(RecipeParams):
@@ -121,7 +132,7 @@ class MovedPredictionParams(PredictionParams):
     """
 
     movement: MovementParams
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class LandmarkEvaluationParams(Params):
@@ -133,6 +144,6 @@ class LandmarkEvaluationParams(Params):
         threshold: Error by the outer eye corners' distance from which a face counts as missed.
     """
 
-    resamples: int = Field(ge=100)
-    seed: int = Field(ge=0)
-    threshold: float = Field(gt=0)
+    resamples: int = Field(ge=100, le=MOST)
+    seed: Seed
+    threshold: Positive

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mien.io.run_records import params_option
-from mien.nodes.params import Params
+from mien.nodes.params import MOST, Name, Params, Seed
 
 Score = Literal["accuracy", "mean_class_accuracy", "macro_f1", "auroc", "error_rate", "errors", "mae_years"]
 
@@ -27,12 +27,12 @@ class PaperRow(Params):
     """
 
     setting: str
-    variants: tuple[str, ...] = Field(min_length=1)
+    variants: tuple[Name, ...] = Field(min_length=1)
     model: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
     scores: dict[Score, float] = Field(default_factory=dict)
     recalls: dict[str, float] = Field(default_factory=dict)
-    n: int = Field(ge=0, default=0)
+    n: int = Field(ge=0, le=MOST, default=0)
     env: str = "paper"
     note: str = ""
 
@@ -86,7 +86,7 @@ class PaperTable(Params):
     name: str
     reference: str
     dataset: str
-    n: int = Field(ge=0)
+    n: int = Field(ge=0, le=MOST)
     rows: tuple[PaperRow, ...] = ()
     peers: tuple[Peer, ...] = ()
     trade_off: TradeOff | None = None
@@ -128,5 +128,5 @@ class ReportParams(Params):
     papers: dict[str, PaperTable]
     confusions: Panels
     feature_maps: Panels
-    resamples: int = Field(ge=100)
-    seed: int = Field(ge=0)
+    resamples: int = Field(ge=100, le=MOST)
+    seed: Seed

@@ -1,10 +1,22 @@
 """Parameters of ``sae``."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mien.nodes.params import Params, WeightsFile
+from mien.nodes.params import (
+    MOST,
+    MOST_PIXELS,
+    Depth,
+    Mean,
+    Params,
+    Positive,
+    Rate,
+    Std,
+    WeightsFile,
+    Width,
+    check_heads,
+)
 
 OF_SAE_ALONE = frozenset(
     {
@@ -53,17 +65,17 @@ class SAEModelParams(Params):
     """
 
     architecture: Literal["sae", "poster"]
-    image_size: int = Field(ge=16, multiple_of=16)
+    image_size: int = Field(ge=16, le=MOST_PIXELS, multiple_of=16)
     patch_size: Literal[8, 16]
     tokenizer: Literal["spatial", "poster_view"]
-    embed_dim: int = Field(ge=4)
-    depth: int = Field(ge=1)
-    num_heads: int = Field(ge=1)
-    mlp_ratio: float = Field(gt=0)
+    embed_dim: int = Field(ge=4, le=16_384)
+    depth: Depth
+    num_heads: Depth
+    mlp_ratio: Positive
     mlp_act: Literal["gelu", "relu"]
-    drop_path_rate: float = Field(ge=0, lt=1)
+    drop_path_rate: Rate
     keep_rate: float = Field(gt=0, le=1)
-    prune_blocks: tuple[int, ...]
+    prune_blocks: tuple[Annotated[int, Field(ge=0, le=1024)], ...]
     keep_rate_mode: Literal["final", "per_stage"]
     alignment: Literal["shared", "per_stream"]
     score_levels: Literal["all", "large"]
@@ -72,17 +84,17 @@ class SAEModelParams(Params):
     query_proj: bool
     cls: Literal["mean", "learned"]
     row_mixing: Literal["none", "poster"]
-    shrink_start_epoch: int = Field(ge=0)
-    shrink_epochs: int = Field(ge=0)
+    shrink_start_epoch: int = Field(ge=0, le=MOST)
+    shrink_epochs: int = Field(ge=0, le=MOST)
     last_block_cls_only: bool
-    backbone_widths: tuple[int, int, int]
-    backbone_units: tuple[int, int, int]
-    landmark_widths: tuple[int, int, int, int]
-    landmark_units: tuple[int, int, int]
+    backbone_widths: tuple[Width, Width, Width]
+    backbone_units: tuple[Depth, Depth, Depth]
+    landmark_widths: tuple[Width, Width, Width, Width]
+    landmark_units: tuple[Depth, Depth, Depth]
     landmark_input: Literal["bgr01", "poster"]
     channel_order: Literal["rgb", "bgr"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[Mean, Mean, Mean]
+    std: tuple[Std, Std, Std]
     weights: WeightsFile | None
     load_head: bool
     backbone_weights: WeightsFile | None
@@ -92,6 +104,7 @@ class SAEModelParams(Params):
 
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> "SAEModelParams":
+        check_heads(self.embed_dim, 4 * self.num_heads, "embed_dim and 4 times num_heads")
         if self.architecture == "poster" and self.keep_rate != 1:
             raise ValueError(
                 f"keep_rate {self.keep_rate} with architecture poster, whose convolutions mix a fixed number of "

@@ -6,7 +6,22 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mien.data.smile_cues import CUES
 from mien.labels import EXPRESSIONS
-from mien.nodes.params import Fraction, LossParams, OptimizerParams, Params, RecipeParams
+from mien.nodes.params import (
+    MOST,
+    MOST_PIXELS,
+    Count,
+    Depth,
+    Fraction,
+    LossParams,
+    NotNegative,
+    OptimizerParams,
+    Params,
+    Positive,
+    Rate,
+    RecipeParams,
+    Std,
+    Width,
+)
 
 Row = Literal[
     "face",
@@ -58,7 +73,7 @@ class VoiceFeatureParams(Params):
     """
 
     num_mels: int = Field(ge=8, le=128)
-    max_seconds: float = Field(gt=0)
+    max_seconds: Positive
 
 
 class RuleParams(Params):
@@ -71,12 +86,12 @@ class RuleParams(Params):
     """
 
     neutral: Literal["first_frame", "subject_median"]
-    thresholds: dict[str, float]
+    thresholds: dict[str, Positive]
 
     @field_validator("thresholds")
     @classmethod
     def _one_per_cue(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        if set(thresholds) != set(CUES) or min(thresholds.values()) <= 0:
+        if set(thresholds) != set(CUES):
             raise ValueError(f"thresholds are {thresholds}: give one above 0 for each of {', '.join(CUES)}.")
         return {name: thresholds[name] for name in CUES}
 
@@ -84,18 +99,18 @@ class RuleParams(Params):
 class LopesModelParams(Params):
     """Arguments of ``mien.models.lopes_cnn.LopesCNN``."""
 
-    image_size: int = Field(ge=20)
-    widths: tuple[int, int]
-    hidden: int = Field(ge=1)
-    drop_rate: float = Field(ge=0, lt=1)
+    image_size: int = Field(ge=20, le=MOST_PIXELS)
+    widths: tuple[Width, Width]
+    hidden: Width
+    drop_rate: Rate
 
 
 class WardModelParams(Params):
     """Arguments of ``mien.models.ward_cnn.WardCNN``."""
 
-    image_size: int = Field(ge=20)
-    widths: tuple[int, int, int, int]
-    drop_rate: float = Field(ge=0, lt=1)
+    image_size: int = Field(ge=20, le=MOST_PIXELS)
+    widths: tuple[Width, Width, Width, Width]
+    drop_rate: Rate
 
 
 class MotionModelParams(Params):
@@ -106,8 +121,8 @@ class MotionModelParams(Params):
         std: What differences of pixels in [0, 1] are divided by.
     """
 
-    length: int = Field(ge=1)
-    std: float = Field(gt=0)
+    length: int = Field(ge=1, le=MOST)
+    std: Std
 
     def config(self) -> dict[str, Any]:
         """What differs from the network of single faces."""
@@ -117,8 +132,8 @@ class MotionModelParams(Params):
 class LSTMModelParams(Params):
     """Arguments of ``mien.models.frame_lstm.FrameLSTM``."""
 
-    hidden: int = Field(ge=1)
-    drop_rate: float = Field(ge=0, lt=1)
+    hidden: Width
+    drop_rate: Rate
 
 
 class VoiceModelParams(Params):
@@ -129,9 +144,9 @@ class VoiceModelParams(Params):
     """
 
     num_mels: int = Field(ge=8, le=128)
-    widths: tuple[int, ...] = Field(min_length=1)
-    kernel: int = Field(ge=1)
-    drop_rate: float = Field(ge=0, lt=1)
+    widths: tuple[Width, ...] = Field(min_length=1)
+    kernel: Depth
+    drop_rate: Rate
 
 
 def _installed(functionals: str) -> str:
@@ -238,15 +253,15 @@ class SentimentModelParams(Params):
 class PartParams(Params):
     """What a member's recipe has of its own."""
 
-    max_epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
+    max_epochs: Count
+    batch_size: int = Field(ge=2, le=MOST)
     optimizer: OptimizerParams
 
 
 class LinearParams(Params):
     """Linear classifiers: inverse strengths of the penalty to choose from on validation, scikit-learn's C."""
 
-    regularisation: tuple[float, ...] = Field(min_length=1)
+    regularisation: tuple[Positive, ...] = Field(min_length=1)
 
 
 class SentimentTrainingParams(RecipeParams):
@@ -271,10 +286,10 @@ class SentimentTrainingParams(RecipeParams):
     motion: PartParams
     lstm: PartParams
     voice: PartParams
-    voice_noise: float = Field(ge=0)
-    flip: float = Fraction
+    voice_noise: NotNegative
+    flip: Fraction
     linear: LinearParams
-    fusion_regularisation: float = Field(gt=0)
+    fusion_regularisation: Positive
 
     def recipe(self, member: str) -> "SentimentTrainingParams":
         """The recipe with a member's own epochs, batch and optimiser."""
