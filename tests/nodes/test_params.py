@@ -31,7 +31,11 @@ SECTIONS: dict[str, type[Params]] = {
     "sae.prediction": PredictionParams,
     "sae.evaluation": EvaluationParams,
 }
-EVERY: dict[str, type[Params]] = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
+EVERY: dict[str, type[Params]] = {
+    name: kind
+    for name, kind in TypeExtractor(register_pipelines()).extract_types_from_pipelines().items()
+    if name.count(".") == 1  # what a node reads of a section is checked in the section
+}
 """The model of every section that a node of any pipeline reads, by the section's name."""
 
 each_section = pytest.mark.parametrize("section", SECTIONS)
@@ -172,7 +176,8 @@ def test_no_number_of_any_section_may_be_a_switch_or_no_number_or_beyond_all_bou
     for path, value in scalars(published, float):
         with pytest.raises(ValidationError) as error:
             EVERY[section](**_set(published, path.split("."), with_first(value, bad)))
-        assert ".".join(map(str, error.value.errors()[0]["loc"])).startswith(path)
+        told = ".".join(map(str, error.value.errors()[0]["loc"]))
+        assert told.startswith(path) or path.startswith(told)  # of names with values, the name of them all
 
 
 @pytest.mark.parametrize("section", EVERY)
