@@ -3,6 +3,8 @@
 import importlib
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from mien.data import drawn_folder
 from mien.data.drawn_folder import MARKER, check_range, class_counts, draw_each, draw_folder, is_drawn
+from mien.outputs import part_path
 
 
 def draw(folder: Path, *, number: int, words: tuple[str, ...] = ("a", "b")) -> None:
@@ -235,3 +238,28 @@ def test_odd_numbers_are_refused_where_even_ones_are_asked_for():
     check_range("image_size", 64, 64, 128, "RAVDESS", even=True)
     with pytest.raises(ValueError, match="image_size of the drawn RAVDESS is 65: give an even number from 64 to 128"):
         check_range("image_size", 65, 64, 128, "RAVDESS", even=True)
+
+
+def test_of_two_runs_that_draw_one_folder_the_second_waits_and_finds_it_drawn(tmp_path, monkeypatch):
+    drawn = []
+
+    def slowly(folder: Path, number: int) -> None:
+        time.sleep(0.1)
+        drawn.append(number)
+        (folder / "one.txt").write_text(str(number))
+
+    monkeypatch.setattr(drawn_folder, "_code_digest", lambda module: "same")
+    threads = [threading.Thread(target=draw_folder, args=(tmp_path / "twin", {"number": 1}, slowly)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert drawn == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["twin"]
+
+
+def test_what_a_killed_run_had_drawn_half_goes_at_the_next_one_though_nothing_is_to_be_drawn(root):
+    (part_path(root) / "images").mkdir(parents=True)
+    part_path(root).with_suffix(".part.old").mkdir()
+    draw_folder(root, {"number": 1}, draw)
+    assert [path.name for path in root.parent.iterdir()] == ["twin"]

@@ -2,12 +2,24 @@
 
 import json
 import shutil
+import threading
+import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from mien.engine import checkpoint
-from mien.engine.checkpoint import BEST_FILE, RUN_FILE, Checkpoints, EpochState
+from mien.engine.checkpoint import (
+    BEST_FILE,
+    CHECKSUMS_FILE,
+    RUN_FILE,
+    STATE_FILE,
+    WEIGHTS_FILE,
+    Checkpoints,
+    EpochState,
+)
+from mien.outputs import part_path
 
 
 def state(epoch: int) -> EpochState:
@@ -47,9 +59,9 @@ def test_an_interrupted_run_gives_back_all_that_the_next_epoch_depends_on(tmp_pa
     assert resumed.optimizer["param_groups"] == saved.optimizer["param_groups"]
 
 
-def test_only_the_last_epoch_is_kept(tmp_path):
+def test_the_last_two_epochs_are_kept(tmp_path):
     interrupted(tmp_path, epoch=11)
-    assert [path.name for path in tmp_path.glob("epoch_*")] == ["epoch_00011"]
+    assert sorted(path.name for path in tmp_path.glob("epoch_*")) == ["epoch_00010", "epoch_00011"]
 
 
 def test_the_best_weights_outlive_later_epochs(tmp_path):
@@ -59,14 +71,14 @@ def test_the_best_weights_outlive_later_epochs(tmp_path):
     assert Checkpoints(tmp_path, "same").load_best()["w"] == 2
 
 
-@pytest.mark.parametrize("breaks_in", ["_save_weights", "torch.save"])
+@pytest.mark.parametrize("breaks_in", ["write_weights", "torch.save"])
 def test_a_kill_while_an_epoch_is_written_leaves_the_one_before(tmp_path, monkeypatch, breaks_in):
     interrupted(tmp_path)
 
     def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
-    target = checkpoint if breaks_in == "_save_weights" else torch
+    target = checkpoint if breaks_in == "write_weights" else torch
     monkeypatch.setattr(target, breaks_in.split(".")[-1], killed)
     with pytest.raises(KeyboardInterrupt):
         Checkpoints(tmp_path, "same").save(state(3))
@@ -76,9 +88,9 @@ def test_a_kill_while_an_epoch_is_written_leaves_the_one_before(tmp_path, monkey
 
 def test_a_kill_before_the_older_epoch_is_removed_resumes_from_the_newer(tmp_path):
     interrupted(tmp_path / "run", epoch=9)
-    shutil.copytree(tmp_path / "run" / "epoch_00009", tmp_path / "older")
+    shutil.copytree(tmp_path / "run" / "epoch_00008", tmp_path / "older")
     Checkpoints(tmp_path / "run", "same").save(state(10))
-    shutil.move(tmp_path / "older", tmp_path / "run" / "epoch_00009")
+    shutil.move(tmp_path / "older", tmp_path / "run" / "epoch_00008")
     assert Checkpoints(tmp_path / "run", "same").begin().epoch == 10
 
 
@@ -89,7 +101,7 @@ def test_a_kill_while_the_best_weights_are_written_leaves_the_former(tmp_path, m
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "_save_weights", half)
+    monkeypatch.setattr(checkpoint, "write_weights", half)
     with pytest.raises(KeyboardInterrupt):
         Checkpoints(tmp_path, "same").save_best({"w": torch.tensor(9.0)})
     assert Checkpoints(tmp_path, "same").load_best()["w"] == 2
@@ -124,3 +136,134 @@ def test_files_of_others_in_the_folder_stay(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     Checkpoints(tmp_path, "other").begin()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+
+
+DAMAGES = {
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-7]),
+    "empty": lambda file: file.write_bytes(b""),
+    "flipped": flip,
+    "foreign": lambda file: file.write_bytes(b"PK\x03\x04 something else"),
+    "gone": Path.unlink,
+}
+each_damage = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+
+
+@each_damage
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, STATE_FILE, CHECKSUMS_FILE])
+def test_a_damaged_epoch_is_named_and_set_aside_and_the_run_goes_on_from_the_one_before(tmp_path, caplog, name, damage):
+    interrupted(tmp_path, epoch=4)
+    damage(tmp_path / "epoch_00004" / name)
+    resumed = Checkpoints(tmp_path, "same").begin()
+    assert (resumed.epoch, resumed.history) == (3, state(3).history)
+    assert (resumed.weights["w"] == 3).all()
+    assert f"{tmp_path / 'epoch_00004'} is damaged: " in caplog.text
+    assert name in caplog.text
+    assert "set aside as damaged-epoch_00004" in caplog.text
+    assert sorted(path.name for path in tmp_path.glob("*epoch_*")) == ["damaged-epoch_00004", "epoch_00003"]
+    Checkpoints(tmp_path, "same").save(state(4))  # repeated
+    assert Checkpoints(tmp_path, "same").begin().epoch == 4
+
+
+def test_an_epoch_of_another_run_is_not_resumed_from(tmp_path, caplog):
+    interrupted(tmp_path / "run", epoch=2)
+    other = Checkpoints(tmp_path / "other", "other")
+    other.begin()
+    other.save(state(9))
+    shutil.copytree(tmp_path / "other" / "epoch_00009", tmp_path / "run" / "epoch_00009")
+    (tmp_path / "run" / "epoch_00010").write_text("a file")
+    assert Checkpoints(tmp_path / "run", "same").begin().epoch == 2
+    assert "it is the epoch of another run" in caplog.text
+
+
+def test_a_state_that_is_not_ours_is_never_opened(tmp_path, monkeypatch):
+    interrupted(tmp_path, epoch=3)
+    (tmp_path / "epoch_00003" / STATE_FILE).write_bytes((tmp_path / "epoch_00002" / STATE_FILE).read_bytes())
+    opened = []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda file, **options: opened.append(file) or load(file, **options))
+    assert Checkpoints(tmp_path, "same").begin().epoch == 2
+    assert [file.parent.name for file in opened] == ["epoch_00002"]
+
+
+@each_damage
+def test_where_no_epoch_is_whole_training_starts_anew(tmp_path, damage):
+    interrupted(tmp_path, epoch=3)
+    for epoch in (2, 3):
+        damage(tmp_path / f"epoch_{epoch:05d}" / STATE_FILE)
+    assert Checkpoints(tmp_path, "same").begin() is None
+    assert len(list(tmp_path.glob("damaged-*"))) == 2
+    assert not list(tmp_path.glob("epoch_*"))
+
+
+@each_damage
+def test_damaged_best_weights_are_set_aside_and_training_starts_anew(tmp_path, caplog, damage):
+    interrupted(tmp_path)
+    damage(tmp_path / BEST_FILE)
+    with pytest.raises(ValueError, match=r"(?s)best epoch's weights cannot be read.*best\.safetensors\. Run the same"):
+        Checkpoints(tmp_path, "same").load_best()
+    assert Checkpoints(tmp_path, "same").begin() is None
+    assert "training starts anew" in caplog.text
+    assert not (tmp_path / BEST_FILE).exists()
+
+
+@each_damage
+def test_a_damaged_run_file_costs_nothing_because_every_epoch_names_its_run(tmp_path, damage):
+    interrupted(tmp_path)
+    damage(tmp_path / RUN_FILE)
+    assert Checkpoints(tmp_path, "same").begin().epoch == 2
+    assert Checkpoints(tmp_path, "other").begin() is None
+
+
+def test_what_a_kill_left_half_written_is_removed_when_the_folder_is_used_again(tmp_path):
+    interrupted(tmp_path)
+    part_path(tmp_path / "epoch_00003").mkdir()
+    part_path(tmp_path / BEST_FILE).write_bytes(b"half")
+    checkpoints = Checkpoints(tmp_path, "same")
+    with checkpoints.alone():
+        assert checkpoints.begin().epoch == 2
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_of_two_trainings_in_one_folder_the_second_waits_and_takes_what_the_first_finished(tmp_path, caplog):
+    caplog.set_level("INFO", "mien")
+    first, second = Checkpoints(tmp_path / "c", "same"), Checkpoints(tmp_path / "c", "same")
+    taken, inside = [], threading.Event()
+
+    def train_second() -> None:
+        inside.wait(60)
+        with second.alone():
+            taken.append(second.begin())
+
+    thread = threading.Thread(target=train_second)
+    thread.start()
+    with first.alone():
+        assert first.begin() is None
+        inside.set()
+        while "is in use by" not in caplog.text:
+            time.sleep(0.01)
+        first.save_best({"w": torch.tensor(1.0)})
+        first.save(state(1))
+        first.finish()
+    thread.join()
+    assert taken[0].epoch == 1
+    assert second.load_best()["w"] == 1
+
+
+def test_a_full_disk_while_an_epoch_is_written_is_told_and_leaves_the_ones_before(tmp_path, monkeypatch):
+    interrupted(tmp_path)
+
+    def full(*args, **options):
+        raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos. No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(ValueError, match=r"The disk is full: .*epoch_00003 could not be written"):
+        Checkpoints(tmp_path, "same").save(state(3))
+    monkeypatch.undo()
+    assert Checkpoints(tmp_path, "same").begin().epoch == 2
+    assert not list(tmp_path.glob(".*"))

@@ -1,4 +1,5 @@
 import logging
+import threading
 from functools import partial
 
 import numpy as np
@@ -245,6 +246,29 @@ def test_a_run_that_is_not_to_finish_returns_the_same_again_without_training(tmp
     other, again = train(BrokenBlobs(50, fails_at=0))  # a sample that is read would break it
     assert same_weights(one, other)
     assert again == history
+
+
+def test_of_two_trainings_in_one_folder_the_second_takes_what_the_first_has_finished(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "mien")
+    begun, ended = threading.Event(), []
+
+    class Watched(Blobs):
+        """Says that training is under way."""
+
+        def __getitem__(self, key):
+            begun.set()
+            return super().__getitem__(key)
+
+    def second() -> None:
+        begun.wait(60)
+        ended.append(run(tmp_path, BrokenBlobs(50, fails_at=0)))  # a sample that is read would break it
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    one, history = run(tmp_path, Watched(50))
+    thread.join()
+    assert same_weights(one, ended[0][0])
+    assert ended[0][1] == history
 
 
 def test_a_named_task_names_its_records_and_leads_its_log_lines(tmp_path, caplog):

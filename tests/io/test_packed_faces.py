@@ -1,6 +1,7 @@
 """Packed faces: many faces in one memory-mapped file, written batch by batch."""
 
 import base64
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -54,6 +55,11 @@ def test_faces_are_computed_while_they_are_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["faces.npy"]
 
 
+def begun(folder: Path) -> Path:
+    (only,) = folder.glob(".faces.npy.*.begun")
+    return only
+
+
 class StoppedError(Exception):
     pass
 
@@ -72,7 +78,7 @@ def test_an_interrupted_file_is_continued_from_its_last_whole_row(tmp_path, torn
     with pytest.raises(DatasetError):
         entry.save(interrupted(faces, after=4))
     assert not entry.exists()
-    part = tmp_path / ".faces.npy.part"
+    part = begun(tmp_path)
     part.write_bytes(part.read_bytes()[: -torn or None])  # the disk kept less than was written
 
     def batches(start):
@@ -97,7 +103,7 @@ def test_a_file_cut_off_within_its_header_is_begun_anew(tmp_path):
     entry = PackedFaces(filepath=str(tmp_path / "faces.npy"))
     with pytest.raises(DatasetError):
         entry.save(interrupted(pixels(6), after=4))
-    (tmp_path / ".faces.npy.part").write_bytes(b"\x93NUM")
+    begun(tmp_path).write_bytes(b"\x93NUM")
     entry.save(stream(pixels(6)))
     np.testing.assert_array_equal(entry.load(), pixels(6))
 

@@ -15,8 +15,8 @@ from mien.io.figures import PaperFigure, PlotlyFigure
 from mien.io.network_file import NetworkFile
 from mien.io.packed_faces import FaceStream, PackedFaces
 from mien.io.tables import CsvTable, JsonDocument, ParquetTable
-from mien.io.write_then_move import partial_path
 from mien.models.network import Network
+from mien.outputs import part_path
 
 LIMIT = 300
 """Bytes after which the disk is full; every example below is longer."""
@@ -110,13 +110,13 @@ def test_a_save_that_fails_half_way_leaves_the_old_file_and_the_next_save_replac
     dataset(filepath=str(path)).save(example(1))
     assert path.read_bytes() != old
     assert visible(tmp_path) == [name, *ALSO.get(dataset, [])]
-    assert not partial_path(path).exists()
+    assert sorted(each.name for each in tmp_path.iterdir()) == visible(tmp_path), "nothing under a temporary name"
 
 
 def test_a_table_can_be_read_while_its_successor_is_written(tmp_path):
     path = tmp_path / "table.parquet"
     ParquetTable(filepath=str(path)).save(table(0))
-    partial_path(path).write_bytes(b"half of the next one")
+    part_path(path).write_bytes(b"half of the next one")
     pd.testing.assert_frame_equal(ParquetTable(filepath=str(path)).load(), table(0))
 
 

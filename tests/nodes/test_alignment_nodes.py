@@ -1,5 +1,9 @@
 """From listed images to located faces: what becomes of each image, told in the table."""
 
+import shutil
+import threading
+import time
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -9,6 +13,7 @@ from tests.nodes.located import KnowingDetector, alignment, box_of, listed, list
 from mien.io.schemas import PairSamples, Samples
 from mien.nodes import alignment as node
 from mien.nodes.alignment import BOX_COLUMNS, POINT_COLUMNS, locate_faces
+from mien.outputs import sole_use
 
 IMAGES = ("one.png", "broken.png", "none.png", "two.png", "one.png")
 
@@ -154,6 +159,34 @@ def test_an_interrupted_search_goes_on_where_it_stopped(raw, monkeypatch, caplog
     assert len(done) == 1
     assert "2 of 3 parts are located already" in caplog.text
     assert not (raw / "unfinished").exists()
+
+
+def test_a_damaged_part_of_an_interrupted_search_is_named_and_looked_for_again(raw, monkeypatch, caplog):
+    whole = located(raw, *IMAGES)
+    monkeypatch.setattr(node, "CHUNK", 2)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(StoppedError):
+            located(raw, *IMAGES)
+    for number, file in enumerate(sorted((raw / "unfinished").glob("located-*"))):
+        file.write_bytes(file.read_bytes()[:-9] if number else b"")
+    pd.testing.assert_frame_equal(located(raw, *IMAGES), whole)
+    assert caplog.text.count("is damaged: its faces are looked for again") == 2
+
+
+def test_of_two_searches_at_once_the_second_waits(raw, monkeypatch, caplog):
+    """Both empty the folder in which they keep what an interruption would leave."""
+    caplog.set_level("INFO", "mien")
+    (raw / "unfinished").mkdir(exist_ok=True)
+    results = []
+    with sole_use(raw / "unfinished"):
+        second = threading.Thread(target=lambda: results.append(located(raw, *IMAGES)))
+        second.start()
+        while "unfinished is in use by" not in caplog.text:
+            time.sleep(0.01)
+        shutil.rmtree(raw / "unfinished")  # as the first run does at its end
+    second.join()
+    assert len(results[0]) == len(IMAGES)
 
 
 @pytest.mark.parametrize("change", ["settings", "file"])

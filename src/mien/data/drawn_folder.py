@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +13,7 @@ import numpy as np
 
 from mien.data import synthetic
 from mien.data.worker_processes import map_in_order
+from mien.outputs import in_words, remove_dead_parts, sole_use, written
 
 Item = TypeVar("Item")
 
@@ -47,22 +46,23 @@ def draw_folder(root: Path, arguments: dict[str, Any], draw: Callable[..., None]
     Source: ours, because the datasets may not be passed on and must not be mistaken for drawn ones.
     """
     root = root.resolve()  # a link to another disk stays a link
+    with sole_use(root):  # another run that draws it too waits, and finds it drawn
+        remove_dead_parts(root)
+        _draw_folder(root, arguments, draw)
+
+
+def _draw_folder(root: Path, arguments: dict[str, Any], draw: Callable[..., None]) -> None:
     marker = _read_marker(root)
     key = {"drawn_by": draw.__module__, "code": _code_digest(draw.__module__), "arguments": arguments}
     key = json.loads(json.dumps(key))  # tuples as the marker has them
     if marker is not None and key.items() <= marker.items():
         return
     _check_replaceable(root, marker if marker is not None and marker["drawn_by"] == draw.__module__ else None)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    part = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with written(root) as part, in_words(root):
         part.mkdir()
         draw(part, **arguments)
         files = sorted(_files(part))
         (part / MARKER).write_text(json.dumps({**key, "files": files}, indent=1) + "\n", encoding="utf-8")
-        _replace(root, part)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def draw_each(draw: Callable[[Item], None], items: Sequence[Item]) -> None:
@@ -154,18 +154,3 @@ def _check_replaceable(root: Path, marker: dict[str, Any] | None) -> None:
 
 def _files(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
-
-
-def _replace(root: Path, part: Path) -> None:
-    """Put the complete folder in the place of the drawn one, or of none."""
-    if not root.exists():
-        part.rename(root)
-        return
-    old = root.with_name(f"{part.name}.old")
-    root.rename(old)
-    try:
-        part.rename(root)
-    except BaseException:
-        old.rename(root)
-        raise
-    shutil.rmtree(old)

@@ -21,7 +21,6 @@ import io
 import logging
 import os
 import stat
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mien.labels import EMOTIONS, KINDS
+from mien.outputs import in_words, replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,12 +151,8 @@ def write_manifest(root: Path, pairs: Iterable[Pair]) -> Path:
         paths = (pair.onset, pair.apex, *([pair.frames or ""] if frames else []))
         writer.writerow((pair.sample_id, pair.subject, pair.kind, pair.expression, *words, *paths))
     path = root / MANIFEST
-    part = path.with_name(f".{MANIFEST}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with replacing(path) as part, in_words(path):
         part.write_text(text.getvalue(), encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -109,11 +109,12 @@ def fit_adversaries(
         FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch; or gradients
             overflow however little a gradient scaler scales them.
     """
-    with limited_threads(recipe.threads):
-        history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
-    model.cpu().load_state_dict(checkpoints.load_best())
-    model.eval()
-    checkpoints.finish()
+    with checkpoints.alone():
+        with limited_threads(recipe.threads):
+            history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
+        model.cpu().load_state_dict(checkpoints.load_best())
+        model.eval()
+        checkpoints.finish()
     return history
 
 

@@ -142,10 +142,12 @@ def fit(
     one_process = partial(
         _fit_limited, train_set=train_set, val_set=val_set, task=task, recipe=recipe, checkpoints=checkpoints
     )
-    history = fabric.launch(one_process, model)  # as an argument, because Fabric unshares such a model's memory
-    model.cpu().load_state_dict(checkpoints.load_best())
-    model.eval()
-    checkpoints.finish()
+    # In this process, which outlives those of the devices; where each device was started apart, in the first alone.
+    with checkpoints.alone() if fabric.is_global_zero else nullcontext():
+        history = fabric.launch(one_process, model)  # as an argument, because Fabric unshares such a model's memory
+        model.cpu().load_state_dict(checkpoints.load_best())
+        model.eval()
+        checkpoints.finish()
     return history
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from kedro.io import AbstractDataset
 
-from mien.io.write_then_move import partial_path
+from mien.outputs import in_words, reading, replacing
 
 
 class ArrayArchive(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]):
@@ -17,8 +17,13 @@ class ArrayArchive(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]
         self.metadata = metadata
 
     def load(self) -> dict[str, np.ndarray]:
-        """Read all arrays into memory."""
-        with np.load(self._filepath, allow_pickle=False) as archive:
+        """Read all arrays into memory.
+
+        Raises:
+            FileError: The file is missing or damaged; each array has a checksum.
+        """
+        kind = "an archive of arrays"
+        with reading(self._filepath, kind), np.load(self._filepath, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
 
     def save(self, data: dict[str, np.ndarray]) -> None:
@@ -26,14 +31,12 @@ class ArrayArchive(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]
 
         Raises:
             ValueError: An array holds objects, which only a pickle could keep.
+            FileError: The disk does not take it.
         """
         if objects := [name for name, array in data.items() if array.dtype.hasobject]:
             raise ValueError(f"Arrays {objects} for {self._filepath} hold objects: give numbers or strings.")
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        part = partial_path(self._filepath)
-        with part.open("wb") as file:
+        with replacing(self._filepath) as part, in_words(self._filepath), part.open("wb") as file:
             np.savez(file, **data)  # type: ignore[arg-type]  # numpy's stub takes a name for allow_pickle
-        part.replace(self._filepath)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -1,20 +1,22 @@
 """Figures of the catalog: interactive ones for kedro-viz and MLflow, printed ones for papers."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.plotly import JSONDataset
 
-from mien.io.write_then_move import WriteThenMove, partial_path
+from mien.io.write_then_move import WriteThenMove
+from mien.outputs import FileError, in_words, replacing
 
 _JSON = ".plotly.json"
 
 
 class PlotlyFigure(WriteThenMove, JSONDataset):
     """An interactive figure that kedro-viz shows."""
+
+    KIND = "a figure of Plotly's"
 
 
 class PaperFigure(WriteThenMove, MatplotlibDataset):
@@ -25,15 +27,19 @@ class PaperFigure(WriteThenMove, MatplotlibDataset):
         """Where the SVG lies."""
         return Path(self._filepath).with_suffix(".svg")
 
+    def load(self) -> Any:
+        """Refuse, in Kedro's words: a printed figure is not read again."""
+        return MatplotlibDataset.load(self)
+
     def save(self, data: Any) -> None:
         """Save both; the SVG has no date and no random ids, so that equal figures are equal files."""
         import matplotlib
 
-        super().save(data)
         vector = self.vector
-        with matplotlib.rc_context({"svg.hashsalt": vector.stem}):
-            data.savefig(partial_path(vector), format="svg", metadata={"Date": None})
-        partial_path(vector).replace(vector)
+        with replacing(vector) as part:
+            super().save(data)
+            with matplotlib.rc_context({"svg.hashsalt": vector.stem}), in_words(vector):
+                data.savefig(part, format="svg", metadata={"Date": None})
 
 
 class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
@@ -60,18 +66,26 @@ class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
 
     def save(self, data: dict[str, Any]) -> None:
         """Write them all under another folder's name, then put it in the place of the one before."""
-        part = partial_path(self._filepath)
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        for name, figure in data.items():
-            self._entry(part, name).save(figure)
-        shutil.rmtree(self._filepath, ignore_errors=True)
-        part.replace(self._filepath)
+        with replacing(self._filepath) as part:
+            with in_words(self._filepath):
+                part.mkdir()
+            for name, figure in data.items():
+                self._save_entry(part, name, figure)
 
     def files(self) -> dict[str, Path]:
         """The PNG or JSON file of each figure."""
         suffix = ".png" if self._printed else _JSON
         return {file.name.removesuffix(suffix): file for file in sorted(self._filepath.glob(f"*{suffix}"))}
+
+    def _save_entry(self, part: Path, name: str, figure: Any) -> None:
+        """Save one figure; a fault of the disk is told with the folder's own name, not the temporary one."""
+        try:
+            self._entry(part, name).save(figure)
+        except DatasetError as error:
+            told = error.__cause__
+            if isinstance(told, FileError):
+                raise FileError(str(told).replace(str(part), str(self._filepath))) from told.__cause__
+            raise
 
     def _entry(self, folder: Path, name: str) -> Any:
         if self._printed:

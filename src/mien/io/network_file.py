@@ -1,20 +1,16 @@
 """A trained network in one safetensors file."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
 
-from mien.io.write_then_move import partial_path
 from mien.models.network import Network
-
-HEADER = "mien"
-"""The header's only key: safetensors writes several in random order, so that equal networks would differ in bytes."""
+from mien.outputs import FileError, in_words, reading, replacing
 
 
 class NetworkFile(AbstractDataset[Network, Network]):
-    """Weights as safetensors, with architecture, configuration and class names in the file's header.
+    """Weights as safetensors, with architecture, configuration, class names and a digest in the file's header.
 
     Nothing is pickled: a network from elsewhere can be opened without running its author's code.
     """
@@ -24,32 +20,33 @@ class NetworkFile(AbstractDataset[Network, Network]):
         self.metadata = metadata
 
     def load(self) -> Network:
-        """Build the architecture that the header names and fill in the weights."""
-        from safetensors import safe_open
-        from safetensors.torch import load_file
+        """Build the architecture that the header names and fill in the weights.
 
+        Raises:
+            FileError: The file is missing, damaged or not mien's.
+        """
         from mien.models import create_model
+        from mien.models.weight_file import read_header, read_weights
 
-        with safe_open(self._filepath, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
-        if "architecture" not in header:
-            raise ValueError(
-                f"{self._filepath} names no architecture in its header: it was not written by mien. "
-                "Give a foreign checkpoint through the system's weights parameter instead."
-            )
-        model = create_model(header["architecture"], **header["config"])
-        model.load_state_dict(load_file(self._filepath))
-        return Network(header["architecture"], header["config"], tuple(header["class_names"]), model.eval())
+        with reading(self._filepath, "a network of mien"):
+            header = read_header(self._filepath)
+            if "architecture" not in header:
+                raise FileError(
+                    f"{self._filepath} names no architecture in its header: it was not written by mien. "
+                    "Give a foreign checkpoint through the system's weights parameter instead."
+                )
+            weights = read_weights(self._filepath)
+            model = create_model(header["architecture"], **header["config"])
+            model.load_state_dict(weights)
+            return Network(header["architecture"], header["config"], tuple(header["class_names"]), model.eval())
 
     def save(self, data: Network) -> None:
         """Write weights and header under a temporary name, then move the file to its own."""
-        from safetensors.torch import save_file
+        from mien.models.weight_file import write_weights
 
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
         header = {"architecture": data.architecture, "config": data.config, "class_names": data.class_names}
-        weights = {name: tensor.contiguous() for name, tensor in data.model.state_dict().items()}
-        save_file(weights, partial_path(self._filepath), metadata={HEADER: json.dumps(header)})
-        partial_path(self._filepath).replace(self._filepath)
+        with replacing(self._filepath) as part, in_words(self._filepath):
+            write_weights(data.model.state_dict(), part, header)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -1,14 +1,16 @@
 """Waveforms of one sample rate in one memory-mapped file."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from kedro.io import AbstractDataset
 
-from mien.io.write_then_move import partial_path
+from mien.io.packed_seal import check_header, closing_in_words, read_seal, write_seal
+from mien.outputs import in_words, reading, replacing
 
 _HEADER_BYTES = 128  # room for any length in the first array's header, a multiple of 64 as numpy aligns it
 _INDEX = np.dtype([("samples", "<i8"), ("reason", "<U24")])
@@ -56,7 +58,8 @@ class Waveforms:
 class PackedAudio(AbstractDataset[WaveformStream, Waveforms]):
     """One ``.npy`` file with three arrays: all samples, length and reason of each clip, and the sample rate.
 
-    ``numpy.load`` reads them by three calls on the open file. The samples are mapped, not loaded.
+    ``numpy.load`` reads them by three calls on the open file. The samples are mapped, not loaded. Behind the arrays
+    stands a seal, by which loading sees that the file is whole.
 
     Source: ours, as ``mien.io.packed_faces``: 1,440 clips of RAVDESS are one file of 170 MB.
     """
@@ -69,47 +72,63 @@ class PackedAudio(AbstractDataset[WaveformStream, Waveforms]):
         """Map the samples into memory, read-only, and read the index.
 
         Raises:
-            ValueError: The file ends early or is not packed audio.
+            FileError: The file is missing, ends early or late, is damaged, or is not packed audio.
         """
-        try:
+        with reading(self._filepath, "packed audio"):
+            seal = read_seal(self._filepath)
             samples = np.load(self._filepath, mmap_mode="r")
             with self._filepath.open("rb") as file:
+                header = file.read(samples.offset)
                 file.seek(samples.offset + samples.nbytes)
                 index, sample_rate = (np.lib.format.read_array(file, allow_pickle=False) for _ in range(2))
+                end = file.tell()
+                file.seek(samples.offset + samples.nbytes)
+                check_header(seal, header + file.read(end - file.tell()))
             length = index["samples"]
-        except (ValueError, EOFError, IndexError, AttributeError) as error:
-            raise ValueError(
-                f"{self._filepath} is not packed audio, or cut off: {error}. Delete it and run its pipeline again."
-            ) from error
-        start = np.cumsum(length) - length
-        return Waveforms(samples, start, length, index["reason"], int(sample_rate))
+            if samples.dtype != np.int16 or length.min(initial=0) < 0 or length.sum() != len(samples):
+                raise ValueError(f"{len(samples)} samples of {samples.dtype}, {length.sum()} by its index")
+            if end != (self._filepath.stat().st_size if seal is None else seal["length"]):
+                raise ValueError(f"it goes on behind its {end} bytes")
+            start = np.cumsum(length) - length
+            return Waveforms(samples, start, length, index["reason"], int(sample_rate))
 
     def save(self, data: WaveformStream) -> None:
         """Write clip by clip under a temporary name, then move the file to its own.
 
         Raises:
             ValueError: No clip has sound.
+            FileError: The disk does not take it.
         """
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        part = partial_path(self._filepath)
-        index = []
-        with part.open("wb") as file:
-            file.write(_header(0))
-            for waveform, reason in data.waveforms:
-                file.write(np.ascontiguousarray(waveform, "<i2").data)
-                index.append((len(waveform), reason))
-            rows = np.array(index, _INDEX)
-            np.lib.format.write_array(file, rows, version=(1, 0))
-            np.lib.format.write_array(file, np.array(data.sample_rate, "<i8"), version=(1, 0))
-            file.seek(0)
-            file.write(_header(int(rows["samples"].sum())))
-        if not rows["samples"].any():
-            part.unlink()
-            raise ValueError(
-                f"No clip has sound, so there is nothing to pack into {self._filepath}. Look at the warnings above, "
-                "and check that the audio files are unpacked."
-            )
-        part.replace(self._filepath)
+        with replacing(self._filepath) as part:
+            index = []
+            with in_words(self._filepath):
+                file = part.open("w+b")
+            with closing_in_words(file, self._filepath):
+                with in_words(self._filepath):
+                    file.write(_header(0))
+                for waveform, reason in data.waveforms:
+                    with in_words(self._filepath):
+                        file.write(np.ascontiguousarray(waveform, "<i2").data)
+                    index.append((len(waveform), reason))
+                rows = np.array(index, _INDEX)
+                with in_words(self._filepath):
+                    self._end(file, rows, data.sample_rate)
+            if not rows["samples"].any():
+                raise ValueError(
+                    f"No clip has sound, so there is nothing to pack into {self._filepath}. Look at the warnings "
+                    "above, and check that the audio files are unpacked."
+                )
+
+    def _end(self, file: BinaryIO, rows: np.ndarray, sample_rate: int) -> None:
+        """Write index, sample rate and seal behind the samples, and their number into the header."""
+        header = _header(int(rows["samples"].sum()))
+        behind = io.BytesIO()
+        np.lib.format.write_array(behind, rows, version=(1, 0))
+        np.lib.format.write_array(behind, np.array(sample_rate, "<i8"), version=(1, 0))
+        file.write(behind.getvalue())
+        write_seal(file, header + behind.getvalue())
+        file.seek(0)
+        file.write(header)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

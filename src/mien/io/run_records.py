@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from mien.io.write_then_move import partial_path
+from mien.io.tables import CHECKED
+from mien.outputs import in_words, reading, replacing
 
 RECORD = "run.json"
 METRICS = "metrics.json"
@@ -73,29 +74,32 @@ class RunRecord:
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` into the folder of the run's metrics."""
-        folder.mkdir(parents=True, exist_ok=True)
         content = {name: value for name, value in asdict(self).items() if name not in _NOT_WRITTEN}
-        part = partial_path(folder / RECORD)
-        part.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
-        part.replace(folder / RECORD)
+        text = json.dumps(content, indent=2, sort_keys=True, default=str) + "\n"
+        with replacing(folder / RECORD) as part, in_words(folder / RECORD):
+            part.write_text(text, encoding="utf-8")
 
     def load_predictions(self) -> pd.DataFrame:
         """The table of its scores.
 
         Raises:
-            ValueError: The file is gone.
+            ValueError: The file is gone or damaged.
         """
         if self.predictions is None or not self.predictions.is_file():
             raise ValueError(
                 f"The predictions of {self.system} {self.variant} are gone: {self.predictions} does not exist. "
                 f"Run it again: {self.command}"
             )
-        return pd.read_parquet(self.predictions)
+        return self._table(self.predictions)
 
     def load_feature_map(self) -> pd.DataFrame | None:
         """The table of its test samples' features in a plane, beside its predictions; None where it has none."""
         file = None if self.predictions is None else self.predictions.with_name(FEATURE_MAP)
-        return pd.read_parquet(file) if file is not None and file.is_file() else None
+        return self._table(file) if file is not None and file.is_file() else None
+
+    def _table(self, file: Path) -> pd.DataFrame:
+        with reading(file, "a Parquet table", f"Run it again: {self.command}"):
+            return pd.read_parquet(file, **CHECKED)
 
 
 def read_record(folder: Path) -> RunRecord | None:

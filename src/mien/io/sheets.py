@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from kedro.io import AbstractDataset
 
-from mien.io.write_then_move import partial_path
+from mien.outputs import in_words, reading, replacing
 
 COLUMNS = 8  # ours: eight faces of 112 px fill the width of kedro-viz's preview
 
@@ -28,9 +28,14 @@ class SheetImage(AbstractDataset[np.ndarray, np.ndarray]):
         self.metadata = metadata
 
     def load(self) -> np.ndarray:
-        """The picture: (H, W, 3) uint8, red first."""
-        encoded = np.frombuffer(self._filepath.read_bytes(), np.uint8)
-        return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        """The picture: (H, W, 3) uint8, red first.
+
+        Raises:
+            FileError: The file is missing or damaged.
+        """
+        with reading(self._filepath, "a picture"):
+            encoded = np.frombuffer(self._filepath.read_bytes(), np.uint8)
+            return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
     def save(self, data: np.ndarray) -> None:
         """Write the picture under a temporary name, then move it to its own.
@@ -43,9 +48,8 @@ class SheetImage(AbstractDataset[np.ndarray, np.ndarray]):
                 f"A sheet is (H, W, 3) uint8, but {self._filepath} is given {data.dtype} of shape {data.shape}. "
                 "Scale to 0..255 and repeat a grey channel three times."
             )
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        partial_path(self._filepath).write_bytes(_png(data))
-        partial_path(self._filepath).replace(self._filepath)
+        with replacing(self._filepath) as part, in_words(self._filepath):
+            part.write_bytes(_png(data))
 
     def preview(self) -> str:
         """The file, base64, for kedro-viz."""

@@ -1,30 +1,45 @@
-"""Files that are never half-written: saved under a temporary name, then moved."""
+"""Files that are never half-written: saved under a temporary name, then moved, while no other run may write them."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-
-def partial_path(final: Path) -> Path:
-    """The temporary name beside ``final``: hidden, so that a listing of finished outputs never shows it.
-
-    Example:
-        >>> partial_path(Path("faces.npy"))
-        PosixPath('.faces.npy.part')
-    """
-    return final.with_name(f".{final.name}.part")
+from mien.outputs import in_words, reading, replacing
 
 
 class WriteThenMove:
     """Makes a file dataset of kedro-datasets atomic: an interruption leaves the old file or none, never a part.
 
+    Two runs that save one file do it one after the other. What cannot be read or written is told in words.
+
     Source: ours, because kedro-datasets open the final path for writing.
     """
 
+    KIND = "a file of its kind"
+    _part: Path | None = None
+
     def _get_save_path(self) -> PurePosixPath:
-        return PurePosixPath(partial_path(Path(super()._get_save_path())))
+        return super()._get_save_path() if self._part is None else PurePosixPath(self._part)
+
+    def load(self) -> Any:
+        """Load the file.
+
+        Raises:
+            FileError: It is missing or damaged.
+        """
+        path = Path(self._get_load_path())
+        with reading(path, self.KIND):
+            return super().load()
 
     def save(self, data: Any) -> None:
-        """Save ``data`` under the temporary name, then move it to its own."""
+        """Save ``data`` under a temporary name, then move it to its own.
+
+        Raises:
+            FileError: The disk does not take it.
+        """
         final = Path(super()._get_save_path())
-        super().save(data)
-        partial_path(final).replace(final)
+        with replacing(final) as part, in_words(final):
+            self._part = part
+            try:
+                super().save(data)
+            finally:
+                self._part = None

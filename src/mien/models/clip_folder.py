@@ -10,9 +10,12 @@ from torch import Tensor
 
 from mien.models.text_encoder import TextTower
 from mien.models.weights import check_values, read_tensors
+from mien.outputs import reading
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+
+_SAVE_ANEW = "Take a whole copy of the folder, as CLIPModel.save_pretrained leaves it."
 
 _PROJECTION = "text_projection.weight"
 _OUTSIDE_BLOCKS = {
@@ -68,8 +71,9 @@ def clip_tokens(folder: str | Path, prompts: Sequence[str]) -> list[list[int]]:
             f"CLIP's tokenizer in {folder} is read by transformers, which is not installed here. "
             "Install it with: pip install 'mien[clip]'."
         ) from error
-    tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-    return [list(tokenizer(prompt)["input_ids"]) for prompt in prompts]
+    with reading(folder, "CLIP's tokenizer", _SAVE_ANEW):
+        tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+        return [list(tokenizer(prompt)["input_ids"]) for prompt in prompts]
 
 
 def load_clip_text(tower: TextTower, folder: str | Path) -> str:
@@ -89,7 +93,8 @@ def load_clip_text(tower: TextTower, folder: str | Path) -> str:
     path = next(folder / name for name in WEIGHTS if (folder / name).is_file())
     tensors = read_tensors(path)
     text = {name.removeprefix("text_model."): tensor for name, tensor in tensors.items()}
-    config = json.loads((folder / "config.json").read_text())
+    with reading(folder / "config.json", "CLIP's configuration", _SAVE_ANEW):
+        config = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     _check_sizes(tower, text, config.get("text_config", config), folder)
     weights = _our_names(text, len(tower.blocks), path)
     check_values(weights, path)

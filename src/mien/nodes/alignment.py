@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from kedro.io import DatasetError
 
 from mien import __version__
-from mien.io.write_then_move import partial_path
+from mien.io.tables import ParquetTable
 from mien.nodes.digest import settings_digest
 from mien.nodes.params import AlignmentParams
+from mien.outputs import remove_all_dead_parts, sole_use
 
 if TYPE_CHECKING:
     from mien.models.face_search import FaceSearch, SearchedImage
@@ -62,7 +64,8 @@ def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: A
     Args:
         listed: One row per sample, with the ``image_columns``, relative to ``raw``.
         raw: The dataset's folder.
-        unfinished: Folder that keeps what an interrupted run has located; emptied at the end.
+        unfinished: Folder that keeps what an interrupted run has located; emptied at the end. Another run that looks
+            for the same faces waits for this one.
         alignment: How faces are found and what becomes of images without one.
 
     Returns:
@@ -74,31 +77,52 @@ def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: A
         ``row``, its place among the packed faces or -1. Of a pair or a sequence all this is the onset's, or the next
         image's where the onset shows no face: all images are cut by the same points.
     """
-    from mien.data.worker_processes import map_in_order
-    from mien.engine.device import limited_threads
-
     columns = list(image_columns(listed))
     chunks = [
         _Chunk([tuple(row) for row in listed[columns].iloc[start : start + CHUNK].to_numpy()], raw, alignment)
         for start in range(0, len(listed), CHUNK)
     ]
-    parts = []
+    with sole_use(unfinished):
+        remove_all_dead_parts([unfinished])
+        parts = list(_located(chunks, unfinished, alignment.workers))
+        samples = _joined(listed, pd.concat(parts, ignore_index=True) if parts else _table([]))
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return samples
+
+
+def _located(chunks: list["_Chunk"], unfinished: Path, workers: int) -> Iterator[pd.DataFrame]:
+    """The result of each chunk, from its file where an interrupted run has left a whole one."""
+    from mien.data.worker_processes import map_in_order
+    from mien.engine.device import limited_threads
+
     with limited_threads(1):  # in this process too, so that the number of workers changes no bit
-        waiting = [chunk for chunk in chunks if not chunk.file(unfinished).is_file()]
+        kept = [_kept(chunk, unfinished) for chunk in chunks]
+        waiting = [chunk for chunk, table in zip(chunks, kept, strict=True) if table is None]
         if 0 < len(waiting) < len(chunks):
             logger.info("%d of %d parts are located already", len(chunks) - len(waiting), len(chunks))
-        results = map_in_order(_locate, waiting, alignment.workers)
-        for number, chunk in enumerate(chunks, start=1):
-            file = chunk.file(unfinished)
-            if not file.is_file():
-                next(results).to_parquet(partial_path(file))
-                partial_path(file).replace(file)
-            parts.append(pd.read_parquet(file))
+        results = map_in_order(_locate, waiting, workers)
+        total = sum(len(chunk.references) for chunk in chunks)
+        for number, (chunk, table) in enumerate(zip(chunks, kept, strict=True), start=1):
+            if table is None:
+                entry = ParquetTable(filepath=str(chunk.file(unfinished)))
+                entry.save(next(results))
+                table = entry.load()  # as a resumed run has it
+            yield table
             if number % 10 == 0:
-                logger.info("Faces looked for in %d of %d samples", min(number * CHUNK, len(listed)), len(listed))
-    samples = _joined(listed, pd.concat(parts, ignore_index=True) if parts else _table([]))
-    shutil.rmtree(unfinished)
-    return samples
+                logger.info("Faces looked for in %d of %d samples", min(number * CHUNK, total), total)
+
+
+def _kept(chunk: "_Chunk", unfinished: Path) -> pd.DataFrame | None:
+    """What an interrupted run has located of a chunk; None if nothing, or if the file is damaged, which is said."""
+    file = chunk.file(unfinished)
+    if not file.is_file():
+        return None
+    try:
+        return ParquetTable(filepath=str(file)).load()
+    except DatasetError:
+        logger.warning("%s is damaged: its faces are looked for again", file)
+        file.unlink()
+        return None
 
 
 def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest
 from mien.nodes.training import train_network
+from mien.outputs import sole_use
 from mien.pipelines.age_gender_ethnicity.params import OUTPUTS, AttributeTrainingParams
 
 logger = logging.getLogger(__name__)
@@ -45,25 +46,26 @@ def train(
     seen = table_digest(samples), array_digest(faces)
     sets = _FaceSets(samples, faces, networks, training)
     histories = []
-    for name in networks.members:
-        targets = list(dict.fromkeys(each[0] for each in names[networks.columns(name)]))
-        if not networks.members[name].hidden:
-            histories.append(_solve(name, networks.members[name], targets[0], sets, training))
-            continue
-        member = _member(network, name)
-        trained, history = train_network(
-            member,
-            [sets.of(split, member, name, targets) for split in ("train", "val")],
-            _task(name, member.model, targets, training),
-            checkpoints / name,
-            _own_recipe(member, training),
-            seen,
-            keep_finished=True,
-        )
-        networks.members[name].load_state_dict(trained.model.state_dict())
-        histories.append(history)
-    for name in networks.members:
-        shutil.rmtree(checkpoints / name, ignore_errors=True)
+    with sole_use(checkpoints):  # another run's nets are cleared at its end
+        for name in networks.members:
+            targets = list(dict.fromkeys(each[0] for each in names[networks.columns(name)]))
+            if not networks.members[name].hidden:
+                histories.append(_solve(name, networks.members[name], targets[0], sets, training))
+                continue
+            member = _member(network, name)
+            trained, history = train_network(
+                member,
+                [sets.of(split, member, name, targets) for split in ("train", "val")],
+                _task(name, member.model, targets, training),
+                checkpoints / name,
+                _own_recipe(member, training),
+                seen,
+                keep_finished=True,
+            )
+            networks.members[name].load_state_dict(trained.model.state_dict())
+            histories.append(history)
+        for name in networks.members:
+            shutil.rmtree(checkpoints / name, ignore_errors=True)
     return network, pd.concat(histories, ignore_index=True)
 
 

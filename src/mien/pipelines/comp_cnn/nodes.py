@@ -14,6 +14,7 @@ from mien.models.network import Network
 from mien.nodes.alignment import image_columns
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import PREDICTED, apply_to_images, described, score_columns, softmax, unseen_samples
+from mien.outputs import sole_use
 from mien.pipelines.comp_cnn.params import CompCNNModelParams, CompCNNTrainingParams
 from mien.pipelines.comp_cnn.trials import MEMBER, TrialJob, TrialResult, from_arrays, to_arrays, train_trial
 
@@ -127,18 +128,11 @@ def train(
         epoch: means over all nets, trials and seeds (as ``val/net_accuracy`` and ``best/net_epoch``), and the mean of
         each net's val accuracy as ``<net>/val_accuracy``.
     """
-    from mien.data.worker_processes import map_in_order
     from mien.models import create_model
 
     jobs = list(dict.fromkeys((trial, seed) for trial in samples["trial"] for seed in training.seeds))
-    work = _jobs(jobs, samples, faces, checkpoints, initial_network, training)
-    results = []
-    for number, result in enumerate(map_in_order(train_trial, work, training.workers), start=1):
-        scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in result.val_accuracy.items())
-        logger.info(
-            "Trial %s, seed %d (%d of %d): val/accuracy %s", result.trial, result.seed, number, len(jobs), scores
-        )
-        results.append(result)
+    with sole_use(checkpoints):  # another run's trials are cleared at its end
+        results = _run_trials(jobs, samples, faces, checkpoints, initial_network, training)
     voters = [trial for trial in dict.fromkeys(samples["trial"]) if trial.startswith(f"{FOLD}_")]
     start: Any = initial_network.model
     config = {
@@ -150,8 +144,30 @@ def train(
     ensemble: Any = create_model(ARCHITECTURE, **config)
     for result in results:
         _fill(ensemble, result)
-    shutil.rmtree(checkpoints / "trials")
     return Network(ARCHITECTURE, config, initial_network.class_names, ensemble.eval()), _mean_history(results)
+
+
+def _run_trials(
+    jobs: list[tuple[str, int]],
+    samples: pd.DataFrame,
+    faces: np.ndarray,
+    checkpoints: Path,
+    initial_network: Network,
+    training: CompCNNTrainingParams,
+) -> list[TrialResult]:
+    """Train all jobs, several at a time, and clear what they resume from."""
+    from mien.data.worker_processes import map_in_order
+
+    work = _jobs(jobs, samples, faces, checkpoints, initial_network, training)
+    results = []
+    for number, result in enumerate(map_in_order(train_trial, work, training.workers), start=1):
+        scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in result.val_accuracy.items())
+        logger.info(
+            "Trial %s, seed %d (%d of %d): val/accuracy %s", result.trial, result.seed, number, len(jobs), scores
+        )
+        results.append(result)
+    shutil.rmtree(checkpoints / "trials")
+    return results
 
 
 def _jobs(
