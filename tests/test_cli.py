@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -325,3 +326,49 @@ def test_every_mistake_in_what_is_asked_for_is_one_message_before_the_first_node
     assert said.lower() in result.output.lower()
     assert "Traceback" not in result.output
     assert not (project / "data").exists()
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupted_twice(done: list[str]) -> None:
+    with module.stopped_once():
+        try:
+            interrupt()
+        finally:
+            interrupt()  # in the middle of what has to be done at the end
+            done.append("closed")
+
+
+def test_a_second_interrupt_does_not_break_off_what_the_first_one_ends():
+    before, done = signal.getsignal(signal.SIGINT), []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_twice(done)
+        interrupt()  # while the process ends, too
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["closed"]
+
+
+def test_after_a_run_that_was_not_interrupted_an_interrupt_does_what_it_did():
+    before = signal.getsignal(signal.SIGINT)
+    with module.stopped_once():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (errno.EROFS, "The disk is read-only: faces.npy"),
+        (errno.EDQUOT, "The disk is full: faces.npy"),
+        (errno.EACCES, "faces.npy cannot be read or written"),
+        (errno.EIO, "faces.npy cannot be read or written"),
+    ],
+)
+def test_a_disk_that_fails_wherever_it_strikes_is_a_mistake_in_words(number, what):
+    message = mistake(OSError(number, os.strerror(number), "faces.npy"))
+    assert message.startswith(what)
+    assert "run the same command again" in message

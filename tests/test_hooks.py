@@ -16,6 +16,7 @@ from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines
 from mien.io.raw_folder import RawFolder
 from mien.io.tables import JsonDocument
 from mien.nodes.params import TwinParams
+from mien.outputs import part_path
 
 
 def files(folder: Path) -> set[str]:
@@ -96,6 +97,34 @@ def test_the_preflight_neither_draws_nor_checks_a_drawn_folder(tmp_path):
 def test_a_run_that_reads_no_raw_folder_needs_none(tmp_path):
     pipeline, catalog = raw_pipeline(tmp_path, draw=False)
     check_raw_folders(pipeline.only_nodes(), catalog)
+
+
+def test_what_killed_runs_left_of_a_runs_outputs_is_removed_before_its_first_node(tmp_path):
+    catalog = DataCatalog({"d.folder": RawFolder(filepath=str(tmp_path / "01_raw" / "d"))})
+    catalog["d.table"] = JsonDocument(filepath=str(tmp_path / "03_primary" / "d" / "table.json"))
+    left = [part_path(tmp_path / "01_raw" / "d"), part_path(tmp_path / "03_primary" / "d" / "table.json")]
+    for part in left:
+        (part / "images").mkdir(parents=True)
+    pipeline = Pipeline([node(lambda: (1, 2), None, ["folder", "table"], name="n")], namespace="d")
+    hook = ProjectHooks()
+    hook._root, hook._project = tmp_path, {"min_free_gb": 0}
+    hook.before_pipeline_run(pipeline, catalog)
+    assert not any(part.exists() for part in left)
+
+
+def test_a_run_does_not_read_back_what_another_one_has_written_meanwhile(tmp_path):
+    entry = JsonDocument(filepath=str(tmp_path / "table.json"))
+    catalog = DataCatalog({"table": entry, "memory": MemoryDataset(1)})
+    hook = ProjectHooks()
+    hook._root, hook._project = tmp_path, {"min_free_gb": 0}
+    hook.before_pipeline_run(Pipeline([]), catalog)
+    for name in ("table", "memory"):
+        catalog.save(name, {"a": 1})
+        hook.after_dataset_saved(name)
+        hook.before_dataset_loaded(name)
+    entry.save({"a": 2})
+    with pytest.raises(ValueError, match=r"table\.json was written by another run"):
+        hook.before_dataset_loaded("table")
 
 
 Usage = namedtuple("Usage", "total used free")

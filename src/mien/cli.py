@@ -4,13 +4,17 @@ import copy
 import errno
 import linecache
 import logging
+import multiprocessing
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import click
@@ -22,11 +26,18 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from mien.names import DEFAULT_PIPELINE, check_run_names, did_you_mean
+from mien.outputs import FileError, write_fault
 
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130
 """Exit status of an interrupt, by the shell's convention: 128 and the signal's number."""
+
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""Errors of a disk that takes nothing more, which are no fault of the program."""
+
+OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors of a disk that are told by reading and by writing."""
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
@@ -109,7 +120,8 @@ def _checked_run(options: dict[str, Any]) -> Any:
 def _told(work: Callable[[], Any], resumed: str) -> Any:
     """Do the work; tell an interruption and a user's mistake in a few words instead of a traceback."""
     try:
-        return work()
+        with stopped_once():
+            return work()
     except KeyboardInterrupt:
         click.echo(f"Stopped. {resumed} when the same command is given.", err=True)
         sys.exit(INTERRUPTED)
@@ -118,6 +130,34 @@ def _told(work: Callable[[], Any], resumed: str) -> Any:
         if message is None or os.environ.get(TRACEBACK_VARIABLE):
             raise
         raise click.ClickException(f"{message}\n(Set {TRACEBACK_VARIABLE}=1 to see where in the code.)") from error
+
+
+@contextmanager
+def stopped_once() -> Iterator[None]:
+    """Let the first Ctrl-C stop the block; later ones end its other processes, and break nothing off.
+
+    What has to be done at the end, such as MLflow's run being closed as KILLED, is done however often it is pressed:
+    the process ends after the first, and ignores the others until it has.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set it, and gets the signal
+        return
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            raise KeyboardInterrupt
+        for child in multiprocessing.active_children():
+            child.terminate()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if not stopping:
+            signal.signal(signal.SIGINT, before)
 
 
 run = click.Command(
@@ -168,7 +208,7 @@ def results(metadata: Any, env: str | None, last: int) -> None:
     """Print the last runs that MLflow knows, with their test scores."""
     from mien.results import last_runs
 
-    click.echo(last_runs(metadata.project_path, env, last))
+    click.echo(_told(lambda: last_runs(metadata.project_path, env, last), "The runs are listed"))
 
 
 @cli.command()
@@ -187,18 +227,15 @@ def readme(metadata: Any) -> None:
 def mistake(error: BaseException) -> str | None:
     """The message for a mistake that the user can mend; None for a fault of the program, which needs its traceback.
 
-    Mistakes are: parameters or data that do not validate, a full disk, and every ValueError or FloatingPointError that
-    mien's or Kedro's own code raises in words.
+    Mistakes are: parameters or data that do not validate, every ValueError or FloatingPointError that mien's or Kedro's
+    own code raises in words, and a disk that is full, read-only or broken, wherever it strikes.
     """
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
     for link in chain:
-        if isinstance(link, OSError) and link.errno == errno.ENOSPC:
-            return (
-                f"The disk is full: {link.filename or 'a file could not be written'}.\n"
-                "Nothing half-written is left behind under its own name. Make room and run the same command again."
-            )
+        if isinstance(link, FileError):  # names the file; what is below says only what was wrong with it
+            return str(link)
     for link in reversed(chain):
         if isinstance(link, ParameterValidationError):
             told = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
@@ -207,6 +244,14 @@ def mistake(error: BaseException) -> str | None:
             return str(link)
         if isinstance(link, ValueError | FloatingPointError) and _raised_in_words(link.__traceback__):
             return str(link)
+    for link in chain:
+        if isinstance(link, OSError) and link.errno in OF_WRITING:
+            return write_fault(link.filename or "a file", link.errno, link.strerror or str(link))
+        if isinstance(link, OSError) and link.errno in OF_THE_DISK:
+            return (
+                f"{link.filename or 'A file'} cannot be read or written: {link.strerror}.\n"
+                "Look at its rights (ls -l) and at the disk, and run the same command again."
+            )
     return None
 
 

@@ -14,6 +14,8 @@ from kedro.framework.hooks import hook_impl
 from mien.names import DEFAULT_PIPELINE
 from mien.parameter_names import check_parameters
 from mien.run_inputs import check_inputs
+from mien.outputs import remove_all_dead_parts
+from mien.own_outputs import OwnOutputs
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -64,13 +66,31 @@ class ProjectHooks:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
-        """Find missing data and a full disk before the first node runs."""
+        """Find missing data and a full disk before the first node runs; remove what killed runs left."""
         from kedro.framework.project import pipelines
 
         with _as_message():
             check_inputs(pipeline, catalog, run_params, pipelines)
         check_raw_folders(pipeline, catalog)
         check_disk(self._root, self._project["min_free_gb"])
+        remove_all_dead_parts(output_folders(pipeline, catalog))
+        self._catalog, self._own = catalog, OwnOutputs()
+
+    @hook_impl(tryfirst=True)
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Remember what this run has written."""
+        if (file := self._file(dataset_name)) is not None:
+            self._own.saved(file)
+
+    @hook_impl(tryfirst=True)
+    def before_dataset_loaded(self, dataset_name: str) -> None:
+        """Refuse to read back what another run has written meanwhile."""
+        if (file := self._file(dataset_name)) is not None:
+            self._own.check(file)
+
+    def _file(self, dataset_name: str) -> Path | None:
+        file = getattr(self._catalog.get(dataset_name), "_filepath", None)
+        return None if file is None else Path(file)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
@@ -133,6 +153,13 @@ def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
                 continue
             with _as_message():
                 step.func(twin)(catalog.get(entry).path)
+
+
+def output_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
+    """Folders in which a run's outputs lie, and what killed runs may have left of them."""
+    entries = (catalog.get(name) for name in sorted(pipeline.all_outputs()) if name in catalog)
+    files = (getattr(entry, "_filepath", None) for entry in entries)
+    return sorted({Path(file).parent for file in files if file is not None})
 
 
 def check_disk(root: Path, min_free_gb: float) -> None:

@@ -12,6 +12,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mien.tracking_store import database_file, prepare_database, store_lock, told_store
+
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
@@ -49,12 +51,21 @@ def tracking_uri(root: Path) -> str:
 
 
 def connect(root: Path) -> "MlflowClient":
-    """A client of the project's tracking store, made on first use."""
+    """A client of the project's tracking store, made on first use.
+
+    Raises:
+        ValueError: The store does not answer, or its database is damaged.
+    """
     import mlflow
 
     for name in ("alembic", "mlflow.store.db.utils"):  # they report each migration of a new store
         logging.getLogger(name).setLevel(logging.WARNING)
-    return mlflow.MlflowClient(tracking_uri(root))
+    uri = tracking_uri(root)
+    file = database_file(uri)
+    if file is not None:
+        prepare_database(file)
+    with told_store(uri):
+        return mlflow.MlflowClient(uri)
 
 
 def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
@@ -63,25 +74,20 @@ def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
     Raises:
         ValueError: The store does not answer.
     """
-    from mlflow.exceptions import MlflowException
-
     uri = tracking_uri(root)
-    try:
+    with told_store(uri), store_lock(uri):  # of two first runs, the second finds the experiment of the first
         found = client.get_experiment_by_name(name)
-    except MlflowException as error:
-        raise ValueError(
-            f"MLflow's store {uri} does not answer: {str(error).splitlines()[0][:200]}.\n"
-            "Start it, or name another in MLFLOW_TRACKING_URI; without it runs go to mlflow.db in the project."
-        ) from error
-    if found is not None:
-        return found.experiment_id
-    local = uri.startswith("sqlite:")
-    return client.create_experiment(name, artifact_location=(root / LOCAL_ARTIFACTS).as_uri() if local else None)
+        if found is not None:
+            return found.experiment_id
+        local = uri.startswith("sqlite:")
+        return client.create_experiment(name, artifact_location=(root / LOCAL_ARTIFACTS).as_uri() if local else None)
 
 
 def end_dead_runs(client: "MlflowClient", experiment: str) -> None:
     """Close runs of this machine whose process was killed before it could: a killed process closes nothing."""
-    for run in client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'"):
+    with told_store(client.tracking_uri):
+        running = client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'")
+    for run in running:
         tags = run.data.tags
         if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("pid", 0))):
             client.set_terminated(run.info.run_id, "KILLED")
@@ -140,7 +146,8 @@ class MlflowRun:
         self.not_sent: list[str] = []
         self.silent_until = 0.0
         self._client, self._experiment = client, experiment
-        self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
+        with told_store(client.tracking_uri):
+            self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
         self._epochs: set[tuple[str, int]] = set()
         self._open = True
         self._monitor: Any = None
@@ -159,10 +166,10 @@ class MlflowRun:
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; a closed one stays as it is."""
         if self._open:
-            self._open = False
             if self._monitor is not None:
                 self._monitor.finish()
             self._client.set_terminated(self.run_id, status)
+            self._open = False  # last, so that an interrupt on the way does not leave it running
 
     @_warn_if_not_sent
     def log_tag(self, name: str, value: str) -> None:
@@ -307,8 +314,11 @@ class MlflowRun:
             metric: What ``value`` measures; accuracies compare upwards, errors and losses downwards.
             value: On the validation split, never on the test split.
         """
-        if self._model_id is None:
-            return
+        if self._model_id is not None:
+            with store_lock(self._client.tracking_uri):  # of two runs that end at once, the better is the champion
+                self._register_network(name, metric, value)
+
+    def _register_network(self, name: str, metric: str, value: float) -> None:
         if not self._client.search_registered_models(filter_string=f"name='{name}'"):
             self._client.create_registered_model(name)
         tags = {"metric": metric, "value": str(value)}

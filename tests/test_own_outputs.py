@@ -1,0 +1,44 @@
+"""A run reads back what it wrote, or says that another run has written it."""
+
+import os
+
+import pytest
+
+from mien.cli import mistake
+from mien.outputs import replacing
+from mien.own_outputs import OwnOutputs
+
+
+def test_equal_files_of_another_run_are_read_and_others_are_refused(tmp_path):
+    path, own = tmp_path / "network.safetensors", OwnOutputs()
+    path.write_bytes(b"mine")
+    own.saved(path)
+    own.check(path)
+    with replacing(path) as part:
+        part.write_bytes(b"mine")
+    own.check(path)
+    with replacing(path) as part:
+        part.write_bytes(b"else")
+    with pytest.raises(
+        ValueError, match=r"was written by another run since this one saved it(?s:.*)variant=NAME"
+    ) as told:
+        own.check(path)
+    assert mistake(told.value) == str(told.value)
+
+
+def test_what_the_run_has_not_saved_is_anybodys(tmp_path):
+    own = OwnOutputs()
+    (tmp_path / "folder").mkdir()
+    own.saved(tmp_path / "folder")
+    own.saved(tmp_path / "missing")
+    (tmp_path / "x").write_bytes(b"a")
+    own.check(tmp_path / "x")
+    own.check(tmp_path / "missing")
+
+
+def test_a_touched_file_is_still_the_runs_own(tmp_path):
+    own = OwnOutputs()
+    (tmp_path / "x").write_bytes(b"a")
+    own.saved(tmp_path / "x")
+    os.utime(tmp_path / "x", (1, 1))
+    own.check(tmp_path / "x")
