@@ -20,6 +20,7 @@ from mien.cli import cli, mistake
 from mien.data.face_images import FaceImages
 from mien.io.packed_faces import FaceStream, PackedFaces
 from mien.io.raw_folder import RawFolder
+from mien.io.run_records import params_option
 from mien.nodes.evaluation import split_scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -177,6 +178,9 @@ def test_run_takes_every_option_that_kedros_own_takes():
         ("variant=", {"variant": ""}),
         ("sae.units=[3,4,2]", {"sae": {"units": [3, 4, 2]}}),
         ("sae.a=[1],sae.b=[]", {"sae": {"a": [1], "b": []}}),
+        ('raw="/data/a,b",variant=c', {"raw": "/data/a,b", "variant": "c"}),
+        ("variant=c,raw='/data/a,b=c'", {"raw": "/data/a,b=c", "variant": "c"}),
+        ("raw=/home/o'neil/a[1],variant=it's", {"raw": "/home/o'neil/a[1]", "variant": "it's"}),
     ],
 )
 def test_a_list_keeps_its_commas_on_the_command_line(text, read):
@@ -184,10 +188,18 @@ def test_a_list_keeps_its_commas_on_the_command_line(text, read):
     assert option.callback(click.Context(cli), option, text) == read
 
 
-def test_parameters_without_a_value_are_refused_as_kedro_refuses_them():
+def test_parameters_without_a_value_are_refused_with_the_way_to_write_a_comma():
     option = next(param for param in cli.commands["run"].params if param.name == "params")
-    with pytest.raises(click.UsageError, match="`y` must contain a key and a value"):
+    with pytest.raises(click.UsageError, match="`y` must contain a key and a value") as refused:
         option.callback(click.Context(cli), option, "sae.rows=x,y")
+    assert "write it in quotes: '--params=raw=\"/data/a,b\"'" in refused.value.message
+
+
+def test_the_command_that_repeats_a_run_keeps_a_comma_in_a_path():
+    given = {"raw": "/data/a,b", "variant": "c"}
+    option = next(param for param in cli.commands["run"].params if param.name == "params")
+    (word,) = shlex.split(params_option(given))
+    assert option.callback(click.Context(cli), option, word.removeprefix("--params=")) == given
 
 
 @pytest.mark.parametrize(

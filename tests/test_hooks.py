@@ -12,7 +12,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
 from mien import hooks
-from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines
+from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines, written_folders
 from mien.io.raw_folder import RawFolder
 from mien.io.tables import JsonDocument
 from mien.nodes.params import TwinParams
@@ -137,6 +137,30 @@ def test_a_full_disk_is_told_in_gigabytes_with_what_to_do(tmp_path, monkeypatch)
         check_disk(tmp_path, min_free_gb=8)
     for part in ("Only 1.5 GB are free", str(tmp_path), "asks for 8 GB", "conf/<env>/globals.yml", "min_free_gb"):
         assert part in error.value.message
+
+
+@pytest.mark.parametrize("full", ["big", "faces", "project"])
+def test_the_disks_of_data_raw_and_project_are_each_looked_at(tmp_path, monkeypatch, full):
+    roots = {name: tmp_path / name for name in ("big", "faces", "project")}
+    for folder in roots.values():
+        folder.mkdir()
+    pipeline, catalog = raw_pipeline(roots["faces"] / "not" / "there", draw=True)
+    folders = written_folders(roots["project"], str(roots["big"] / "data"), pipeline, catalog)
+    assert folders == [roots["project"], roots["big"] / "data", roots["faces"] / "not" / "there" / "d"]
+    free = {folder: 0.0 if name == full else 50e9 for name, folder in roots.items()}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100e9, 0.0, free[path]))
+
+    def check_all() -> None:
+        for folder in folders:
+            check_disk(folder, min_free_gb=8)
+
+    with pytest.raises(click.ClickException, match=f"free on the disk of {roots[full]}"):
+        check_all()
+
+
+def test_a_users_own_raw_folder_is_only_read_and_its_disk_may_be_full(tmp_path):
+    pipeline, catalog = raw_pipeline(tmp_path / "faces", draw=False)
+    assert written_folders(tmp_path, "data/demo", pipeline, catalog) == [tmp_path, tmp_path / "data" / "demo"]
 
 
 def test_a_full_disk_stops_the_run_before_the_first_node(project, run_project, monkeypatch):

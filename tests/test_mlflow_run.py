@@ -59,6 +59,14 @@ def test_the_store_lies_in_the_project_unless_the_environment_names_another(tmp_
     assert tracking_uri(tmp_path) == "http://tracking:5000"
 
 
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "nosuch://host"])
+def test_a_store_that_mlflow_does_not_take_is_told_with_one_that_it_does(tmp_path, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(ValueError, match=f"MLflow cannot keep runs in {uri}") as refused:
+        connect(tmp_path)
+    assert "Name a database in MLFLOW_TRACKING_URI, as sqlite:///" in str(refused.value)
+
+
 def test_an_experiment_is_made_once_with_its_artifacts_in_the_project(root, client):
     first = experiment_id(client, "mien-test", root)
     assert experiment_id(client, "mien-test", root) == first != experiment_id(client, "mien-other", root)
@@ -214,7 +222,7 @@ def test_a_server_that_is_away_is_left_alone_for_a_while_and_everything_unsent_i
 def test_a_server_that_is_not_there_at_the_start_is_told_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(ValueError, match=r"http://127\.0\.0\.1:9 does not answer: .*\nStart it, or name another"):
+    with pytest.raises(ValueError, match=r"keep runs in http://127\.0\.0\.1:9: .*\nStart the server, or name another"):
         experiment_id(connect(tmp_path), "mien-test", tmp_path)
 
 

@@ -107,6 +107,12 @@ def test_a_folder_without_git_is_told(tmp_path):
         tracked_metrics(tmp_path)
 
 
+def test_a_machine_without_git_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="install git, or add its folder to PATH"):
+        tracked_metrics(tmp_path)
+
+
 def test_blocks_replace_what_stood_between_their_markers_and_nothing_else():
     text = "a\n<!-- begin: b -->\nold\n<!-- end: b -->\nz\n"
     assert with_blocks(text, {"b": "new"}) == "a\n<!-- begin: b -->\nnew\n<!-- end: b -->\nz\n"

@@ -19,7 +19,7 @@ from tests.project.project_config import load_config
 from mien.io.run_records import read_record
 from mien.mlflow_run import connect
 from mien.nodes.digest import table_digest
-from mien.tracking import ENGINE_LOGGER, TrackingHooks, project_commit, run_parameters
+from mien.tracking import ENGINE_LOGGER, TrackingHooks, _code_and_data_versions, project_commit, run_parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore:One or more dataset names contain")
 
@@ -362,3 +362,8 @@ def test_a_failing_node_of_a_session_leaves_a_failed_run(project, run_project):
     assert run.data.tags["dataset"] == "raf_db"
     assert run.data.params["data.twin.num_train"] == str(TINY_DATA["raf_db"]["twin"]["num_train"])
     assert (folder / "holiday.jpg").exists()
+
+
+def test_a_run_on_a_machine_without_git_has_no_commit_and_no_fault(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "mlflow.source.git.commit" not in _code_and_data_versions(tmp_path)

@@ -45,13 +45,22 @@ OWN_CODE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, kedro.__f
 """Folders of mien and Kedro; their names alone would not do, because a virtual environment may lie in a folder mien."""
 
 
+_ITEM = re.compile(r"""(?:(?<==)"[^"]*"|(?<==)'[^']*'|\[[^\[\]]*\]|[^,])+""")
+"""One item of ``--params``, with the commas that stand in quotes or brackets."""
+
+_KEPT_WHOLE = re.compile("""=\\s*[\\["']""")
+"""What a list or a text in quotes begins with."""
+
+
 @click.group(name="mien")
 def cli() -> None:
     """Commands of mien."""
 
 
 def params_with_lists(context: click.Context, option: click.Parameter, text: str) -> dict[str, Any]:
-    """Read ``--params`` as Kedro does, but let a list keep its commas, and a variant its letters: ``a.rows=[x,y],b=1``.
+    """Read ``--params`` as Kedro does, but let lists and texts in quotes keep commas: ``a=[x,y],raw="/x,y"``.
+
+    A variant keeps its letters: ``0.10`` is a name there.
 
     Args:
         context: Of the command.
@@ -62,19 +71,25 @@ def params_with_lists(context: click.Context, option: click.Parameter, text: str
         Parameters as sections in sections.
 
     Raises:
-        click.UsageError: An item without ``=``, told as Kedro tells it; a list without its end; a name given twice, or
-            both a section and something in it.
+        click.UsageError: An item without ``=``, told as Kedro tells it, and how a comma is written; a list without its
+            end; a name given twice, or both a section and something in it.
     """
-    items = re.split(r",(?![^\[\]]*\])", text) if isinstance(text, str) else []
+    items = _ITEM.findall(text) if isinstance(text, str) else []
     names = [item.partition("=")[2].strip() for item in items if item.strip().startswith("variant=")]
-    lists = [item.strip() for item in items if "=[" in item]
+    whole = [item.strip() for item in items if _KEPT_WHOLE.search(item)]
     _check_once([item.partition("=")[0].strip() for item in items if "=" in item])
-    plain = ",".join(item for item in items if "=[" not in item) if lists else text
+    plain = ",".join(item for item in items if not _KEPT_WHOLE.search(item)) if whole else text
     try:
-        read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(lists))
+        read = OmegaConf.merge(_split_params(context, option, plain), OmegaConf.from_dotlist(whole))
     except YAMLError as error:
-        raise click.UsageError(f"--params has a list that cannot be read: {lists}. Write it as in a=[1,2].") from error
-    named = {"variant": names[-1]} if names else {}  # as it was written: 0.10 is a name here, not the number 0.1
+        raise click.UsageError(f"--params has a list that cannot be read: {whole}. Write it as in a=[1,2].") from error
+    except click.UsageError as error:
+        error.message += (
+            "\nA comma separates parameters. Where a value has one, as a path may, write it in quotes: "
+            "'--params=raw=\"/data/a,b\"'."
+        )
+        raise
+    named = {"variant": names[-1].strip("\"'")} if names else {}  # as written: 0.10 is a name here, not the number 0.1
     return {**OmegaConf.to_container(read), **named}
 
 
@@ -220,7 +235,11 @@ def readme(metadata: Any) -> None:
     from mien.readme import blocks, with_blocks
 
     file = metadata.project_path / "README.md"
-    file.write_text(with_blocks(file.read_text(), blocks(metadata.project_path, dict(pipelines))))
+    before = file.read_text(encoding="utf-8")
+    text = _told(
+        lambda: with_blocks(before, blocks(metadata.project_path, dict(pipelines))), "The blocks are made anew"
+    )
+    file.write_text(text, encoding="utf-8")
     click.echo(f"Wrote the generated blocks of {file}")
 
 

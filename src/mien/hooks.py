@@ -12,10 +12,10 @@ import click
 from kedro.framework.hooks import hook_impl
 
 from mien.names import DEFAULT_PIPELINE
-from mien.parameter_names import check_parameters
-from mien.run_inputs import check_inputs
 from mien.outputs import remove_all_dead_parts
 from mien.own_outputs import OwnOutputs
+from mien.parameter_names import check_parameters
+from mien.run_inputs import check_inputs
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -62,7 +62,7 @@ class ProjectHooks:
             check_parameters(context.config_loader, pipelines)
         logger.info(ANNOUNCEMENTS.get(env, f"Environment {env}"))
         self._project = context.config_loader["project"]
-        self._root = context.project_path
+        self._root, self._data = context.project_path, context.config_loader["globals"]["data"]
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
@@ -72,7 +72,8 @@ class ProjectHooks:
         with _as_message():
             check_inputs(pipeline, catalog, run_params, pipelines)
         check_raw_folders(pipeline, catalog)
-        check_disk(self._root, self._project["min_free_gb"])
+        for folder in written_folders(self._root, self._data, pipeline, catalog):
+            check_disk(folder, self._project["min_free_gb"])
         remove_all_dead_parts(output_folders(pipeline, catalog))
         self._catalog, self._own = catalog, OwnOutputs()
 
@@ -162,16 +163,36 @@ def output_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
     return sorted({Path(file).parent for file in files if file is not None})
 
 
-def check_disk(root: Path, min_free_gb: float) -> None:
-    """Check that the project's disk has room for what a run writes.
+def written_folders(root: Path, data: str, pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
+    """Where a run writes: the project, which MLflow's files lie in, its layers, and the raw folders that it draws.
+
+    Args:
+        root: The project's folder.
+        data: The layers', relative to it or absolute.
+        pipeline: That is run.
+        catalog: Its entries.
+    """
+    drawn = [
+        catalog.get(entry).path
+        for step in pipeline.nodes
+        for entry in step.outputs
+        if entry.endswith(".raw") and catalog.load(step.inputs[0]).draw
+    ]
+    return list(dict.fromkeys([root, root / data, *drawn]))
+
+
+def check_disk(folder: Path, min_free_gb: float) -> None:
+    """Check that the disk of a folder, which need not exist yet, has room for what a run writes.
 
     Raises:
         click.ClickException: Less is free than ``min_free_gb``.
     """
-    free = shutil.disk_usage(root).free / 1e9
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(existing).free / 1e9
     if free < min_free_gb:
         raise click.ClickException(
-            f"Only {free:.1f} GB are free on the disk of {root}; a run of this environment asks for {min_free_gb} GB.\n"
+            f"Only {free:.1f} GB are free on the disk of {folder}; a run of this environment asks for "
+            f"{min_free_gb} GB.\n"
             "Make room, point data and raw in conf/<env>/globals.yml to another disk, or lower min_free_gb in "
             "conf/<env>/project.yml."
         )

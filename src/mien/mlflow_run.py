@@ -54,7 +54,8 @@ def connect(root: Path) -> "MlflowClient":
     """A client of the project's tracking store, made on first use.
 
     Raises:
-        ValueError: The store does not answer, or its database is damaged.
+        ValueError: The store is of a kind that MLflow does not take, as a folder of files, does not answer, or its
+            database is damaged.
     """
     import mlflow
 

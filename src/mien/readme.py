@@ -1,6 +1,7 @@
 """The parts of README.md that are generated: the lineage from the pipelines, the results from the tracked metrics."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,8 +59,13 @@ def tracked_metrics(root: Path) -> dict[Path, dict[str, float | None]]:
     """The ``metrics.json`` files as git holds them, so that a run of one's own does not change the README.
 
     Raises:
-        ValueError: ``root`` is no git repository.
+        ValueError: ``root`` is no git repository, or there is no git.
     """
+    if shutil.which("git") is None:
+        raise ValueError(
+            "There is no program git in PATH. The results block is made from metrics that git tracks: install git, or "
+            "add its folder to PATH, and run this again."
+        )
     git = ["git", "-C", str(root)]
     listed = subprocess.run([*git, "ls-files", METRICS_PATTERN], capture_output=True, text=True, check=False)
     if listed.returncode:

@@ -356,7 +356,7 @@ def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _code_and_data_versions(root: Path) -> dict[str, str]:
-    """Tags that say which code and which data a run saw, where git and DVC know."""
+    """Tags that say which code and which data a run saw, where git, if there is one, and DVC know."""
     tags = {}
     if commit := project_commit(root):
         tags[COMMIT] = commit

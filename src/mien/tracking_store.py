@@ -88,13 +88,16 @@ def told_store(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError) as error:
-        to_do = (
-            "Check that the disk has room and that the file may be written; move it away, and a new one is made; or"
-            if uri.startswith("sqlite:")
-            else "Start it, or"
-        )
+    except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database without its driver
         raise ValueError(
-            f"MLflow's store {uri} does not answer: {' '.join(str(error).split())[:200]}.\n"
-            f"{to_do} name another in MLFLOW_TRACKING_URI; without it runs go to mlflow.db in the project."
+            f"MLflow cannot keep runs in {uri}: {' '.join(str(error).split())[:200]}.\n{_way_on(uri)} "
+            "Without MLFLOW_TRACKING_URI runs go to mlflow.db in the project."
         ) from error
+
+
+def _way_on(uri: str) -> str:
+    if uri.startswith("sqlite:"):
+        return "Check that the disk has room and that the file may be written; move it away, and a new one is made."
+    if uri.startswith(("http:", "https:")):
+        return "Start the server, or name another store in MLFLOW_TRACKING_URI."
+    return "Name a database in MLFLOW_TRACKING_URI, as sqlite:////home/me/mlflow.db, or a server, as http://localhost:5000."

@@ -184,8 +184,11 @@ def params_option(values: dict[str, Any]) -> str:
         >>> params_option({"variant": "lite", "sae.model.backbone_units": [3, 4, 2]})
         "'--params=variant=lite,sae.model.backbone_units=[3,4,2]'"
     """
-    items = (
-        f"{name}={str(value).replace(', ', ',') if isinstance(value, list | tuple) else value}"
-        for name, value in values.items()
-    )
+    items = (f"{name}={_written(value)}" for name, value in values.items())
     return shlex.quote(f"--params={','.join(items)}")
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return str(value).replace(", ", ",")
+    return f'"{value}"' if isinstance(value, str) and "," in value else str(value)

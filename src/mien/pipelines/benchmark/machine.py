@@ -18,7 +18,7 @@ def machine(accelerator: str = "cpu") -> str:
     import torch
 
     info = Path("/proc/cpuinfo")  # Linux; elsewhere Python knows the name
-    lines = info.read_text().splitlines() if info.is_file() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
     gpu = f"{torch.cuda.get_device_name()}, " if accelerator == "cuda" else ""

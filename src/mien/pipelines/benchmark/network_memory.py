@@ -72,7 +72,7 @@ def _greatest_size() -> int:
     """Bytes of memory that this process has held at the most."""
     status = Path("/proc/self/status")  # Linux, where rusage of a process begins with what its parent held
     if status.is_file():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
         return 1024 * int(peak.split()[1])
     import resource
 
