@@ -2,7 +2,7 @@
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
 are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
-``figures`` and ``plots`` (several by name),
+``figures`` and ``plots`` (several by name), ``table`` (its file),
 ``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model). ``targets`` is logged when it is read: the
 parameter ``training.targets`` says what a classifier was trained towards, as its rows say and not as the dataset's
 parameters do, which may have changed since it was prepared.
@@ -166,7 +166,7 @@ class TrackingHooks:
             self._run.log_children(data)
         elif kind == "figure":
             self._run.log_figure(name.removesuffix("_figure"), data)
-        elif kind == "plot":
+        elif kind in ("plot", "table"):
             self._run.log_file(name.removesuffix("_plot"), Path(entry._filepath))
         elif kind in ("figures", "plots"):
             for each, figure in data.items():

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.small_datasets import put
 
 from mien.data.actor_clips import check_names, list_media, split_actors
 
@@ -56,39 +57,50 @@ def test_too_few_actors_and_classes_without_training_clips_are_refused():
         split_actors(table, 0.2, 0.2, 0, "It")
 
 
-def test_hidden_files_other_kinds_and_subfolders_are_passed_over(tmp_path):
-    folder = tmp_path / "b"
-    (folder / "deeper").mkdir(parents=True)
-    (tmp_path / "a").mkdir()
-    for name in ("b/2.WAV", "b/1.wav", "b/._1.wav", "b/readme.txt", "b/deeper/3.wav", "a/9.wav"):
-        (tmp_path / name).touch()
-    found = list_media(tmp_path, [folder, tmp_path / "a"], (".wav",), "It")
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["a/9.wav", "b/1.wav", "b/2.WAV"]
+def test_media_files_of_any_format_and_depth_are_listed_and_other_kinds_are_not(tmp_path):
+    names = (
+        "b/2.WAV",
+        "b/1.wav",
+        "b/._1.wav",
+        "b/readme.txt",
+        "b/deeper/3.mov",
+        "a/9.Mkv",
+        "a/1.jpg",
+        "__MACOSX/1.wav",
+    )
+    for name in names:
+        put(tmp_path / name, "")
+    put(tmp_path / "b/without_an_ending", b"RIFF....WAVEfmt ")
+    put(tmp_path / "b/without_an_ending_too", b"text")
+    found = list_media(tmp_path, "It")
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        "a/9.Mkv",
+        "b/1.wav",
+        "b/2.WAV",
+        "b/without_an_ending",
+        "b/deeper/3.mov",
+    ]
 
 
-def test_links_out_of_the_folder_and_folders_in_the_place_of_files_are_refused(tmp_path):
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "1.wav").touch()
+def test_links_are_followed_and_folders_in_the_place_of_files_are_refused(tmp_path):
     root = tmp_path / "root"
-    (root / "in").mkdir(parents=True)
-    (root / "in" / "1.wav").symlink_to(outside / "1.wav")
-    with pytest.raises(ValueError, match=r"leads out of its folder: .*1\.wav"):
-        list_media(root, [root / "in"], (".wav",), "It")
-    (root / "linked").symlink_to(outside)
-    with pytest.raises(ValueError, match="leads out of its folder"):
-        list_media(root, [root / "linked"], (".wav",), "It")
-    (root / "gone").mkdir()
-    (root / "gone" / "2.wav").symlink_to(root / "nothing")
-    with pytest.raises(ValueError, match="a folder or a link to nothing"):
-        list_media(root, [root / "gone"], (".wav",), "It")
-    (root / "dir" / "3.wav").mkdir(parents=True)
-    with pytest.raises(ValueError, match="a folder or a link to nothing"):
-        list_media(root, [root / "dir"], (".wav",), "It")
-    (tmp_path / "alias").symlink_to(root)
-    (root / "ok").mkdir()
-    (root / "ok" / "4.wav").touch()
-    assert len(list_media(tmp_path / "alias", [tmp_path / "alias" / "ok"], (".wav",), "It")) == 1
+    put(tmp_path / "outside/1.wav", "")
+    put(root / "in/2.wav", "")
+    (root / "in" / "3.wav").symlink_to(tmp_path / "outside/1.wav")
+    (root / "linked").symlink_to(tmp_path / "outside")
+    (root / "circle").symlink_to(root)
+    assert [path.relative_to(root).as_posix() for path in list_media(root, "It")] == [
+        "in/2.wav",
+        "in/3.wav",
+        "linked/1.wav",
+    ]
+    (root / "gone.wav").symlink_to(root / "nothing")
+    with pytest.raises(ValueError, match=r"gone\.wav is a folder or a link to nothing"):
+        list_media(root, "It")
+    (root / "gone.wav").unlink()
+    (root / "dir/3.wav").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"dir/3\.wav is a folder or a link to nothing"):
+        list_media(root, "It")
 
 
 def test_wrong_names_are_counted_and_the_first_is_named(tmp_path):

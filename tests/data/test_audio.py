@@ -141,3 +141,43 @@ def test_rounding_to_16_bits_cuts_at_full_scale_and_is_exact_within(values):
     assert np.abs(rounded / 32768 - values)[inside].max(initial=0) <= 0.5 / 32768 + 1e-12
     assert (rounded[np.array(values) >= 1] == 32767).all()
     assert (rounded[np.array(values) <= -1] == -32768).all()
+
+
+def wav_with(path, riff: int | None = None, data: int | None = None, rate: int | None = None) -> None:
+    """A second of sound of which the header says otherwise."""
+    write_wav(path, (np.sin(np.arange(16_000) / 20) * 9_000).astype(np.int16), 16_000)
+    content = bytearray(path.read_bytes())
+    for place, value in ((4, riff), (40, data), (24, rate)):
+        if value is not None:
+            content[place : place + 4] = value.to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000024, 0])
+def test_a_wav_from_a_pipe_is_read_whole_whatever_length_it_announces(tmp_path, length):
+    wav_with(tmp_path / "a.wav", riff=length, data=0xFFFFFFFF if length == 0 else length)
+    assert len(read_waveform(tmp_path / "a.wav")) == 16_000
+
+
+@pytest.mark.parametrize("rate", [0, 1, 999, 1_000_000, 2**31 - 1, 2**32 - 1])
+def test_an_absurd_sample_rate_is_told_before_anything_is_allocated(tmp_path, rate):
+    wav_with(tmp_path / "a.wav", rate=rate)
+    with pytest.raises(AudioError, match=r"a\.wav") as error:
+        read_waveform(tmp_path / "a.wav")
+    assert error.value.reason in ("absurd_rate", "not_an_audio", "truncated", "undecodable")
+
+
+def test_an_mp3_without_a_count_of_its_frames_is_not_called_truncated(tmp_path):
+    """FFmpeg guesses the length of such a file by the bit rate of its first frames."""
+    import av
+
+    path = tmp_path / "a.mp3"
+    sound = np.zeros(64_000, np.float32)
+    sound[16_000:] = np.random.default_rng(0).normal(0, 0.3, 48_000)
+    with av.open(str(path), "w", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+        stream = container.add_stream("mp3", rate=16_000, layout="mono", options={"q": "4"})
+        frame = av.AudioFrame.from_ndarray(sound[None], "fltp", "mono")
+        frame.sample_rate = 16_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    assert abs(len(read_waveform(path)) - 64_000) < 4_000

@@ -131,10 +131,10 @@ def test_a_name_that_is_not_of_the_published_form_is_named(tmp_path, wrong):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"ActorID,Age\n1001,51\n", "line 2 of .* gives no ActorID with Sex"),
-        (b"Actor,Sex\n1001,Male\n", "line 2 of .* gives no ActorID with Sex"),
-        (b"ActorID,Sex\n1001,Unknown\n", "line 2 of .* gives no ActorID with Sex"),
-        (b"ActorID,Sex\n1001,Male\xff\n", "are not a CSV file"),
+        (b"ActorID,Age\n1001,51\n", "lacks the column Sex"),
+        (b"Actor,Sex\n1001,Male\n", "lacks the column ActorID"),
+        (b"ActorID,Sex\n1001,Unknown\n", "line 2 of .* has 'Unknown' in the column Sex"),
+        (b"ActorID,Sex\n1001,Male\xff\n", "label file is not text"),
     ],
 )
 def test_malformed_demographics_are_told(tmp_path, content, message):

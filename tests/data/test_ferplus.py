@@ -229,7 +229,7 @@ def test_a_bad_line_of_the_csv_files_is_named(tmp_path, name, line, old, new, me
         (2, "(0, 0, 48, 48)", "(4, 4, 40, 40)", r"another box than the whole image: line 2 .*'\(4, 4, 40, 40\)'"),
         (2, ',"(0, 0, 48, 48)"', "", "has 11 fields, not 12: line 2"),
         (2, "10", "11", "out of range: line 2"),
-        (2, "fer0000001.png", "fer0000099.png", "images are missing: 1 of the 10 listed .*fer0000099.png"),
+        (2, "fer0000001.png", "fer0000099.png", "2 of the 10 of its train split .*1 missing .*fer0000099.png"),
     ],
 )
 def test_a_bad_line_of_a_label_csv_is_named(tmp_path, line, old, new, message):

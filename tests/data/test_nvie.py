@@ -5,16 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.data.small_datasets import lenient
 
 from mien.data.nvie import (
     PUBLISHED_TOTALS,
     SEQUENCES,
-    SUBSET_FILE,
     find_nvie,
     find_spontaneous_pairs,
     read_nvie,
     write_spontaneous_manifest,
 )
+from mien.data.nvie_subset import SUBSET_FILE
 from mien.data.onset_apex import COLUMNS, FRAMES_COLUMN, MANIFEST, read_manifest
 from mien.labels import EMOTIONS
 
@@ -128,16 +129,18 @@ def test_a_zero_byte_copy_beside_a_good_image_is_passed_over(tmp_path):
     assert found(tmp_path)[0] == [("013", "happy", "013/visible/onset/1.bmp", "013/visible/apex/1.bmp")]
 
 
-def test_links_and_names_that_are_not_utf8_are_dropped_by_reason(tmp_path):
+def test_links_are_followed_and_names_that_are_not_utf8_are_dropped_by_reason(tmp_path):
     root = touch(tmp_path / "nvie", "013/visible/apex/1.bmp", "014/visible/apex/1.bmp")
-    touch(tmp_path, "elsewhere/1.bmp", "elsewhere/visible/onset/1.bmp")
+    touch(tmp_path, "elsewhere/1.bmp", "elsewhere/visible/onset/1.bmp", "elsewhere/visible/apex/1.bmp")
     (root / "013/visible/onset").mkdir()
     (root / "013/visible/onset/1.bmp").symlink_to(tmp_path / "elsewhere/1.bmp")
     latin = os.fsencode(root / "014/visible/onset/sequence1")
     os.makedirs(latin + b"/")  # noqa: PTH103  a name of bytes
     (root / "014/visible/onset/sequence1" / b"caf\xe9.bmp".decode(errors="surrogateescape")).write_bytes(b"BM")
     (root / "015").symlink_to(tmp_path / "elsewhere")
-    assert found(root) == ([], {"outside_root": 1, "name_not_utf8": 1, "linked_folder": 1})
+    pairs, dropped = found(root)
+    assert [pair[:2] for pair in pairs] == [("013", "happy"), ("015", "happy")]
+    assert dropped == {"name_not_utf8": 1}
 
 
 def test_lamps_keep_their_pairs_apart(tmp_path):
@@ -171,10 +174,14 @@ def test_incomplete_pairs_of_both_halves_are_logged_one_line_a_reason(tmp_path, 
     both_halves(tmp_path)
     touch(tmp_path, "004/visible/onset/1.bmp", "005/visible/onset/1.bmp")
     (tmp_path / "p/002_1.bmp").unlink()
-    with caplog.at_level(logging.WARNING, "mien"):
-        samples = read_nvie(tmp_path, num_folds=2)
+    with pytest.raises(ValueError, match=r"loses too many samples: 6 of the 12 .*1 missing .*p/002_1.bmp"):
+        read_nvie(tmp_path, num_folds=2)
+    with caplog.at_level(logging.WARNING, "mien.data.onset_apex"):
+        caplog.clear()
+        samples = read_nvie(tmp_path, num_folds=2, account=lenient(tmp_path))
     assert len(samples) == 3
-    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+    dropped = [message for message in caplog.messages if "dropped" in message]
+    assert [message.split(",")[0] for message in dropped] == [
         "USTC-NVIE: 2 dropped as no_apex",
         "USTC-NVIE: 1 dropped as no_apex",
     ]
@@ -258,9 +265,9 @@ def test_sequences_of_too_few_frames_and_pairs_without_are_dropped_one_line_a_re
     write_spontaneous(tmp_path, "003")
     write_sequences(tmp_path, "004", frames=2)
     with caplog.at_level(logging.WARNING, "mien"):
-        samples = read_nvie(tmp_path, num_folds=2, num_frames=3)
+        samples = read_nvie(tmp_path, num_folds=2, num_frames=3, account=lenient(tmp_path))
     assert samples["subject"].tolist() == ["001", "002", "001", "002"]
-    assert [message.split(",")[0] for message in caplog.messages] == [
+    assert [message.split(",")[0] for message in caplog.messages if "dropped" in message] == [
         "USTC-NVIE: 1 dropped as no_frames",
         "USTC-NVIE: 1 dropped as too_few_frames",
     ]

@@ -3,8 +3,11 @@
 import logging
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
+from tests.data import small_datasets as small
 
 from mien.data.raf_db import LIST_FILE, PUBLISHED_COUNTS, find_raf_db, read_raf_db
 from mien.labels import RAF_DB_EXPRESSIONS
@@ -88,7 +91,7 @@ def test_two_copies_below_the_root_are_refused(tmp_path):
         (4, "train_00001.jpg 4", r"train_00001.jpg is listed twice: line 4 .* repeats line 1"),
         (6, "valid_00006.jpg 6", r"neither a training nor a test image: line 6 .*'valid_00006.jpg'"),
         (6, "Train_00006.jpg 6", "neither a training nor a test image: line 6 "),
-        (6, "train_00006.png 6", "neither a training nor a test image: line 6 "),
+        (6, "train_00006 6", "neither a training nor a test image: line 6 "),
         (6, "train_00006_aligned.jpg 6", "neither a training nor a test image: line 6 "),
         (6, "../../train_00006.jpg 6", "outside its folder: line 6 "),
         (6, "/etc/train_00006.jpg 6", "outside its folder: line 6 "),
@@ -133,16 +136,16 @@ def test_an_absent_split_or_class_is_named(tmp_path, keep, message):
 def test_missing_images_are_counted_and_the_first_named(tmp_path):
     names = [line.split()[0] for line in LINES]
     write(tmp_path, images=names[5:])
-    with pytest.raises(ValueError, match=r"5 of the 14 listed.*aligned, the first: train_00001_aligned.jpg, "):
+    with pytest.raises(ValueError, match=r"5 of the 7 of its train.*5 missing .*aligned/train_00001_aligned.jpg, "):
         read_raf_db(tmp_path, "aligned")
     (tmp_path / "Image/original/train_00006.jpg").unlink()
-    with pytest.raises(ValueError, match=r"6 of the 14 listed.*original, the first: train_00001.jpg"):
+    with pytest.raises(ValueError, match=r"6 of the 7 of its train.*original/train_00001.jpg"):
         read_raf_db(tmp_path, "original")
 
 
 def test_a_missing_image_folder_is_a_missing_dataset_not_a_crash(tmp_path):
     (write(tmp_path) / "Image" / "aligned").rename(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="14 of the 14 listed"):
+    with pytest.raises(ValueError, match=r"7 of the 7 of its test split.*7 missing"):
         read_raf_db(tmp_path, "aligned")
 
 
@@ -383,12 +386,29 @@ def edit(path: Path, old: str, new: str) -> None:
         ),
         (
             lambda root: next((root / "DATASET/train/3").iterdir()).unlink(),
-            "1 of the 14 listed are not in .*train_00003_aligned",
+            r"1 of the 7 of its train .*1 missing .*train_00003_aligned",
         ),
-        (lambda root: (root / "DATASET").rename(root / "elsewhere"), "14 of the 14 listed are not in"),
+        (lambda root: (root / "DATASET").rename(root / "elsewhere"), "7 of the 7 of its test split .*7 missing"),
     ],
 )
 def test_a_mistake_in_a_csv_pair_is_named(tmp_path, damage, message):
     damage(write_csv_pair(tmp_path))
     with pytest.raises(ValueError, match=message):
         read_raf_db(tmp_path, "aligned")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "aligned"), [(100, 100, True), (224, 224, True), (260, 580, False), (4, 3, False)]
+)
+def test_photographs_under_the_names_of_aligned_faces_are_refused(tmp_path, height, width, aligned):
+    small.raf_db(tmp_path)
+    picture = cv2.imencode(".jpg", np.zeros((height, width, 3), np.uint8))[1].tobytes()
+    for path in (tmp_path / "Image/aligned").iterdir():
+        path.write_bytes(picture)
+    if aligned:
+        assert len(read_raf_db(tmp_path, "aligned")) == 14
+    else:
+        with pytest.raises(
+            ValueError, match=rf"no aligned faces.*14 of 14 .*of {width}x{height} pixels\. Set reader.source"
+        ):
+            read_raf_db(tmp_path, "aligned")

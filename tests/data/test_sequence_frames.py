@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.data.onset_apex import COLUMNS, FRAMES_COLUMN, MANIFEST, REASONS, Pair, pairs_table, read_manifest
+from mien.data.onset_apex import COLUMNS, FRAMES_COLUMN, MANIFEST, REASONS, Pair, read_manifest
+from mien.data.pair_table import pairs_table
 from mien.data.sequence_frames import evenly_spaced, take_frames
 
 

@@ -37,21 +37,24 @@ def steps(pipeline) -> dict[str, tuple[list[str], list[str]]]:
 PUBLISHED = {"train": {"happy": 2}}
 REPORT = [
     *["sfew.counts", "sfew.summary", "sfew.overview_figure", "sfew.overview_plot"],
-    *["sfew.aligned_sheet", "sfew.rejected_sheet"],
+    *["sfew.aligned_sheet", "sfew.rejected_sheet", "sfew.file_account"],
 ]
 
 
 def test_a_dataset_goes_from_its_folder_to_samples_faces_of_every_size_and_a_report():
     pipeline = face_dataset_pipeline("sfew", provide=provide, read=read, published=PUBLISHED)
-    located = ["sfew.listed", "sfew.raw", "sfew.unfinished", "params:sfew.alignment"]
+    located = [
+        *["sfew.listed", "sfew.raw", "sfew.unfinished", "params:sfew.alignment"],
+        "params:sfew.reader.max_passed_over",
+    ]
     cropped = ["sfew_samples", "sfew.raw", "params:sfew.alignment"]
     assert steps(pipeline) == {
         "sfew.provide": (["params:sfew.twin"], ["sfew.raw"]),
-        "sfew.read": (["sfew.raw", "params:sfew.reader"], ["sfew.listed"]),
+        "sfew.read": (["sfew.raw", "params:sfew.reader"], ["sfew.listed", "sfew.files"]),
         "sfew.locate_faces": (located, ["sfew_samples"]),
         "sfew.crop_112": (cropped, ["sfew_faces_112"]),
         "sfew.crop_48": (cropped, ["sfew_faces_48"]),
-        "sfew.report": (["sfew.listed", "sfew_samples", "sfew.raw", "sfew_faces_112"], REPORT),
+        "sfew.report": (["sfew.listed", "sfew_samples", "sfew.raw", "sfew_faces_112", "sfew.files"], REPORT),
     }
 
 

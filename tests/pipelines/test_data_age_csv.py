@@ -20,7 +20,7 @@ from mien.pipelines.data_age_csv.params import AgeCsvReader, AgeCsvTwin
 from mien.pipelines.data_age_csv.pipeline import create_pipeline
 
 SIZES = {"num_samples": 60, "seed": 1}
-READER = {"validation_fraction": 0.1, "test_fraction": 0.1, "seed": 0}
+READER = {"max_passed_over": 0.01, "validation_fraction": 0.1, "test_fraction": 0.1, "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_users_own_file_is_found_and_named_never_drawn_over(drawn, tmp_path,
 
 def test_drawn_faces_are_marked_and_repeated_ones_are_in_no_split(drawn, caplog):
     with caplog.at_level(logging.INFO, "mien"):
-        listed = read_listed(drawn, AgeCsvReader(**READER))
+        listed, _ = read_listed(drawn, AgeCsvReader(**READER))
     ListedAttributes.validate(listed)
     assert listed["drawn"].all()
     assert "3 of 60 faces repeat an earlier one" in caplog.text
@@ -58,7 +58,7 @@ def test_drawn_faces_are_marked_and_repeated_ones_are_in_no_split(drawn, caplog)
 def test_a_real_file_is_compared_with_the_published_counts_repeated_faces_included(drawn, tmp_path, caplog):
     real = shutil.copytree(drawn, tmp_path / "age_csv")
     (real / MARKER).unlink()
-    assert not read_listed(real, AgeCsvReader(**READER))["drawn"].any()
+    assert not read_listed(real, AgeCsvReader(**READER))[0]["drawn"].any()
     assert "The all split has 60 samples, 23,645 fewer than the 23,705 published." in caplog.text
     assert "The class asian of the all split" in caplog.text
 
@@ -67,7 +67,7 @@ def test_published_crops_are_packed_as_they_are_in_grey(drawn, tmp_path):
     """With the alignment that conf/base gives, cut by the step ``crop_48`` of the pipeline itself."""
     base = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters_age_csv.yml").read_text())["age_csv"]
     alignment = AlignmentParams(**base["alignment"] | {"workers": 1})
-    listed = read_listed(drawn, AgeCsvReader(**READER))
+    listed, _ = read_listed(drawn, AgeCsvReader(**READER))
     samples = locate_faces(listed, drawn, tmp_path, alignment)
     assert (samples["reason"] == "already_aligned").all()
     steps = {node.short_name: node for node in create_pipeline().nodes}

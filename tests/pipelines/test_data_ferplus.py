@@ -17,7 +17,7 @@ from mien.pipelines.data_ferplus.params import FerPlusReader, FerPlusTwin
 from mien.pipelines.data_ferplus.pipeline import create_pipeline
 
 SIZES = {"num_train": 32, "num_val": 16, "num_test": 16, "seed": 1, "folders": False}
-READER = {"layout": "auto", "votes": "auto", "label_mode": "majority"}
+READER = {"max_passed_over": 0.01, "layout": "auto", "votes": "auto", "label_mode": "majority"}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_users_own_folder_is_found_and_named_never_drawn_over(drawn, tmp_pat
 
 def test_drawn_faces_are_marked_in_every_row_and_in_the_log(drawn, caplog):
     with caplog.at_level(logging.INFO, "mien"):
-        listed = read_listed(drawn, FerPlusReader(**READER))
+        listed, _ = read_listed(drawn, FerPlusReader(**READER))
     Listed.validate(listed)
     assert listed["drawn"].all()
     assert "say nothing about real faces" in caplog.text
@@ -54,7 +54,7 @@ def test_drawn_faces_are_marked_in_every_row_and_in_the_log(drawn, caplog):
 
 def test_the_label_mode_changes_the_training_split_alone(drawn):
     tables = {
-        mode: read_listed(drawn, FerPlusReader(**READER | {"label_mode": mode}))
+        mode: read_listed(drawn, FerPlusReader(**READER | {"label_mode": mode}))[0]
         for mode in ("majority", "crossentropy")
     }
     held_out = [table[table["split"] != "train"].reset_index(drop=True) for table in tables.values()]
@@ -67,7 +67,7 @@ def test_the_label_mode_changes_the_training_split_alone(drawn):
 def test_a_real_folder_is_compared_with_the_counts_of_its_votes(drawn, tmp_path, caplog):
     real = shutil.copytree(drawn, tmp_path / "ferplus")
     (real / MARKER).unlink()
-    listed = read_listed(real, FerPlusReader(**READER))
+    listed, _ = read_listed(real, FerPlusReader(**READER))
     assert not listed["drawn"].any()
     assert f"than the {sum(NEW_CSV_COUNTS['train'].values()):,} published" in caplog.text
     caplog.clear()
@@ -77,7 +77,7 @@ def test_a_real_folder_is_compared_with_the_counts_of_its_votes(drawn, tmp_path,
 
 
 def test_twin_rows_without_a_label_are_in_no_table(drawn):
-    listed = read_listed(drawn, FerPlusReader(**READER))
+    listed, _ = read_listed(drawn, FerPlusReader(**READER))
     rows = [row for row in ferplus_twin._rows({"train": 32, "val": 16, "test": 16}, 1) if row.name]
     labels = label_votes([ferplus_twin._draw_votes(row) for row in rows], "majority").labels
     kept = [row.name.removesuffix(".png") for row, label in zip(rows, labels, strict=True) if label >= 0]

@@ -12,7 +12,7 @@ from tests.pipelines.temporary_project import open_catalog
 from mien.data.alignment import align_face
 from mien.data.drawn_folder import MARKER
 from mien.data.images import read_image
-from mien.data.nvie import SUBSET_FILE
+from mien.data.nvie_subset import SUBSET_FILE
 from mien.data.onset_apex import MANIFEST
 from mien.io.schemas import ListedPairs
 from mien.nodes.alignment import POINT_COLUMNS
@@ -20,7 +20,7 @@ from mien.pipelines.data_nvie.nodes import provide_nvie, read_listed
 from mien.pipelines.data_nvie.params import NvieReader, NvieTwin
 
 TWIN = {"num_subjects": 10, "num_emotions": 1, "seed": 0, "image_size": 96, "num_frames": 3}
-READER = NvieReader(subset="full", num_folds=10, seed=0, num_frames=2)
+READER = NvieReader(max_passed_over=1, subset="full", num_folds=10, seed=0, num_frames=2)
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def test_the_users_own_folder_is_found_and_named_never_drawn_over(listed_pairs, 
 
 
 def test_every_subject_is_in_one_fold_and_both_kinds_in_every_fold(listed_pairs):
-    listed = read_listed(listed_pairs, READER)
+    listed, _ = read_listed(listed_pairs, READER)
     ListedPairs.validate(listed)
     assert listed["split"].eq("folds").all()
     assert listed.groupby("subject")["fold"].nunique().eq(1).all()
     assert listed.groupby("fold")["kind"].nunique().tolist() == [2] * 10
-    fewer = read_listed(listed_pairs, READER.model_copy(update={"num_folds": 5}))
+    fewer, _ = read_listed(listed_pairs, READER.model_copy(update={"num_folds": 5}))
     assert fewer["fold"].value_counts().tolist() == [4] * 5
 
 
@@ -62,8 +62,8 @@ def test_a_real_folder_is_compared_with_the_published_totals_of_its_subset(liste
         "\n".join(f"{n}_{kind}" for n in (1, 2) for kind in ("posed", "spontaneous"))
     )
     with caplog.at_level(logging.WARNING, "mien"):
-        assert not read_listed(listed_pairs, READER)["drawn"].any()
-        some = read_listed(listed_pairs, READER.model_copy(update={"subset": "subset", "num_folds": 2}))
+        assert not read_listed(listed_pairs, READER)[0]["drawn"].any()
+        some, _ = read_listed(listed_pairs, READER.model_copy(update={"subset": "subset", "num_folds": 2}))
     assert len(some) == 4
     assert caplog.messages == [
         "USTC-NVIE, full: There are 20 pairs, 4,183 fewer than the 4,203 published.",
@@ -76,7 +76,7 @@ def test_a_real_folder_is_compared_with_the_published_totals_of_its_subset(liste
 def test_drawn_pairs_are_marked_and_have_no_published_totals_to_keep(listed_pairs, caplog):
     (listed_pairs / MARKER).write_text("{}")
     with caplog.at_level(logging.INFO, "mien"):
-        listed = read_listed(listed_pairs, READER)
+        listed, _ = read_listed(listed_pairs, READER)
     assert listed["drawn"].all()
     assert "fewer than" not in caplog.text
 
@@ -85,7 +85,7 @@ def test_a_pair_without_an_image_is_dropped_and_told_by_reason(listed_pairs, cap
     (listed_pairs / "004/posed/apex.png").unlink()
     (listed_pairs / "005/spontaneous/onset.png").write_bytes(b"")
     with caplog.at_level(logging.WARNING, "mien"):
-        listed = read_listed(listed_pairs, READER)
+        listed, _ = read_listed(listed_pairs, READER)
     assert len(listed) == 18
     assert not {"4_posed", "5_spontaneous"} & set(listed["sample_id"])
     assert "USTC-NVIE: 1 dropped as no_apex" in caplog.text

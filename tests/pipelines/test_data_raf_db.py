@@ -15,7 +15,7 @@ from mien.pipelines.data_raf_db.nodes import provide_raf_db, read_listed
 from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
 
 SIZES = {"num_train": 28, "num_test": 14, "seed": 1, "image_size": 64}
-READER = RafDbReader(source="aligned", layout="auto", validation_fraction=0.25, seed=0)
+READER = RafDbReader(max_passed_over=0.01, source="aligned", layout="auto", validation_fraction=0.25, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_the_users_own_folder_is_found_and_named_never_drawn_over(drawn, tmp_pat
 
 def test_drawn_faces_are_marked_in_every_row_and_in_the_log(drawn, caplog):
     with caplog.at_level(logging.INFO, "mien"):
-        listed = read_listed(drawn, READER)
+        listed, _ = read_listed(drawn, READER)
     Listed.validate(listed)
     assert listed["drawn"].all()
     assert "say nothing about real faces" in caplog.text
@@ -50,7 +50,7 @@ def test_drawn_faces_are_marked_in_every_row_and_in_the_log(drawn, caplog):
 
 
 def test_a_validation_split_is_set_aside_from_train_alone(drawn):
-    listed = read_listed(drawn, READER)
+    listed, _ = read_listed(drawn, READER)
     counts = listed["split"].value_counts()
     assert counts["train"] + counts["val"] == SIZES["num_train"]
     assert counts["test"] == SIZES["num_test"]
@@ -63,20 +63,20 @@ def test_a_real_folder_is_compared_with_the_published_counts(drawn, tmp_path, ca
     copy = tmp_path / "real"
     copy.mkdir()
     (copy / "basic").symlink_to(drawn / "basic")  # the same folder without the marker
-    listed = read_listed(copy, READER)
+    listed, _ = read_listed(copy, READER)
     assert not listed["drawn"].any()
     assert "than the 12,271 published" in caplog.text
 
 
 def test_the_same_images_in_class_folders_are_the_same_samples_in_the_same_splits(drawn, tmp_path, caplog):
-    listed = read_listed(drawn, READER)
+    listed, _ = read_listed(drawn, READER)
     for image, label in zip(listed["image"], listed["label"], strict=True):
         name = Path(image).name
         place = tmp_path / "DATASET" / name.partition("_")[0] / str(label + 1)
         place.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes((drawn / image).read_bytes())
     with caplog.at_level(logging.INFO, "mien"):
-        again = read_listed(tmp_path, READER)
+        again, _ = read_listed(tmp_path, READER)
     assert f"found in {tmp_path / 'DATASET'}, in the layout class_folders" in caplog.text
     columns = ["sample_id", "label", "expression", "split"]
     assert again[columns].equals(listed[columns])

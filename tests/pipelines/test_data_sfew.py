@@ -14,7 +14,7 @@ from mien.pipelines.data_sfew.nodes import provide_sfew, read_listed
 from mien.pipelines.data_sfew.params import SfewReader, SfewTwin
 
 SIZES = {"num_train": 42, "num_val": 14, "num_unlabelled": 3, "seed": 1, "image_size": (96, 120)}
-READER = SfewReader(source="original", hold_out="movies", validation_fraction=0.3, seed=0)
+READER = SfewReader(max_passed_over=0.01, source="original", hold_out="movies", validation_fraction=0.3, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_users_own_folder_is_found_and_named_never_drawn_over(drawn, tmp_pat
 
 
 def test_val_is_tested_on_and_whole_movies_of_train_are_validated_on(drawn):
-    listed = read_listed(drawn, READER)
+    listed, _ = read_listed(drawn, READER)
     Listed.validate(listed)
     assert listed["drawn"].all()
     assert listed["split"].value_counts().loc[["test", "unlabelled"]].tolist() == [14, 3]
@@ -52,7 +52,7 @@ def test_val_is_tested_on_and_whole_movies_of_train_are_validated_on(drawn):
 
 
 def test_single_images_are_held_out_where_that_is_asked_for(drawn):
-    listed = read_listed(drawn, READER.model_copy(update={"hold_out": "images"}))
+    listed, _ = read_listed(drawn, READER.model_copy(update={"hold_out": "images"}))
     assert set(listed.loc[listed["split"] == "val", "label"]) == set(range(7))
     assert listed.loc[listed["split"] == "unlabelled", "label"].eq(-1).all()
     assert (listed.groupby("movie")["split"].nunique() > 1).any()
@@ -61,7 +61,7 @@ def test_single_images_are_held_out_where_that_is_asked_for(drawn):
 def test_a_real_folder_is_compared_with_the_published_counts(drawn, tmp_path, caplog):
     for split in ("Train", "Val", "Test"):
         (tmp_path / split).symlink_to(drawn / split)  # the same folder without the marker
-    listed = read_listed(tmp_path, READER.model_copy(update={"source": "aligned"}))
+    listed, _ = read_listed(tmp_path, READER.model_copy(update={"source": "aligned"}))
     assert not listed["drawn"].any()
     assert "SFEW: The train split has 42 samples, 916 fewer than the 958 published." in caplog.text
 

@@ -14,7 +14,7 @@ from mien.pipelines.data_spos.nodes import provide_spos, read_listed
 from mien.pipelines.data_spos.params import SposReader, SposTwin
 
 TWIN = {"share": 0.1, "seed": 0, "image_size": 96, "num_frames": 3}
-READER = SposReader(num_frames=2)
+READER = SposReader(max_passed_over=0.01, num_frames=2)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_users_own_folder_is_found_and_named_never_drawn_over(listed_pairs, 
 
 
 def test_every_subject_is_left_out_once(listed_pairs):
-    listed = read_listed(listed_pairs, READER)
+    listed, _ = read_listed(listed_pairs, READER)
     ListedPairs.validate(listed)
     assert listed.groupby("subject")["fold"].unique().map(list).tolist() == [[0], [1]]
     assert listed["split"].eq("folds").all()
@@ -50,7 +50,7 @@ def test_every_subject_is_left_out_once(listed_pairs):
 
 def test_a_real_folder_is_compared_with_the_published_counts_and_totals(listed_pairs, caplog):
     with caplog.at_level(logging.WARNING, "mien"):
-        assert not read_listed(listed_pairs, READER)["drawn"].any()
+        assert not read_listed(listed_pairs, READER)[0]["drawn"].any()
     assert "SPOS: There are 4 pairs, 230 fewer than the 234 published." in caplog.text
     assert "SPOS: There are 2 subjects, 5 fewer than the 7 published." in caplog.text
     assert "posed" in caplog.text
@@ -59,7 +59,7 @@ def test_a_real_folder_is_compared_with_the_published_counts_and_totals(listed_p
 def test_drawn_pairs_are_marked_and_have_no_published_counts_to_keep(listed_pairs, caplog):
     (listed_pairs / MARKER).write_text("{}")
     with caplog.at_level(logging.INFO, "mien"):
-        assert read_listed(listed_pairs, READER)["drawn"].all()
+        assert read_listed(listed_pairs, READER)[0]["drawn"].all()
     assert "fewer than" not in caplog.text
 
 

@@ -183,7 +183,7 @@ TINY_DATA: dict[str, dict[str, Any]] = {
     },
     "nvie": {
         "twin": {"draw": True, "num_subjects": 10, "num_emotions": 1, "image_size": 96},
-        "reader": {"num_folds": 3},
+        "reader": {"num_folds": 3, "max_passed_over": 0.5},
         "alignment": {"method": "given", "workers": 1},
     },
     "spos": {

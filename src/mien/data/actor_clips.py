@@ -2,52 +2,76 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien.data.file_account import Explain, FileAccount
+from mien.data.folder_walk import walk_folder
 from mien.data.images import printable
+from mien.data.media_file import is_media
 from mien.data.splits import stratified_split
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def list_media(root: Path, folders: Iterable[Path], suffixes: Sequence[str], dataset: str) -> list[Path]:
-    """List the media files of some folders, sorted by folder and name.
+def list_media(root: Path, dataset: str) -> list[Path]:
+    """List the media files at any depth of a folder, sorted by folder and name.
 
     Hidden files, and files of another kind such as a readme, are passed over.
 
     Args:
-        root: the dataset's folder; no file may lie outside it.
-        folders: to be listed, not their subfolders.
-        suffixes: of media files, in lower case with the dot.
+        root: the dataset's folder.
         dataset: its name, for the message.
 
     Raises:
-        ValueError: an entry with a media file's name is no file, or a symbolic link leads out of ``root``.
+        ValueError: a folder cannot be listed, or an entry with a media file's name is no file.
     """
-    inside = root.resolve()
+
+    def refuse(error: OSError) -> None:
+        raise ValueError(
+            f"{dataset}'s folders cannot be listed: {error.filename} ({error.strerror}). Make it readable."
+        ) from error
+
     found = []
-    for folder in sorted(folders):
-        with os.scandir(folder) as entries:
-            media = [entry for entry in entries if entry.name[0] != "." and Path(entry.name).suffix.lower() in suffixes]
-        outside = not folder.resolve().is_relative_to(inside)
-        for entry in sorted(media, key=lambda entry: entry.name):
-            path = folder / entry.name
-            if not entry.is_file():
+    for folder, folders, files in walk_folder(root, refuse):
+        folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
+        for name in (*folders, *files):
+            path = folder / name
+            if name[0] == "." or not is_media(path):
+                continue
+            if not path.is_file():
                 raise ValueError(
                     f"{dataset} has something else in the place of a file: {printable(path)} is a folder or a link to "
                     "nothing. Unpack the archive again."
                 )
-            if outside or (entry.is_symlink() and not path.resolve().is_relative_to(inside)):
-                raise ValueError(
-                    f"{dataset} leads out of its folder: {printable(path)} is linked from outside {root}. Copy the "
-                    "files into the folder, or link the whole folder."
-                )
             found.append(path)
-    return found
+    return sorted(found, key=lambda path: (path.parent, path.name))
+
+
+def account_for_clips(account: FileAccount, clips: pd.DataFrame, explain: Explain, way_on: str) -> None:
+    """Tell an account which files clips use and what they lack, and have it account for all other files.
+
+    Where some clips have a picture and others have none, those are lost, and likewise for sound. Where none has, the
+    user has chosen so.
+
+    Args:
+        account: of the dataset's folder.
+        clips: with the columns ``sample_id``, ``video``, ``audio``, ``split`` and ``expression``.
+        explain: why no clip names a file.
+        way_on: what to do about lost clips.
+
+    Raises:
+        ValueError: more clips or files are lost than the account allows.
+    """
+    account.use_samples(clips, ["video", "audio"], "expression")
+    for column, what in (("video", "picture"), ("audio", "sound")):
+        without = clips[clips[column].isna()]
+        for sample_id, split, expression in without[["sample_id", "split", "expression"]].itertuples(index=False):
+            lost = len(without) < len(clips)
+            account.miss([f"{what} of {sample_id}"], f"without_{what}", split, expression, lost=lost)
+    account.finish(explain, way_on)
 
 
 def check_names(wrong: Sequence[Path], dataset: str, form: str) -> None:
@@ -86,6 +110,12 @@ def split_actors(
 
     Source: ours, because neither RAVDESS nor CREMA-D publishes a split; METHODS 5.1: no person may be in two parts.
     """
+    classes = sorted(set(clips["expression"]))
+    if len(classes) < 2:
+        raise ValueError(
+            f"{dataset} has one class alone: all {len(clips):,} clips are {classes[0]}. Unpack the recordings of the "
+            "other expressions."
+        )
     actors = clips[["subject", "gender"]].drop_duplicates("subject").rename(columns={"subject": "sample_id"})
     actors = actors.assign(gender=actors["gender"].fillna("").astype(str))
     try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.data.duplicates import mark_duplicates
+from mien.data.file_account import FileAccount, Verdict
 from mien.data.splits import stratified_split
 from mien.labels import ETHNICITIES, GENDERS
 
@@ -73,15 +74,22 @@ def find_age_csv(root: Path) -> Path:
 
 
 def read_age_csv(
-    root: Path, validation_fraction: float = 0.1, test_fraction: float = 0.1, seed: int = 0
+    root: Path,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    seed: int = 0,
+    account: FileAccount | None = None,
 ) -> pd.DataFrame:
     """Read the faces into a samples table, without those that repeat another, divided into train, val and test.
+
+    Every row and file is accounted for.
 
     Args:
         root: the folder that holds ``age_gender.csv``.
         validation_fraction: as in ``split_age_csv``.
         test_fraction: as in ``split_age_csv``.
         seed: as in ``split_age_csv``.
+        account: is told what becomes of every file and row; a new one where None.
 
     Returns:
         The table of ``split_age_csv``.
@@ -91,7 +99,24 @@ def read_age_csv(
 
     Source: 80/10/10 is usual in work on this file; the strata are ours.
     """
-    return split_age_csv(list_age_csv(root), validation_fraction, test_fraction, seed)
+    rows = list_age_csv(root)
+    samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
+    account_for_rows(account or FileAccount(root, "The age, gender and ethnicity CSV"), rows, samples)
+    return samples
+
+
+def account_for_rows(account: FileAccount, rows: pd.DataFrame, samples: pd.DataFrame) -> None:
+    """Tell an account what becomes of every row and file.
+
+    Args:
+        account: of the folder that holds the CSV.
+        rows: the table of ``list_age_csv``.
+        samples: that of ``split_age_csv``.
+    """
+    account.use_samples(samples, ["image"], "ethnicity_name")
+    repeated = rows[~rows["image"].isin(samples["image"])]
+    account.pass_over(repeated["image"], "repeats_an_earlier_face")
+    account.finish(lambda _: Verdict("not_the_csv"), "")
 
 
 def list_age_csv(root: Path) -> pd.DataFrame:
@@ -116,7 +141,7 @@ def list_age_csv(root: Path) -> pd.DataFrame:
 
     path = find_age_csv(root)
     offsets, codes, digests = [], [], []
-    for row in scan_pixel_rows(path, _COLUMNS, root):
+    for row in scan_pixel_rows(path, _COLUMNS):
         codes.append(_parse_codes(row, path))
         offsets.append(row.offset)
         digests.append(row.digest)
@@ -158,6 +183,12 @@ def split_age_csv(
 
     Source: ours. The published notebooks split at random with equal faces on both sides, which flatters the scores.
     """
+    for column in ("gender", "ethnicity"):
+        if rows[column].nunique() < 2:
+            raise ValueError(
+                f"The age, gender and ethnicity CSV has one class alone: all {len(rows):,} rows have "
+                f"{rows[column].iloc[0]} in the column {column}. Copy the file again from the download."
+            )
     repeated = rows["duplicate_of"].notna()
     first = rows.set_index("sample_id").loc[rows.loc[repeated, "duplicate_of"], list(_COLUMNS)]
     contradicting = int((first.to_numpy() != rows.loc[repeated, list(_COLUMNS)].to_numpy()).any(axis=1).sum())

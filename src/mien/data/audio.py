@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.data.images import first_bytes
 from mien.data.media_file import open_media
 
 if TYPE_CHECKING:
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 """Hz. Twice the 8 kHz below which nearly all of speech lies; the rate of CREMA-D's WAV files."""
 
+RATES = (1_000, 768_000)
+"""Hz, least and most that a file may say of itself: the telephone has 8,000, and no converter has more."""
+
+MAX_SECONDS = 3_600
+"""Longest sound that is read: clips last seconds, and an hour takes 0.7 GB at 48 kHz."""
+
+_UNKNOWN_LENGTH = 0x7FFF_0000  # bytes; programs that write into a pipe announce about 2 or 4 GB
+_ESTIMATED = frozenset({"mp3", "mp2", "aac", "ac3", "eac3", "amr", "dts", "loas"})  # lengths guessed by the bit rate
+_EXACT_MP3 = (b"Xing", b"Info", b"VBRI")  # headers that count an MP3's frames
+_HEADER_BYTES = 8_192
 _MISSING_SECONDS = 0.25  # a compressed track may announce a frame more than it has
 
 
@@ -25,7 +36,7 @@ class AudioError(ValueError):
     """A sound that cannot be read; ``reason`` names why in one word for the table of clips.
 
     One of missing, directory, empty, git_lfs_pointer, unreadable, not_an_audio, truncated, no_audio, no_samples,
-    not_finite, undecodable.
+    not_finite, undecodable, unsupported, absurd_rate, too_long.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -51,8 +62,9 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         (N,) float32, 1 being full scale. Compressed or floating-point sound may go a little beyond.
 
     Raises:
-        AudioError: the file is missing, a directory, empty, a Git LFS pointer, not a sound, cut off or damaged, has no
-            sound track or no sample in it, or samples that are no numbers; ``reason`` names which.
+        AudioError: the file is missing, a directory, empty, a Git LFS pointer, not a sound, cut off or damaged, longer
+            than ``MAX_SECONDS``, has no sound track, no sample in it, samples that are no numbers, or an absurd sample
+            rate; ``reason`` names which.
         ValueError: ``sample_rate`` is out of range.
     """
     import av
@@ -64,12 +76,20 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         if not container.streams.audio:
             raise AudioError("no_audio", f"No sound: {path} has no sound track. Give a file that has one.")
         stream = container.streams.audio[0]
-        rate = stream.codec_context.sample_rate
+        rate = _sample_rate(stream, path)
+        parts: list[np.ndarray] = []
+        num_samples = 0
         try:
-            parts = list(_decode(container, stream))
-        except av.error.FFmpegError as error:
+            for part in _decode(container, stream):
+                parts.append(part)
+                num_samples += len(part)
+                if num_samples > MAX_SECONDS * rate:
+                    raise AudioError(
+                        "too_long", f"Sound too long: {path} has more than {MAX_SECONDS:,} s. Cut it into clips."
+                    )
+        except (av.error.FFmpegError, OverflowError) as error:
             raise AudioError("undecodable", f"Damaged sound: {path} cannot be decoded. Copy it again.") from error
-        announced = float((stream.duration or 0) * (stream.time_base or 0))
+        announced = _announced_seconds(container, stream, path)
         byte_rate = (stream.codec_context.bit_rate or 0) / 8
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     if len(samples) == 0:
@@ -165,11 +185,38 @@ def _decode(container: InputContainer, stream: AudioStream) -> Iterator[np.ndarr
             yield converted.to_ndarray().mean(axis=0, dtype=np.float32)
 
 
+def _sample_rate(stream: AudioStream, path: Path) -> int:
+    context = stream.codec_context
+    if context is None:
+        raise AudioError("unsupported", f"Sound not supported: FFmpeg knows no decoder for {path}. Convert it to WAV.")
+    if not RATES[0] <= context.sample_rate <= RATES[1]:
+        raise AudioError(
+            "absurd_rate",
+            f"Broken sound: the header of {path} says {context.sample_rate:,} samples a second, none of {RATES[0]:,} "
+            f"to {RATES[1]:,}. Copy it again, or correct its header.",
+        )
+    return context.sample_rate
+
+
+def _announced_seconds(container: InputContainer, stream: AudioStream, path: Path) -> float:
+    """The length that a file says it has, 0 where it says none that can be believed.
+
+    Of a WAV file the header's own count of bytes is asked instead, see ``_bytes_cut_off``.
+    """
+    form = container.format.name
+    if form == "wav":
+        return 0.0
+    if form in _ESTIMATED and not any(word in first_bytes(path, _HEADER_BYTES) for word in _EXACT_MP3):
+        return 0.0
+    seconds = float((stream.duration or 0) * (stream.time_base or 0))
+    return seconds if seconds <= MAX_SECONDS else 0.0
+
+
 def _bytes_cut_off(path: Path) -> int:
     """How many bytes a WAV file lacks of those its header announces, which FFmpeg does not mind."""
     with path.open("rb") as file:
         header = file.read(8)
     announced = int.from_bytes(header[4:8], "little")
-    if header[:4] != b"RIFF" or announced in (0, 0xFFFFFFFF):  # of a stream whose length was not known
+    if header[:4] != b"RIFF" or announced == 0 or announced >= _UNKNOWN_LENGTH:
         return 0
     return max(0, announced + 8 - path.stat().st_size)

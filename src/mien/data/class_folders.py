@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
-"""Endings, in lower case, by which a file counts as an image; files with others are passed over."""
+from mien.data.images import IMAGE_SUFFIXES, is_image
 
 
 def class_folders(folder: Path, classes: Mapping[str, str], dataset: str) -> dict[str, Path]:
@@ -65,14 +64,53 @@ def subfolders(folder: Path, dataset: str) -> list[str]:
 
 
 def image_names(folder: Path, dataset: str) -> list[str]:
-    """Names of the images in a folder, by their endings, sorted; hidden files are passed over.
+    """Names of the images in a folder, by their endings or else by what they begin with, sorted.
 
-    Whether they can be read shows when they are.
+    Hidden files are passed over. Whether images can be read shows when they are.
 
     Raises:
         ValueError: the folder cannot be listed, or a name is not UTF-8.
     """
-    return [name for name in _names(folder, dataset) if _is_image_name(name)]
+    return [name for name in _names(folder, dataset) if is_image(folder / name)]
+
+
+class ImageNames:
+    """The images in a folder, found by a listed name whatever its ending: a copy may be in another format.
+
+    Args:
+        folder: that is listed once.
+        dataset: its name, for messages.
+
+    Raises:
+        ValueError: the folder cannot be listed, or a name is not UTF-8.
+
+    Example:
+        >>> ImageNames(Path("basic/Image/aligned"), "RAF-DB").find("train_00001_aligned.jpg")  # doctest: +SKIP
+        'train_00001_aligned.PNG'
+    """
+
+    def __init__(self, folder: Path, dataset: str) -> None:
+        self.folder, self.dataset = folder, dataset
+        self._there = set(image_names(folder, dataset)) if folder.is_dir() else set()
+        self._stems: dict[str, list[str]] = {}
+        for name in sorted(self._there):
+            self._stems.setdefault(Path(name).stem, []).append(name)
+
+    def find(self, listed: str) -> str | None:
+        """The name of the listed image as it is there, None where it is not.
+
+        Raises:
+            ValueError: it is not there, and two others differ from it in their endings alone.
+        """
+        if listed in self._there:
+            return listed
+        found = self._stems.get(Path(listed).stem, [])
+        if len(found) > 1:
+            raise ValueError(
+                f"An image of {self.dataset} is there twice: {listed} as {found[0]} and as {found[1]} in "
+                f"{self.folder}. Keep the one that is right."
+            )
+        return found[0] if found else None
 
 
 def _is_image_name(name: str) -> bool:

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from mien.data.aligned_sizes import SQUARE, check_aligned_sizes
 from mien.data.duplicates import mark_duplicates
-from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, list_ferplus
+from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, explain_file, list_ferplus
 from mien.data.ferplus_labels import VOTED_EXPRESSIONS, label_votes
+from mien.data.file_account import FileAccount
 from mien.data.target_shares import add_target_shares
 from mien.labels import FERPLUS_EXPRESSIONS, TargetMode
 
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
+
+
+_WAY_ON = (
+    "Write the PNG files with FER+'s generate_training_data.py, or add fer2013.csv and fer2013new.csv and set "
+    "reader.layout to csv."
+)
 
 
 def _by_class(*counts: int) -> dict[str, int]:
@@ -76,8 +84,9 @@ def read_ferplus(
     layout: Layout | Literal["auto"] = "auto",
     votes: Votes | Literal["auto"] = "auto",
     label_mode: TargetMode = "majority",
+    account: FileAccount | None = None,
 ) -> pd.DataFrame:
-    """Read FER+ into a samples table: every image to which its votes give a label.
+    """Read FER+ into a samples table, every image to which its votes give a label, and account for every file of it.
 
     Args:
         root: FER+'s folder.
@@ -86,6 +95,7 @@ def read_ferplus(
         label_mode: the rule of ``mien.data.ferplus_labels.label_votes`` for the training split, and what training takes
             from the votes that it leaves. Validation and test images are chosen and labelled by the majority in every
             mode.
+        account: is told what becomes of every file and row; a new one where None.
 
     Returns:
         One row per image, in reading order: ``sample_id`` ("fer0000000"; of a name that is there twice, the later
@@ -97,13 +107,14 @@ def read_ferplus(
 
     Raises:
         ValueError: files are missing or not of the published format, the rows of the two CSV files do not go together,
-            or a split lacks a class.
+            a split lacks a class, or more images of a split are missing or passed over than ``account`` allows.
 
     Source: FER+'s ``src/ferplus.py``; in the choice of votes ours, see ``choose_sources``.
     """
     sources = choose_sources(root, layout, votes)
     logger.info("FER+ is read from %s: pixels in layout %s, votes of %s", root, sources.layout, sources.votes)
-    listed, all_votes, digests = list_ferplus(root, sources)
+    account = account or FileAccount(root, "FER+")
+    listed, all_votes, digests = list_ferplus(root, sources, account)
     train = (listed["split"] == "train").to_numpy()
     given, majority = (label_votes(all_votes, mode) for mode in (label_mode, "majority"))
     labels = np.where(train, given.labels, majority.labels)
@@ -114,6 +125,15 @@ def read_ferplus(
     samples.insert(3, "expression", [FERPLUS_EXPRESSIONS[label] for label in labels[kept]])
     modes = np.where(train[kept], label_mode, "majority")
     samples = add_target_shares(samples, targets[kept], FERPLUS_EXPRESSIONS, modes)
+    if sources.layout == "folders":
+        paths = (root / name for name in samples["image"])
+        check_aligned_sizes(
+            paths, "FER+", SQUARE, account.max_passed_over, "Write the PNG files anew from fer2013.csv."
+        )
+    account.use_samples(samples, ["image"], "expression")
+    for image, split in zip(listed.loc[~kept, "image"], listed.loc[~kept, "split"], strict=True):
+        account.pass_over([image], "without_a_label_by_the_votes", split)
+    account.finish(lambda name: explain_file(root / name, root, sources), _WAY_ON)
     _check_complete(samples, root)
     _log_counts(samples, len(listed), sources.votes, label_mode)
     samples = mark_duplicates(samples, [digests[row] for row in np.flatnonzero(kept)])

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from mien.data.class_folders import ImageNames
 from mien.data.ferplus_labels import VOTE_COLUMNS
+from mien.data.ferplus_order import Judged, check_order, judge
 from mien.data.ferplus_votes import VotedImage, read_label_csv, read_new_votes
+from mien.data.file_account import FileAccount, Verdict
+from mien.data.images import is_image
 from mien.data.worker_processes import map_in_order
 
 if TYPE_CHECKING:
@@ -123,24 +127,27 @@ class ListedImages(NamedTuple):
     digests: list[bytes | None]  # pixel_digest of each image; None where it cannot be read
 
 
-def list_ferplus(root: Path, sources: FerPlusSources) -> ListedImages:
+def list_ferplus(root: Path, sources: FerPlusSources, account: FileAccount | None = None) -> ListedImages:
     """List the images of FER+ with their votes, labelled or not.
 
     Args:
         root: FER+'s folder; references in the column ``image`` are relative to it.
         sources: what ``choose_sources`` found there.
+        account: is told of label files, of rows without a name and of missing images; a new one where None.
 
     Raises:
-        ValueError: a file is not of the published format, listed images are missing, or the rows or names of two files
-            do not go together.
+        ValueError: a file is not of the published format, or the rows or names of two files do not go together.
     """
     import pandas as pd
 
+    account = account or FileAccount(root, "FER+")
+    label_files = [] if sources.folders is None else [path for _, path in _label_files(sources)]
+    account.use(path for path in (sources.pixels, sources.new_votes, *label_files) if path is not None)
     if sources.layout == "folders":
-        rows = list(_list_folders(root, sources))
+        rows = list(_list_folders(root, sources, account))
         digests = _file_digests(root, [row.image for row in rows])
     else:
-        rows = _list_csv(root, sources)
+        rows = _list_csv(root, sources, account)
         if sources.votes == "label_csv":
             rows = _with_label_csv_votes(rows, sources)
         digests = [row.digest for row in rows]
@@ -166,7 +173,7 @@ class _Row:
     digest: bytes | None = None
 
 
-def _list_csv(root: Path, sources: FerPlusSources) -> list[_Row]:
+def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list[_Row]:
     """Named images of the two CSV files, joined row by row."""
     from mien.data.pixel_rows import scan_pixel_rows
 
@@ -175,14 +182,19 @@ def _list_csv(root: Path, sources: FerPlusSources) -> list[_Row]:
     reference = pixels.relative_to(root).as_posix()
     rows: list[_Row] = []
     ids: set[str] = set()
+    judged: list[Judged] = []
     num_pixel_rows = 0
-    for number, pixel_row in enumerate(scan_pixel_rows(pixels, ("Usage",), root)):
+    for number, pixel_row in enumerate(scan_pixel_rows(pixels, ("Usage",), ("emotion",))):
         num_pixel_rows += 1
         if number >= len(voted):
             continue  # counted to the end, for the message
         image = voted[number]
         _check_usage(pixel_row, pixels, image, new_votes)
+        if emotion := pixel_row.fields[1]:
+            one = judge(emotion, image.votes, pixel_row.line, pixels)
+            judged += [one] if one else []
         if not image.name:
+            account.pass_over([f"{reference}#byte={pixel_row.offset}"], "without_an_image_name", SPLITS[image.usage])
             continue
         stem = image.name.removesuffix(".png")
         sample_id = stem if stem not in ids else f"{stem}_row{number}"
@@ -194,6 +206,9 @@ def _list_csv(root: Path, sources: FerPlusSources) -> list[_Row]:
             f"FER+'s two CSV files do not go together: {pixels} has {num_pixel_rows:,} rows and {new_votes} has "
             f"{len(voted):,}. They are joined row by row; copy both again."
         )
+    if not judged:
+        logger.warning("FER+: %s has no column emotion, so the order of its rows cannot be checked", pixels)
+    check_order(judged, pixels, new_votes)
     if len(rows) < len(voted):
         logger.info("FER+ leaves %d of %d rows without an image name: left out", len(voted) - len(rows), len(voted))
     return rows
@@ -244,19 +259,11 @@ def _label_files(sources: FerPlusSources) -> Iterator[tuple[str, Path]]:
         yield usage, sources.folders / folder / _LABELS
 
 
-def _list_folders(root: Path, sources: FerPlusSources) -> Iterator[_Row]:
+def _list_folders(root: Path, sources: FerPlusSources, account: FileAccount) -> Iterator[_Row]:
     names: dict[str, Path] = {}
     for usage, path in _label_files(sources):
-        # One listing instead of a look-up for each of 35,710: seconds on a network disk.
-        there = {file.name for file in path.parent.iterdir()}
+        there = ImageNames(path.parent, "FER+")
         voted = read_label_csv(path)
-        missing = [image.name for image in voted if image.name not in there]
-        if missing:
-            raise ValueError(
-                f"FER+ images are missing: {len(missing):,} of the {len(voted):,} listed are not in {path.parent}, the "
-                f"first: {', '.join(missing[:3])}. Write the PNG files with FER+'s generate_training_data.py, or add "
-                f"{_PIXELS} and {_NEW_VOTES} and set layout to csv."
-            )
         reference = path.parent.relative_to(root).as_posix()
         for image in voted:
             if names.setdefault(image.name, path) != path:
@@ -264,7 +271,25 @@ def _list_folders(root: Path, sources: FerPlusSources) -> Iterator[_Row]:
                     f"FER+ image {image.name} is in two parts: line {image.line} of {path} lists it, and so does "
                     f"{names[image.name]}. Keep one, so that no image is trained on and tested on."
                 )
-            yield _Row(image.name.removesuffix(".png"), image.name, f"{reference}/{image.name}", usage, image.votes)
+            found = there.find(image.name)
+            if found is None:
+                account.miss([path.parent / image.name], "listed", SPLITS[usage])
+            else:
+                yield _Row(image.name.removesuffix(".png"), image.name, f"{reference}/{found}", usage, image.votes)
+
+
+def explain_file(path: Path, root: Path, sources: FerPlusSources) -> Verdict | None:
+    """Say why a file of FER+'s folder is no sample.
+
+    Args:
+        path: of the file.
+        root: FER+'s folder.
+        sources: what is read there.
+    """
+    if sources.layout == "csv":
+        return Verdict("not_of_the_layout_csv")
+    split = SPLITS.get(FOLDERS.get(path.parent.name, ""), "")
+    return Verdict("not_listed", lost=True, split=split) if is_image(path) else None
 
 
 def _file_digests(root: Path, references: list[str]) -> list[bytes | None]:

@@ -12,7 +12,7 @@ Actor_01/01-01-03-01-01-01-01.mp4#frame=12      a frame of a video, counted from
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,13 +32,11 @@ class ImageSource:
     Frames of one video are fastest in their order: the video then stays open and is decoded once.
 
     Args:
-        root: the dataset's folder; no reference may lead out of it, by ``..`` or by a symbolic link.
+        root: the dataset's folder; no reference may lead out of it by ``..``; symbolic links are followed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._inside = root.resolve()
-        self._is_inside: dict[Path, bool] = {}
         self._video: VideoFrames | None = None
 
     def read(self, reference: str) -> np.ndarray:
@@ -53,7 +51,7 @@ class ImageSource:
         inside = _INSIDE_A_FILE.fullmatch(reference)
         path = self.root / (inside["name"] if inside else reference)
         try:
-            self._check_inside(path)
+            self._check_inside(inside["name"] if inside else reference)
             if inside is None:
                 return read_image(path)
             if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait for its other end
@@ -68,18 +66,18 @@ class ImageSource:
             why = f"{printable(path)} ({getattr(error, 'strerror', None) or error})"
             raise ImageError("unreadable", f"Image not readable: {why}. Check its rights and the disk.") from error
 
-    def _check_inside(self, path: Path) -> None:
-        if "\0" in str(path):
-            raise ImageError("missing", f"No image: {printable(path)!r} is no file name. List the images anew.")
-        # Thousands of images share a folder, which is followed once; of the rest only a link can lead elsewhere.
-        place = path if path == self.root or path.name == ".." or path.is_symlink() else path.parent
-        if place not in self._is_inside:
-            self._is_inside[place] = place.resolve().is_relative_to(self._inside)
-        if not self._is_inside[place]:
+    def _check_inside(self, reference: str) -> None:
+        """Refuse names that lead out; links are followed, since data are linked into caches and shared disks."""
+        if "\0" in reference:
+            raise ImageError(
+                "missing", f"No image: {printable(Path(reference))!r} is no file name. List the images anew."
+            )
+        path = PurePosixPath(reference)
+        if ".." in path.parts or (path.is_absolute() and not path.is_relative_to(self.root)):
             raise ImageError(
                 "outside_root",
-                f"Image outside its folder: {printable(path)} leads out of {printable(self.root)}. Copy the file into "
-                "the folder.",
+                f"Image outside its folder: {printable(self.root / reference)} leads out of {printable(self.root)}. "
+                "Name a file in the folder.",
             )
 
     def _frame(self, path: Path, number: int) -> np.ndarray:

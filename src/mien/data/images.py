@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -11,6 +12,9 @@ import cv2
 import numpy as np
 
 from mien.data.image_header import declared_size
+from mien.data.native_stderr import caught_stderr
+
+logger = logging.getLogger(__name__)
 
 MAX_SIDE = 20_000
 """Pixels per side above which a file is taken for a mistake."""
@@ -20,6 +24,26 @@ MAX_PIXELS = 100_000_000
 
 MAX_BYTES = 1 << 30
 """Size of a file above which it is not opened: 100 million pixels of any kind take less."""
+
+_IMAGE = "jpg jpeg jpe jfif png apng bmp dib tif tiff webp gif jp2 avif ppm pgm pbm pnm pam ras sr heic heif jxl tga"
+IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in _IMAGE.split())
+"""Endings, in lower case, by which a file counts as an image; with any other, what it begins with decides."""
+
+_DOCUMENT = (
+    "txt csv tsv json yml yaml xml md pdf doc docx xls xlsx html htm log py m mat npy npz pkl parquet zip "
+    "rar 7z tar gz tgz bz2 xz pts lst db ini part textgrid"
+)
+DOCUMENT_SUFFIXES = frozenset(f".{suffix}" for suffix in _DOCUMENT.split())
+"""Endings of files that are not opened to see whether they are images or recordings."""
+
+POINTER = b"version https://git-lfs"
+POINTER_BYTES = 1024
+"""How the note begins that Git LFS leaves in the place of a file that is not fetched, and what it is shorter than.
+
+Source: the Git LFS specification.
+"""
+
+_DEPTHS = (8, 10, 12)  # bits that scanners and cameras store in 16
 
 # All three together mean: keep depth and alpha, as IMREAD_UNCHANGED does, but turn by the EXIF orientation.
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
@@ -32,7 +56,7 @@ _SIGNATURE = re.compile(
 class ImageError(ValueError):
     """An image file that cannot be read; ``reason`` names why in one word for the samples table.
 
-    Of a file: missing, directory, not_a_file, unreadable, empty, not_an_image, truncated, too_large or
+    Of a file: missing, directory, not_a_file, unreadable, empty, git_lfs_pointer, not_an_image, truncated, too_large or
     unsupported_depth. What reads images out of other files adds reasons of its own.
     """
 
@@ -50,8 +74,9 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
 
     The EXIF orientation is honoured. Grey becomes three equal channels. Alpha is flattened on white, because the
     colours below transparent pixels are arbitrary and portraits are cut out for a white page. 16 bits are rounded to
-    8. CMYK is converted as OpenCV does, without its colour profile. Of an animation, the first frame. The name's ending
-    does not count, the content does. Damage amid a JPEG that leaves its end in place cannot be told from a picture.
+    8, and fewer that 16 hold are scaled to 8. CMYK is converted as OpenCV does, without its colour profile. Of an
+    animation, the first frame. The name's ending does not count, the content does. Damage amid a JPEG that leaves its
+    end in place still gives a picture; what the decoder says of it is logged with the file's name.
 
     Args:
         path: any format that OpenCV decodes: JPEG, PNG, WebP, TIFF, BMP, GIF ...
@@ -68,12 +93,15 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
     data = _read_file(path)
     _check_size(declared_size(data), path, max_side, max_pixels)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+        with caught_stderr() as told:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
     except cv2.error as error:
         # The one check that OpenCV does not answer with None: its own limit of 2^20 pixels a side, 2^30 in all.
         raise ImageError(
             "too_large", f"Image too large: OpenCV refuses {printable(path)} ({error.err}). Scale it down."
         ) from error
+    if told and pixels is not None:
+        logger.warning("Damaged image, read as far as it goes: %s (%s)", printable(path), "; ".join(told))
     if pixels is None:
         if _SIGNATURE.match(data):
             raise ImageError(
@@ -85,6 +113,27 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
         )
     _check_size(pixels.shape[:2], path, max_side, max_pixels)
     return _to_rgb(_to_8_bits(pixels, path))
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file counts as an image: by its ending, or, with an unknown ending or none, by what it begins with."""
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return True
+    if suffix in DOCUMENT_SUFFIXES:
+        return False
+    return _SIGNATURE.match(first_bytes(path)) is not None
+
+
+def first_bytes(path: Path, num: int = 16) -> bytes:
+    """The first bytes of a file; none of what is no file or cannot be opened."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(num)
+    except (OSError, ValueError):
+        return b""
 
 
 def printable(path: Path) -> str:
@@ -123,6 +172,10 @@ def _read_file(path: Path) -> bytes:
         if isinstance(error, ImageError):
             raise
         raise ImageError("missing", f"No image: {where!r} is no file name ({error}). Correct it.") from error
+    if len(data) < POINTER_BYTES and data.startswith(POINTER):
+        raise ImageError(
+            "git_lfs_pointer", f"Not fetched: {where} is a Git LFS pointer. Run `git lfs pull` in its repository."
+        )
     if not data:
         raise ImageError("empty", f"Empty image: {where} has zero bytes. Copy it again.")
     return data
@@ -145,7 +198,10 @@ def _to_8_bits(pixels: np.ndarray, path: Path) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.uint16:
-        return cv2.convertScaleAbs(pixels, alpha=1 / 257)  # 65535 / 255, rounded to nearest
+        # A picture of 8, 10 or 12 bits in a container of 16 would be black: a portrait reaches its own depth's half.
+        largest = int(pixels.max())
+        white = next((2**bits - 1 for bits in _DEPTHS if largest < 2**bits), 65535)
+        return cv2.convertScaleAbs(pixels, alpha=255 / white)  # rounded to nearest
     raise ImageError(
         "unsupported_depth", f"Pixels of {printable(path)} are {pixels.dtype}, not 8 or 16 bits. Convert the file."
     )

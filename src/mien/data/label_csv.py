@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mien.data.images import POINTER
+
 
 def read_label_text(path: Path, dataset: str) -> str:
     """Read a label file that has at least one line.
@@ -27,9 +29,33 @@ def read_label_text(path: Path, dataset: str) -> str:
         raise ValueError(
             f"{dataset}'s label file is not text: byte {error.start} of {path} is not UTF-8. Copy it again."
         ) from error
+    if text.startswith(POINTER.decode()):
+        raise ValueError(
+            f"{dataset}'s label file is not fetched: {path} is a Git LFS pointer. Run `git lfs pull` in its repository."
+        )
     if not text.strip():
         raise ValueError(f"{dataset}'s label file is empty: {path} has no line. Copy it again from the download.")
     return text
+
+
+def check_distinct(names: Sequence[str], where: str, what: str) -> None:
+    """Refuse a header that names a column twice, of which either would be taken for the other.
+
+    Args:
+        names: of the columns.
+        where: the line and file, for the message.
+        what: the kind of file, which begins the message.
+
+    Raises:
+        ValueError: two columns have one name; upper and lower case are the same.
+    """
+    first: dict[str, int] = {}
+    for number, name in enumerate(names, start=1):
+        if name and first.setdefault(name.lower(), number) != number:
+            raise ValueError(
+                f"{what} has the column {name} twice: {where} names it as column {first[name.lower()]} and as column "
+                f"{number}. Remove the one that is wrong."
+            )
 
 
 def read_label_rows(path: Path, columns: Sequence[str], dataset: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -53,6 +79,7 @@ def read_label_rows(path: Path, columns: Sequence[str], dataset: str) -> Iterato
     rows = csv.DictReader(read_label_text(path, dataset).splitlines(), strict=True)
     try:
         there = [name.strip() for name in rows.fieldnames or []]
+        check_distinct(there, f"line 1 of {path}", f"{dataset}'s label file")
         missing = [name for name in columns if name not in there]
         if missing:
             raise ValueError(

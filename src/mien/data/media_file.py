@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.data.images import printable
+from mien.data.images import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES, POINTER, POINTER_BYTES, first_bytes, printable
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -16,22 +16,42 @@ if TYPE_CHECKING:
 _SIGNATURE = re.compile(
     rb"RIFF|RIFX|RF64|FLV|ID3|\xff[\xe2-\xff]|OggS|fLaC|\x1aE\xdf\xa3|FORM|.{4}(ftyp|moov|mdat|free|wide)", re.DOTALL
 )
-_POINTER = b"version https://git-lfs"
-_POINTER_BYTES = 1024
+_MEDIA = (
+    "mp4 m4v mov avi flv f4v mkv webm mpg mpeg mpe m2ts mts ts wmv asf 3gp ogv vob mxf wav wave mp3 mp2 "
+    "flac ogg oga opus m4a aac aif aiff aifc wma au snd caf amr w64 rf64 ape wv mka ac3"
+)
+MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in _MEDIA.split())
+"""Endings, in lower case, by which a file counts as a recording; with any other, what it begins with decides."""
+
 
 Failure = Callable[[str, str], Exception]
 """Makes the error from a reason in one word and a message."""
+
+SOUND_SUFFIXES = frozenset(
+    {".wav", ".wave", ".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".au"}
+)
+"""Endings, in lower case, of recordings without a picture."""
+
+
+def is_media(path: Path) -> bool:
+    """Whether a file counts as a recording: by its ending, or, with another or none, by what it begins with."""
+    suffix = path.suffix.lower()
+    if suffix in MEDIA_SUFFIXES:
+        return True
+    if suffix in IMAGE_SUFFIXES | DOCUMENT_SUFFIXES:
+        return False
+    return _SIGNATURE.match(first_bytes(path)) is not None
 
 
 def is_lfs_pointer(path: Path) -> bool:
     """Whether a file is the note that Git LFS leaves in the place of a large file that has not been fetched.
 
-    Source: the Git LFS specification: at most 1,024 bytes that begin with ``version https://git-lfs``.
+    Source: the Git LFS specification.
     """
-    if not len(_POINTER) <= path.stat().st_size < _POINTER_BYTES:
+    if not len(POINTER) <= path.stat().st_size < POINTER_BYTES:
         return False
     with path.open("rb") as file:
-        return file.read(len(_POINTER)) == _POINTER
+        return file.read(len(POINTER)) == POINTER
 
 
 def open_media(path: Path, failure: Failure, what: str) -> InputContainer:

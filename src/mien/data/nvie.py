@@ -21,35 +21,36 @@ reads them (metresayn/Thesis_work, preprocess_rawdata.py).
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from mien.data.file_account import FileAccount, Verdict
 from mien.data.folds import subject_folds
+from mien.data.images import is_image
+from mien.data.nvie_folders import NAME, Folder, Sequence, place_of, visible_folders
+from mien.data.nvie_subset import SUBSET_FILE, check_chosen, read_subset
 from mien.data.onset_apex import (
+    FOLDS,
     MANIFEST,
     Pair,
     drop_incomplete,
     image_fault,
     log_dropped,
     pair_fault,
-    pairs_table,
     read_manifest,
-    read_text,
     write_manifest,
 )
+from mien.data.pair_table import account_for_pairs, pairs_table
 from mien.data.sequence_frames import take_frames
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-
-SUBSET_FILE = "subset.txt"
 
 SEQUENCES = ("happy", "disgust", "fear", "surprise", "angry", "sad")
 """The emotion that each sequence was meant to induce, sequence 1 first."""
@@ -60,42 +61,13 @@ PUBLISHED_COUNTS: dict[str, dict[str, int]] = {}
 PUBLISHED_TOTALS: dict[str, tuple[int, int]] = {"full": (4203, 148), "subset": (1028, 80)}
 """Pairs and subjects of all that Xu et al., 2017, used, and of the subset used before them."""
 
-_NAME = "USTC-NVIE"
-_FOLDERS = {
-    "subject": re.compile(r"([0-9]{3})"),
-    "spectrum": re.compile(r"(visible|infrared)", re.IGNORECASE),
-    "sequence": re.compile(r"sequence[ _-]?([1-6])", re.IGNORECASE),
-    "role": re.compile(r"(onset|apex)", re.IGNORECASE),
-    "illumination": re.compile(r"(front|left|right)", re.IGNORECASE),
-}
-_SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg")
+_SPONTANEOUS = (FOLDS, "spontaneous")
 _STEM = re.compile(r"(?:sequence[ _-]?)?([1-6])", re.IGNORECASE)
 _WHERE_TO_GET_IT = (
     "Sign the agreement at http://nvie.ustc.edu.cn, and put the spontaneous half there as "
     f"<subject>/visible/onset and apex, or list your pairs in {MANIFEST}. "
     "The demo draws its own faces and needs no download."
 )
-
-
-class _Sequence(NamedTuple):
-    """What a spontaneous pair is found by."""
-
-    subject: str
-    illumination: str | None
-    number: int
-
-
-@dataclass(frozen=True)
-class _Folder:
-    """A folder of visible images: what its path says, in lower case, and the names of its images, sorted."""
-
-    place: dict[str, str]
-    path: str  # relative to the dataset's folder
-    names: list[str]
-    is_link: bool = False
-
-    def sequence(self, number: int) -> _Sequence:
-        return _Sequence(self.place["subject"], self.place.get("illumination"), number)
 
 
 def find_nvie(root: Path) -> Path:
@@ -105,19 +77,24 @@ def find_nvie(root: Path) -> Path:
         ValueError: ``root`` is missing or holds neither.
     """
     if not root.is_dir():
-        raise ValueError(f"{_NAME}'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
-    if not (root / MANIFEST).is_file() and not any("role" in folder.place for folder in _visible_folders(root)):
+        raise ValueError(f"{NAME}'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
+    if not (root / MANIFEST).is_file() and not any("role" in folder.place for folder in visible_folders(root)):
         raise ValueError(
-            f"{_NAME} is not there: {root} holds neither {MANIFEST} nor a folder with images such as "
+            f"{NAME} is not there: {root} holds neither {MANIFEST} nor a folder with images such as "
             f"013/visible/onset. {_WHERE_TO_GET_IT}"
         )
     return root
 
 
 def read_nvie(
-    root: Path, subset: Literal["full", "subset"] = "full", num_folds: int = 10, seed: int = 0, num_frames: int = 2
+    root: Path,
+    subset: Literal["full", "subset"] = "full",
+    num_folds: int = 10,
+    seed: int = 0,
+    num_frames: int = 2,
+    account: FileAccount | None = None,
 ) -> pd.DataFrame:
-    """Read the pairs of both halves into a samples table, and deal their subjects into folds.
+    """Read the pairs of both halves into a samples table, deal their subjects into folds, account for every file.
 
     Spontaneous pairs come from the manifest if it lists any, and from their folders otherwise. Pairs of which an image
     is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer frames than are asked for.
@@ -129,6 +106,7 @@ def read_nvie(
         seed: of the folds.
         num_frames: images of a sample, evenly spaced in time from the onset to the apex; 2 for these alone, as
             published. More is ours.
+        account: is told what becomes of every file; a new one where None.
 
     Returns:
         One row per pair: the columns of ``pairs_table`` and ``fold`` (int64, 0 to num_folds - 1). Subjects named by
@@ -136,51 +114,86 @@ def read_nvie(
 
     Raises:
         ValueError: the folder holds neither half, the manifest or the list of the subset is malformed, one kind is
-            absent, there are fewer subjects than folds, or ``num_frames`` is below 2.
+            absent, there are fewer subjects than folds, ``num_frames`` is below 2, or more images are missing or passed
+            over than ``account`` allows.
 
     Source: Xu et al., 2017, section 4.2, for the protocol. The 1,028 pairs of the subset are not published.
     """
     if subset not in PUBLISHED_TOTALS:
-        raise ValueError(f"subset {subset!r} of {_NAME} is unknown: choose 'full' or 'subset'.")
+        raise ValueError(f"subset {subset!r} of {NAME} is unknown: choose 'full' or 'subset'.")
     find_nvie(root)
-    pairs = _all_pairs(root)
+    account = account or FileAccount(root, NAME)
+    pairs, listed = _all_pairs(root, account)
     if subset == "subset":
-        chosen = _read_subset(root / SUBSET_FILE)
-        _check_chosen(chosen, {pair.sample_id for pair in pairs}, root / SUBSET_FILE)
+        chosen = read_subset(root / SUBSET_FILE)
+        check_chosen(chosen, {pair.sample_id for pair in pairs}, root / SUBSET_FILE)
+        account.use([root / SUBSET_FILE])
+        for pair in pairs:
+            if pair.sample_id not in chosen:
+                account.pass_over((pair.onset, pair.apex), "not_of_the_subset", FOLDS, pair.kind)
         pairs = [pair for pair in pairs if pair.sample_id in chosen]
-    kept, dropped = drop_incomplete(root, pairs)
-    log_dropped(dropped, _NAME)
-    kept, without_frames = take_frames(root, kept, num_frames)
-    log_dropped(without_frames, _NAME)
-    return subject_folds(pairs_table(kept, _NAME, root), num_folds, seed)
+    kept, dropped = drop_incomplete(root, pairs, account)
+    log_dropped(dropped, NAME)
+    kept, without_frames = take_frames(root, kept, num_frames, account)
+    log_dropped(without_frames, NAME)
+    table = pairs_table(kept, NAME, root)
+    account_for_pairs(account, table, lambda name: _explain(root / name, root, listed))
+    return subject_folds(table, num_folds, seed)
 
 
-def find_spontaneous_pairs(root: Path) -> tuple[list[Pair], Counter[str]]:
+def _explain(path: Path, root: Path, listed: set[str] | None) -> Verdict | None:
+    """Why no pair names a file; ``listed`` are the folders that the manifest names, None where it lists all pairs."""
+    relative = path.relative_to(root)
+    folders = [part.lower() for part in relative.parts[:-1]]
+    if listed is None or "posed" in folders or relative.parent.as_posix() in listed:
+        return Verdict("not_in_the_manifest")
+    if "infrared" in folders:
+        return Verdict("infrared")
+    if not is_image(path):
+        return None
+    place = place_of(relative.parts[:-1])
+    if place is None:
+        reason = "folders_contradict_each_other"
+    elif "subject" not in place:
+        reason = "in_no_folder_of_a_subject"
+    elif "spectrum" not in place:
+        reason = "neither_visible_nor_infrared"
+    elif "role" in place:
+        reason = "of_no_pair"
+    elif "sequence" in place:
+        return Verdict("frame_of_a_sequence", group="spontaneous")
+    else:
+        reason = "neither_onset_nor_apex"
+    return Verdict(reason, lost=True, split=FOLDS, group="spontaneous")
+
+
+def find_spontaneous_pairs(root: Path, account: FileAccount | None = None) -> tuple[list[Pair], Counter[str]]:
     """Pair the onset and apex images of the spontaneous half's folders.
 
     Args:
         root: the dataset's folder.
+        account: is told of the images that make no pair.
 
     Returns:
         The pairs by subject, illumination and sequence, both images there, and how many sequences (for
-        ``unknown_sequence`` images, for ``linked_folder`` folders) were dropped by reason, a key of
+        ``unknown_sequence`` images) were dropped by reason, a key of
         ``mien.data.onset_apex.REASONS``.
 
     Raises:
         ValueError: a folder cannot be listed.
     """
-    folders = list(_visible_folders(root))
+    folders = list(visible_folders(root))
     frames, frame_folders = _frame_names(folders), _frame_folders(folders)
     dropped: Counter[str] = Counter()
-    images: dict[_Sequence, dict[str, list[str]]] = {sequence: {"onset": [], "apex": []} for sequence in frames}
+    images: dict[Sequence, dict[str, list[str]]] = {sequence: {"onset": [], "apex": []} for sequence in frames}
     for folder in folders:
-        if folder.is_link:
-            dropped["linked_folder"] += 1
-        elif "role" in folder.place:
+        if "role" in folder.place:
             for name in folder.names:
                 number = _sequence_number(folder, name, frames)
                 if number is None:
                     dropped["unknown_sequence"] += 1
+                    if account:
+                        account.pass_over([f"{folder.path}/{name}"], "unknown_sequence", *_SPONTANEOUS, lost=True)
                     continue
                 candidates = images.setdefault(folder.sequence(number), {"onset": [], "apex": []})
                 candidates[folder.place["role"]].append(f"{folder.path}/{name}")
@@ -193,6 +206,14 @@ def find_spontaneous_pairs(root: Path) -> tuple[list[Pair], Counter[str]]:
             pairs.append(_spontaneous_pair(sequence, onset, apex, frame_folders.get(sequence)))
         else:
             dropped[fault] += 1
+            if account:
+                picked = [*images[sequence]["onset"], *images[sequence]["apex"]]
+                account.pass_over(picked, fault, *_SPONTANEOUS, lost=True)
+                if fault.startswith("no_"):  # people do not show every emotion: without either there is no sample
+                    name = "/".join(
+                        filter(None, (sequence.subject, sequence.illumination, f"sequence{sequence.number}"))
+                    )
+                    account.miss([f"{name} ({fault})"], fault, *_SPONTANEOUS, lost=bool(picked))
     return pairs, dropped
 
 
@@ -217,31 +238,32 @@ def write_spontaneous_manifest(root: Path) -> Path:
     listed = _listed_pairs(root)
     if any(pair.kind == "spontaneous" for pair in listed):
         raise ValueError(
-            f"{_NAME}'s manifest lists spontaneous pairs already: {root / MANIFEST} is left as it is. "
+            f"{NAME}'s manifest lists spontaneous pairs already: {root / MANIFEST} is left as it is. "
             "Delete their lines to have them written anew."
         )
     found, dropped = find_spontaneous_pairs(root)
-    log_dropped(dropped, _NAME)
+    log_dropped(dropped, NAME)
     if not found:
         raise ValueError(
-            f"{_NAME}'s spontaneous half has no pair: no sequence under {root} has an onset and an apex image. "
+            f"{NAME}'s spontaneous half has no pair: no sequence under {root} has an onset and an apex image. "
             "Check that its folders are <subject>/visible/onset and apex."
         )
     _check_distinct(listed, found, root)
     return write_manifest(root, [*listed, *found])
 
 
-def _all_pairs(root: Path) -> list[Pair]:
-    """The pairs of both halves, those of the folders complete."""
+def _all_pairs(root: Path, account: FileAccount) -> tuple[list[Pair], set[str] | None]:
+    """The pairs of both halves, those of the folders complete, and folders that are the manifest's; None for all."""
     listed = _listed_pairs(root)
     if any(pair.kind == "spontaneous" for pair in listed):
-        logger.info("%s: all %d pairs are taken from %s", _NAME, len(listed), root / MANIFEST)
-        return listed
-    found, dropped = find_spontaneous_pairs(root)
-    log_dropped(dropped, _NAME)
-    logger.info("%s: %d posed pairs are listed, %d spontaneous ones found in folders", _NAME, len(listed), len(found))
+        logger.info("%s: all %d pairs are taken from %s", NAME, len(listed), root / MANIFEST)
+        return listed, None
+    found, dropped = find_spontaneous_pairs(root, account)
+    log_dropped(dropped, NAME)
+    logger.info("%s: %d posed pairs are listed, %d spontaneous ones found in folders", NAME, len(listed), len(found))
     _check_distinct(listed, found, root)
-    return [*listed, *found]
+    named = {Path(name).parent.as_posix() for pair in listed for name in (pair.onset, pair.apex)}
+    return [*listed, *found], named | {pair.frames for pair in listed if pair.frames}
 
 
 def _listed_pairs(root: Path) -> list[Pair]:
@@ -250,7 +272,7 @@ def _listed_pairs(root: Path) -> list[Pair]:
     # "13" in a table and the folder "013" are one person, who must not be in two folds.
     return [
         replace(pair, subject=pair.subject.zfill(3)) if pair.subject.isdecimal() else pair
-        for pair in read_manifest(root, _NAME)
+        for pair in read_manifest(root, NAME)
     ]
 
 
@@ -259,63 +281,31 @@ def _check_distinct(listed: list[Pair], found: list[Pair], root: Path) -> None:
     for pair in found:
         if pair.sample_id in ids or not images.isdisjoint((pair.onset, pair.apex)):
             raise ValueError(
-                f"{_NAME} has a pair twice: {root / MANIFEST} lists the id or an image of {pair.sample_id}, which the "
+                f"{NAME} has a pair twice: {root / MANIFEST} lists the id or an image of {pair.sample_id}, which the "
                 f"spontaneous half's folders hold too ({pair.onset} and {pair.apex}). Give the listed pair its own id "
                 "and images, or delete its line."
             )
 
 
-def _place(parts: Iterable[str]) -> dict[str, str] | None:
-    """What the names of nested folders say, in lower case; None if one of them contradicts another."""
-    place: dict[str, str] = {}
-    for part in parts:
-        for what, pattern in _FOLDERS.items():
-            if found := pattern.fullmatch(part):
-                if what in place:
-                    return None
-                place[what] = found[1].lower()
-    return place
-
-
-def _visible_folders(root: Path) -> Iterator[_Folder]:
-    """Every folder of a subject's visible spontaneous images below ``root``, and the links that stand for folders."""
-
-    def refuse(error: OSError) -> None:
-        raise ValueError(
-            f"{_NAME}'s folders cannot be listed: {error.filename} ({error.strerror}). Make it readable."
-        ) from error
-
-    for path, subfolders, files in os.walk(root, onerror=refuse):
-        # A posed half laid out like the spontaneous one would be taken for it.
-        subfolders[:] = sorted(name for name in subfolders if name.lower() != "posed")
-        relative = Path(path).relative_to(root)
-        yield from (_Folder({}, name, [], is_link=True) for name in subfolders if (Path(path) / name).is_symlink())
-        place = _place(relative.parts)
-        if place and "subject" in place and place.get("spectrum") == "visible":
-            names = sorted(name for name in files if name.lower().endswith(_SUFFIXES) and not name.startswith("."))
-            if names:
-                yield _Folder(place, relative.as_posix(), names)
-
-
-def _frame_names(folders: Iterable[_Folder]) -> dict[_Sequence, set[str]]:
+def _frame_names(folders: Iterable[Folder]) -> dict[Sequence, set[str]]:
     """The names of the frames of every sequence, in lower case."""
-    names: dict[_Sequence, set[str]] = defaultdict(set)
+    names: dict[Sequence, set[str]] = defaultdict(set)
     for folder in folders:
         if "sequence" in folder.place and "role" not in folder.place:
             names[folder.sequence(int(folder.place["sequence"]))].update(name.lower() for name in folder.names)
     return names
 
 
-def _frame_folders(folders: Iterable[_Folder]) -> dict[_Sequence, str]:
+def _frame_folders(folders: Iterable[Folder]) -> dict[Sequence, str]:
     """The folder of the frames of every sequence, where that is one folder."""
-    paths: dict[_Sequence, list[str]] = defaultdict(list)
+    paths: dict[Sequence, list[str]] = defaultdict(list)
     for folder in folders:
         if "sequence" in folder.place and "role" not in folder.place:
             paths[folder.sequence(int(folder.place["sequence"]))].append(folder.path)
     return {sequence: of[0] for sequence, of in paths.items() if len(of) == 1}
 
 
-def _sequence_number(folder: _Folder, name: str, frames: dict[_Sequence, set[str]]) -> int | None:
+def _sequence_number(folder: Folder, name: str, frames: dict[Sequence, set[str]]) -> int | None:
     """The sequence that a picked image is from; None where nothing tells, or two things disagree."""
     if "sequence" in folder.place:
         return int(folder.place["sequence"])
@@ -341,7 +331,7 @@ def _only_image(root: Path, references: list[str]) -> tuple[str, str | None]:
     return "", faults[0] if faults else "missing"
 
 
-def _spontaneous_pair(sequence: _Sequence, onset: str, apex: str, frames: str | None) -> Pair:
+def _spontaneous_pair(sequence: Sequence, onset: str, apex: str, frames: str | None) -> Pair:
     expression = SEQUENCES[sequence.number - 1]
     words = ("spontaneous", sequence.subject, sequence.illumination, expression)
     return Pair(
@@ -355,34 +345,3 @@ def _spontaneous_pair(sequence: _Sequence, onset: str, apex: str, frames: str | 
         apex=apex,
         frames=frames,
     )
-
-
-def _read_subset(path: Path) -> dict[str, int]:
-    """Line number of every sample id that the list names."""
-    text = read_text(path, f"The list of {_NAME}'s subset")
-    line_of: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        sample_id = line.strip()
-        if sample_id in line_of:
-            raise ValueError(
-                f"The list of {_NAME}'s subset names {sample_id} twice: line {number} of {path} repeats line "
-                f"{line_of[sample_id]}. Delete one."
-            )
-        if sample_id:
-            line_of[sample_id] = number
-    if not line_of:
-        raise ValueError(
-            f"The list of {_NAME}'s subset is empty: {path} has no sample id. Write one per line, or read 'full'."
-        )
-    return line_of
-
-
-def _check_chosen(chosen: dict[str, int], known: set[str], path: Path) -> None:
-    unknown = [sample_id for sample_id in chosen if sample_id not in known]
-    if unknown:
-        raise ValueError(
-            f"The list of {_NAME}'s subset names {len(unknown)} pairs that are not there, the first, "
-            f"{unknown[0][:80]!r}, on line {chosen[unknown[0]]} of {path}. "
-            f"Write sample ids as {MANIFEST} has them, or as 'spontaneous_013_happy' for folders; pairs that the log "
-            "says were dropped cannot be chosen."
-        )

@@ -19,24 +19,24 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
+from mien.data.file_account import FileAccount
+from mien.data.images import POINTER, is_image
 from mien.labels import EMOTIONS, KINDS
 from mien.outputs import in_words, replacing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("sample_id", "subject", "kind", "emotion", "illumination", "glasses", "onset_path", "apex_path")
+FOLDS = "folds"
+"""Split of pairs, which are tested in turn."""
+
 FRAMES_COLUMN = "frames_path"
 """A column that a manifest may have or lack."""
 
@@ -50,8 +50,6 @@ REASONS = {
     "empty_file": "an image has zero bytes",
     "several_images": "several images claim to be the onset, or the apex, of one sequence",
     "unknown_sequence": "neither folder nor name of an image tells which sequence it is from",
-    "linked_folder": "a folder is a symbolic link, and links are not followed",
-    "outside_root": "an image is a symbolic link out of the dataset's folder",
     "name_not_utf8": "an image's name is not UTF-8",
     "no_frames": f"no folder of the sequence's frames is known: give it as {FRAMES_COLUMN} in {MANIFEST}",
     "unplaced_image": "the onset or the apex is none of the sequence's frames, neither by content nor by name",
@@ -164,7 +162,7 @@ def image_fault(root: Path, reference: str) -> str | None:
         reference: path relative to it.
 
     Returns:
-        ``missing``, ``name_not_utf8``, ``outside_root`` or ``empty_file``; None if it is there and has content.
+        ``missing``, ``name_not_utf8`` or ``empty_file``; None if it is there and has content.
     """
     path = root / reference
     try:
@@ -175,17 +173,18 @@ def image_fault(root: Path, reference: str) -> str | None:
         return "missing"
     if any("\ud800" <= letter <= "\udfff" for letter in reference):  # how Python spells bytes that are not UTF-8
         return "name_not_utf8"
-    if not path.resolve().is_relative_to(root.resolve()):
-        return "outside_root"
     return None if status.st_size else "empty_file"
 
 
-def drop_incomplete(root: Path, pairs: Iterable[Pair]) -> tuple[list[Pair], Counter[str]]:
+def drop_incomplete(
+    root: Path, pairs: Iterable[Pair], account: FileAccount | None = None
+) -> tuple[list[Pair], Counter[str]]:
     """Keep the pairs of which both images are there.
 
     Args:
         root: the dataset's folder.
         pairs: their images relative to it.
+        account: is told of the images of the others.
 
     Returns:
         The pairs kept, in their order, and how many were dropped by reason, a key of ``REASONS``.
@@ -195,11 +194,15 @@ def drop_incomplete(root: Path, pairs: Iterable[Pair]) -> tuple[list[Pair], Coun
     kept: list[Pair] = []
     dropped: Counter[str] = Counter()
     for pair in pairs:
-        reason = pair_fault(image_fault(root, pair.onset), image_fault(root, pair.apex))
+        faults = {name: image_fault(root, name) for name in (pair.onset, pair.apex)}
+        reason = pair_fault(*faults.values())
         if reason is None:
             kept.append(pair)
-        else:
-            dropped[reason] += 1
+            continue
+        dropped[reason] += 1
+        for name, fault in faults.items() if account else ():
+            note = account.miss if fault == "missing" else account.pass_over
+            note([name], "listed" if fault == "missing" else reason, FOLDS, pair.kind, lost=True)
     return kept, dropped
 
 
@@ -221,68 +224,6 @@ def log_dropped(dropped: Counter[str], name: str) -> None:
         logger.warning("%s: %d dropped as %s, because %s", name, dropped[reason], reason, REASONS[reason])
 
 
-def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
-    """Lay pairs out as a samples table.
-
-    Args:
-        pairs: of both kinds.
-        name: of the dataset, for messages.
-        root: its folder, likewise.
-
-    Returns:
-        One row per pair: ``sample_id``, ``onset`` and ``apex`` (paths relative to the folder), ``frame_1`` and so on
-        (likewise, where pairs have frames between the two, all equally many), ``label`` (int64, 0 posed, 1
-        spontaneous), ``kind``, ``expression``, ``subject`` (string), ``split`` ("folds": every row is tested
-        in turn), ``illumination`` (string) and ``glasses`` (boolean), the last two missing where unknown.
-
-    Raises:
-        ValueError: there is no pair, or none of one kind.
-    """
-    import pandas as pd
-
-    absent = [kind for kind in KINDS if not any(pair.kind == kind for pair in pairs)]
-    if absent:
-        raise ValueError(
-            f"{name} is incomplete: none of the {len(pairs):,} complete pairs under {root} is {' or '.join(absent)}. "
-            f"List pairs of both kinds in {root / MANIFEST}, and check the pairs that the log says were dropped."
-        )
-    return pd.DataFrame(
-        {
-            "sample_id": [pair.sample_id for pair in pairs],
-            "onset": [pair.onset for pair in pairs],
-            "apex": [pair.apex for pair in pairs],
-            **{
-                f"frame_{number}": list(frames)
-                for number, frames in enumerate(zip(*(pair.between for pair in pairs), strict=True), start=1)
-            },
-            "label": pd.Series([KINDS.index(pair.kind) for pair in pairs], dtype="int64"),
-            "kind": [pair.kind for pair in pairs],
-            "expression": [pair.expression for pair in pairs],
-            "subject": pd.Series([pair.subject for pair in pairs], dtype="string"),
-            "split": "folds",
-            "illumination": pd.Series([pair.illumination for pair in pairs], dtype="string"),
-            "glasses": pd.Series([pair.glasses for pair in pairs], dtype="boolean"),
-        }
-    )
-
-
-def total_deviations(samples: pd.DataFrame, num_pairs: int, num_subjects: int) -> list[str]:
-    """Say in sentences where the numbers of pairs and of subjects depart from the published ones.
-
-    Args:
-        samples: one row per pair, with the column ``subject``.
-        num_pairs: as published.
-        num_subjects: as published.
-    """
-    found = ((len(samples), num_pairs, "pairs"), (samples["subject"].nunique(), num_subjects, "subjects"))
-    return [
-        f"There are {has:,} {what}, {abs(has - should):,} {'more' if has > should else 'fewer'} "
-        f"than the {should:,} published."
-        for has, should, what in found
-        if has != should
-    ]
-
-
 def read_text(path: Path, what: str) -> str:
     """Read a text file that a user wrote.
 
@@ -293,6 +234,8 @@ def read_text(path: Path, what: str) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{what} cannot be read: {path} ({error.strerror}). Write it, as a text file.") from error
+    if content.startswith(POINTER):
+        raise ValueError(f"{what} is not fetched: {path} is a Git LFS pointer. Run `git lfs pull` in its repository.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -369,9 +312,16 @@ def _parse_path(root: Path, text: str, name: str, where: str) -> str:
             f"{name}'s manifest names an image that cannot be referred to: {where} says {text[:160]!r}. "
             "Rename the file without '#' and control characters."
         )
-    if image_fault(root, path.as_posix()) == "outside_root":
-        raise ValueError(
-            f"{name}'s manifest names an image outside its folder: {where} says {text[:160]!r}, a symbolic link to "
-            f"{os.path.realpath(root / path)}. Copy the image into the folder."
-        )
-    return path.as_posix()
+    return _as_it_is_there(root, path).as_posix()
+
+
+def _as_it_is_there(root: Path, path: PurePosixPath) -> PurePosixPath:
+    """The image of that name in whatever format it is there; ``path`` where there is none, or more than one."""
+    folder = root / path.parent
+    try:
+        if (root / path).exists() or not folder.is_dir():
+            return path
+        same = [each.name for each in folder.iterdir() if each.stem == path.stem and is_image(each)]
+    except OSError:  # a name too long, a loop of links
+        return path
+    return path.with_name(same[0]) if len(same) == 1 else path

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from mien.data.duplicates import pixel_digest
-from mien.data.images import ImageError
+from mien.data.images import POINTER, ImageError
+from mien.data.label_csv import check_distinct
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,9 @@ def read_pixel_row(path: Path, offset: int) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
 
 
-def scan_pixel_rows(path: Path, columns: Sequence[str], root: Path, pixels: str = "pixels") -> Iterator[PixelRow]:
+def scan_pixel_rows(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = (), pixels: str = "pixels"
+) -> Iterator[PixelRow]:
     """Go through a pixel CSV row by row; one row is in memory at a time.
 
     The header may begin with a byte order mark and name the columns in any order, among others. Fields may be quoted
@@ -70,18 +73,19 @@ def scan_pixel_rows(path: Path, columns: Sequence[str], root: Path, pixels: str 
     Args:
         path: the CSV file.
         columns: names of the columns to give out.
-        root: the dataset's folder, out of which the file must not lead by a symbolic link.
+        optional: names of columns to give out after these, empty where the file lacks them.
         pixels: name of the column with the pixels.
 
     Raises:
-        ValueError: the file leads out of ``root``, cannot be opened, is empty, lacks a column, has no row or none that
+        ValueError: the file cannot be opened, is a Git LFS pointer, is empty, lacks a column, has no row or none that
             is an image, a row has too few or too many fields or is not UTF-8, or a line is longer than a row can be.
     """
     faults: list[str] = []
     num_rows = 0
-    with _open_inside(path, root) as file:
+    with _open(path) as file:
         names = _read_header(file, path, [*columns, pixels])
-        positions, pixel_position = [names.index(name) for name in columns], names.index(pixels)
+        positions = [names.index(name) if name in names else None for name in (*columns, *optional)]
+        pixel_position = names.index(pixels)
         for line, offset, content in _lines(file, path):
             num_rows += 1
             fields = content.split(b",")
@@ -90,7 +94,7 @@ def scan_pixel_rows(path: Path, columns: Sequence[str], root: Path, pixels: str 
                     f"A row has {len(fields)} fields, the header {len(names)}: line {line} of {path}. Copy the file "
                     "again, or correct the line."
                 )
-            texts = tuple(_text(fields[position], line, path) for position in positions)
+            texts = tuple("" if place is None else _text(fields[place], line, path) for place in positions)
             try:
                 digest = pixel_digest(_parse_pixels(fields[pixel_position], f"line {line} of {path}"))
             except ImageError as error:
@@ -104,13 +108,8 @@ def scan_pixel_rows(path: Path, columns: Sequence[str], root: Path, pixels: str 
         logger.warning("%d of %d rows of %s are no image. The first: %s", len(faults), num_rows, path, faults[0])
 
 
-def _open_inside(path: Path, root: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     try:
-        if not path.resolve().is_relative_to(root.resolve()):
-            raise ValueError(
-                f"A pixel CSV outside its folder: {path} leads out of {root}. Copy the file there, or make the whole "
-                "folder the link."
-            )
         return path.open("rb")
     except (OSError, RuntimeError) as error:  # rights, disks, links in a circle
         why = getattr(error, "strerror", None) or error
@@ -165,8 +164,11 @@ def _read_header(file: BinaryIO, path: Path, wanted: list[str]) -> list[str]:
     if not line.strip():
         what = "has zero bytes" if not line else "begins with a blank line"
         raise ValueError(f"A pixel CSV without a header: {path} {what}. Copy it again from the download.")
+    if line.startswith(POINTER):
+        raise ValueError(f"Not fetched: {path} is a Git LFS pointer, no CSV. Run `git lfs pull` in its repository.")
     header = line.removeprefix(_BOM).decode("utf-8", "replace")
     names = [name.strip(' \t\r\n"') for name in header.split(",")]
+    check_distinct(names, f"line 1 of {path}", "A pixel CSV")
     absent = [name for name in wanted if name not in names]
     if absent:
         raise ValueError(

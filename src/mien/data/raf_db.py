@@ -14,12 +14,17 @@ Source: Li, Deng and Du, CVPR 2017; the list file of the download.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mien.data.aligned_sizes import SQUARE, check_aligned_sizes
+from mien.data.class_folders import ImageNames
+from mien.data.file_account import FileAccount, Verdict
+from mien.data.images import is_image
 from mien.data.label_csv import read_label_rows, read_label_text
 from mien.data.raf_db_layouts import (
     CSV_FILES,
@@ -48,12 +53,22 @@ PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
 }
 """Images per split and expression in the published list file: 12,271 to train on and 3,068 to test on."""
 
-_LISTED_NAME = re.compile(r"((train|test)_[0-9]+)\.jpg")
+_NOT_ALIGNED = (
+    "Set reader.source to original and alignment.method to mtcnn to have the photographs aligned, or copy the aligned "
+    "images again."
+)
+_WAY_ON = (
+    "Unpack the images again, or choose the other reader.source (aligned, original) if you only have that one. An "
+    "image that no list names has no label: copy the list again too."
+)
+_LISTED_NAME = re.compile(r"((train|test)_[0-9]+)\.[A-Za-z0-9]+")
 _LABEL_IDS = {str(label_id + 1): label_id for label_id in range(len(RAF_DB_EXPRESSIONS))}
 
 
-def read_raf_db(root: Path, source: Source, layout: Layout | Literal["auto"] = "auto") -> pd.DataFrame:
-    """Read a copy of RAF-DB basic into a samples table, and check that every listed image is there.
+def read_raf_db(
+    root: Path, source: Source, layout: Layout | Literal["auto"] = "auto", account: FileAccount | None = None
+) -> pd.DataFrame:
+    """Read a copy of RAF-DB basic into a samples table, and account for every file of it.
 
     Args:
         root: the folder that holds the copy, or one that holds it as ``basic``, ``raf-basic``, ``raf-db`` or
@@ -61,6 +76,7 @@ def read_raf_db(root: Path, source: Source, layout: Layout | Literal["auto"] = "
         source: ``aligned`` for the authors' 100x100 crops, ``original`` for the photographs.
         layout: ``list`` for the published one, ``class_folders``, ``csv`` for Kaggle's, or ``auto`` for the only one
             there is.
+        account: is told what becomes of every file; a new one where None.
 
     Returns:
         One row per image, in the order of the list file, else by split and number: ``sample_id`` ("train_00001"),
@@ -69,8 +85,9 @@ def read_raf_db(root: Path, source: Source, layout: Layout | Literal["auto"] = "
         (all missing: RAF-DB does not say who is shown).
 
     Raises:
-        ValueError: the folder, its labels or listed images are missing, there are several layouts to choose from, a
-            line is not one of the format, an image is listed twice, or a split lacks a class.
+        ValueError: the folder or its labels are missing, more images of a split are missing or passed over than
+            ``account`` allows, there are several layouts to choose from, a line is not one of the format, an image is
+            listed twice, or a split lacks a class.
 
     Source: the published layout; labels 1 to 7 are ``RAF_DB_EXPRESSIONS`` in order.
 
@@ -84,10 +101,12 @@ def read_raf_db(root: Path, source: Source, layout: Layout | Literal["auto"] = "
         raise ValueError(f"source {source!r} of RAF-DB is unknown: choose 'aligned' or 'original'.")
     found, folder = choose_layout(root, layout)
     logger.info("RAF-DB basic found in %s, in the layout %s", folder, found)
-    read = {"list": _read_list, "class_folders": read_class_folders, "csv": _read_csv_pair}[found]
-    images = read(folder, source)
-    _check_complete(images, folder / LIST_FILE if found == "list" else folder)
-    return pd.DataFrame(
+    account = account or FileAccount(root, "RAF-DB")
+    if found == "class_folders":
+        images = read_class_folders(folder, source)
+    else:
+        images = (_read_list if found == "list" else _read_csv_pair)(folder, source, account)
+    samples = pd.DataFrame(
         {
             "sample_id": [image.sample_id for image in images],
             "image": [image.path.relative_to(root).as_posix() for image in images],
@@ -97,6 +116,37 @@ def read_raf_db(root: Path, source: Source, layout: Layout | Literal["auto"] = "
             "subject": pd.Series([pd.NA] * len(images), dtype="string"),
         }
     )
+    if source == "aligned":
+        check_aligned_sizes((image.path for image in images), "RAF-DB", SQUARE, account.max_passed_over, _NOT_ALIGNED)
+    where = folder / LIST_FILE if found == "list" else folder
+    account.use_samples(samples, ["image"], "expression")
+    _check_complete(images, where, account.missing_groups())
+    missing = frozenset(Path(name).stem.removesuffix("_aligned") for name in account.missing_names())
+    explain = functools.partial(
+        _explain, folder=folder, ids=frozenset(samples["sample_id"]), missing=missing, source=source
+    )
+    account.finish(lambda name: explain(root / name), _WAY_ON)
+    _check_complete(images, where, set())
+    return samples
+
+
+def _explain(
+    path: Path, *, folder: Path, ids: frozenset[str], missing: frozenset[str], source: Source
+) -> Verdict | None:
+    """Why a file is no sample."""
+    if not path.is_relative_to(folder) or "compound" in path.parts:
+        return Verdict("outside_the_copy")
+    match = IMAGE_NAME.fullmatch(path.name)
+    if match is None or not is_image(path):
+        return Verdict("annotation") if "Annotation" in path.relative_to(folder).parts else None
+    if match[1] in ids:
+        return Verdict("another_image_of_a_sample")
+    other = {"aligned": "original", "original": "aligned"}[source]
+    if path.parent.name == other or (match[3] is None) == (source == "aligned"):
+        return Verdict("of_the_other_source")
+    if match[1] in missing:  # counted there
+        return Verdict("in_another_folder_than_listed")
+    return Verdict("not_listed", lost=True, split=match[2])
 
 
 def find_raf_db(root: Path) -> Path:
@@ -113,25 +163,29 @@ def find_raf_db(root: Path) -> Path:
     return next(places[0] for places in find_layouts(root).values() if places)
 
 
-def _read_list(folder: Path, source: Source) -> list[ListedImage]:
+def _read_list(folder: Path, source: Source, account: FileAccount) -> list[ListedImage]:
     """The images of the published list file, in its order."""
     path = folder / LIST_FILE
     suffix = "_aligned.jpg" if source == "aligned" else ".jpg"
-    image_folder = folder / "Image" / source
-    listed = _parse_rows(_list_lines(path), path, _LISTED_NAME)
-    images = [ListedImage(sample_id, label, image_folder / (sample_id + suffix)) for _, sample_id, label in listed]
-    # One listing instead of 15,339 look-ups: seconds on a network disk.
-    there = {file.name for file in image_folder.iterdir()} if image_folder.is_dir() else set()
-    missing = [image.path.name for image in images if image.path.name not in there]
-    _check_none_missing(missing, len(images), image_folder)
+    there = ImageNames(folder / "Image" / source, "RAF-DB")
+    account.use([path])
+    images = []
+    for _, sample_id, label in _parse_rows(_list_lines(path), path, _LISTED_NAME):
+        name = there.find(sample_id + suffix)
+        if name is None:
+            missing, split = there.folder / (sample_id + suffix), sample_id.partition("_")[0]
+            account.miss([missing], "listed", split, RAF_DB_EXPRESSIONS[label])
+        else:
+            images.append(ListedImage(sample_id, label, there.folder / name))
     return images
 
 
-def _read_csv_pair(folder: Path, source: Source) -> list[ListedImage]:
+def _read_csv_pair(folder: Path, source: Source, account: FileAccount) -> list[ListedImage]:
     """The images of Kaggle's two CSV files, in the order of the published list."""
-    images, missing, total = [], [], 0
+    images = []
     for split, file in CSV_FILES.items():
         path = folder / file
+        account.use([path])
         files = split_images(folder, split)
         for name, sample_id, label in _parse_rows(_csv_lines(path), path, IMAGE_NAME):
             if not name.startswith(f"{split}_"):
@@ -139,8 +193,7 @@ def _read_csv_pair(folder: Path, source: Source) -> list[ListedImage]:
                     f"RAF-DB's splits are mixed: {path} lists {name}, which is not of the {split} split. Move its "
                     "line to the other file, so that no image is trained on and tested on."
                 )
-            total += 1
-            places = files.get(name, [])
+            places = sorted(files.get(Path(name).stem, []), key=lambda place: place[1].name != name)
             for folder_label, place in places:
                 if folder_label not in (None, label):
                     raise ValueError(
@@ -151,9 +204,8 @@ def _read_csv_pair(folder: Path, source: Source) -> list[ListedImage]:
             if places:
                 images.append(ListedImage(sample_id, label, places[0][1]))
             else:
-                missing.append(name)
-    _check_none_missing(missing, total, folder)
-    return in_published_order(choose_source(images, source, folder))
+                account.miss([name], "listed", split, RAF_DB_EXPRESSIONS[label])
+    return in_published_order(choose_source(images, source, folder)) if images else []
 
 
 def _list_lines(path: Path) -> Iterator[tuple[int, str, str]]:
@@ -207,22 +259,17 @@ def _parse_rows(
         yield name, match[1], _LABEL_IDS[code]
 
 
-def _check_complete(images: list[ListedImage], where: Path) -> None:
+def _check_complete(images: list[ListedImage], where: Path, missing: set[tuple[str, str]]) -> None:
+    there = missing | {(image.sample_id.partition("_")[0], RAF_DB_EXPRESSIONS[image.label]) for image in images}
     for split in PUBLISHED_COUNTS:
-        present = {image.label for image in images if image.sample_id.startswith(split)}
-        absent = [name for label, name in enumerate(RAF_DB_EXPRESSIONS) if label not in present]
+        absent = [name for name in RAF_DB_EXPRESSIONS if (split, name) not in there]
         if absent:
-            what = f"the {split} split is absent" if not present else f"{', '.join(absent)} absent from {split}"
+            what = (
+                f"the {split} split is absent"
+                if len(absent) == len(RAF_DB_EXPRESSIONS)
+                else f"{', '.join(absent)} absent from {split}"
+            )
             raise ValueError(
                 f"RAF-DB is incomplete: {what} in {where}. Each split needs at least one image of each of the "
                 f"{len(RAF_DB_EXPRESSIONS)} classes; copy it again from the download."
             )
-
-
-def _check_none_missing(missing: list[str], total: int, folder: Path) -> None:
-    if missing:
-        raise ValueError(
-            f"RAF-DB images are missing: {len(missing):,} of the {total:,} listed are not in {folder}, "
-            f"the first: {', '.join(missing[:3])}. Unpack the images again, or choose the other source "
-            "(aligned, original) if you only have that one."
-        )

@@ -44,8 +44,8 @@ WHERE_TO_GET_IT = (
     f"`basic/{LIST_FILE}` exists. The demo draws its own faces and needs no download."
 )
 
-IMAGE_NAME = re.compile(r"((train|test)_[0-9]+)(_aligned)?\.(jpg|jpeg|png)")
-"""Name of an image: its sample id, and whether it is one of the authors' aligned crops."""
+IMAGE_NAME = re.compile(r"((train|test)_[0-9]+)(_aligned)?\.[A-Za-z0-9]+")
+"""Name of an image: its sample id, and whether it is one of the authors' aligned crops; any format will do."""
 
 _FOLDERS = ("", "basic", "raf-basic", "raf-db", "raf-db-dataset")
 _IMAGES = ("", "DATASET")
@@ -166,7 +166,7 @@ def read_class_folders(folder: Path, source: Source) -> list[ListedImage]:
 
 
 def split_images(folder: Path, split: str) -> dict[str, list[tuple[int | None, Path]]]:
-    """Files of one split by name, each with the class id of its folder; None where it lies in none.
+    """Files of one split by name without ending, each with the class id of its folder; None where it lies in none.
 
     Args:
         folder: holds DATASET/ with the split's folder, or the split's folder.
@@ -182,7 +182,7 @@ def split_images(folder: Path, split: str) -> dict[str, list[tuple[int | None, P
     files: dict[str, list[tuple[int | None, Path]]] = {}
     for label, place in places:
         for name in image_names(place, "RAF-DB"):
-            files.setdefault(name, []).append((label, place / name))
+            files.setdefault(Path(name).stem, []).append((label, place / name))
     return files
 
 

@@ -23,8 +23,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.data.actor_clips import check_names, list_media, split_actors
+from mien.data.actor_clips import account_for_clips, check_names, list_media, split_actors
+from mien.data.file_account import FileAccount, Verdict
 from mien.data.images import printable
+from mien.data.media_file import SOUND_SUFFIXES
 from mien.labels import RAVDESS_EMOTIONS, RAVDESS_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -42,18 +44,20 @@ PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
 }
 """Spoken clips per expression over all actors: 60 of each of 24 actors, 1,440; calm (192) counts as neutral (96)."""
 
+_DATASET = "RAVDESS"
 _NAME = re.compile(r"(0[123])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1[0-9]|2[0-4])")
-_SUFFIXES = {"01": ".mp4", "02": ".mp4", "03": ".wav"}
+_ACTOR = re.compile(r"Actor_([0-9][0-9])", re.IGNORECASE)
 _FORM = "seven numbers such as 01-01-06-01-02-01-12.mp4, the last that of the folder Actor_12"
 _WHERE_TO_GET_IT = (
     "Download Audio_Speech_Actors_01-24.zip and Video_Speech_Actor_01.zip ... 24 from Zenodo record 1188976 (CC "
-    "BY-NC-SA 4.0) and unpack them there, so that Actor_01 ... Actor_24 lie in it or one folder below. The demo draws "
-    "its own clips and needs no download."
+    "BY-NC-SA 4.0) and unpack them there, so that Actor_01 ... Actor_24 lie in it or below. The demo draws its own "
+    "clips and needs no download."
 )
+_WAY_ON = "Unpack the archives of sound and of picture of the same actors, under their published names."
 
 
 def find_ravdess(root: Path) -> Path:
-    """Check that a folder holds actors' folders, in it or one folder below.
+    """Check that a folder holds recordings in actors' folders, at any depth.
 
     Returns:
         ``root``.
@@ -63,10 +67,10 @@ def find_ravdess(root: Path) -> Path:
     """
     if not root.is_dir():
         raise ValueError(f"RAVDESS' folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
-    if not _actor_folders(root):
+    if not any(_ACTOR.fullmatch(path.parent.name) or _NAME.fullmatch(path.stem) for path in list_media(root, _DATASET)):
         raise ValueError(
-            f"RAVDESS' recordings are missing: {printable(root)} holds no folder Actor_01 ... Actor_24, nor does any "
-            f"folder in it. {_WHERE_TO_GET_IT}"
+            f"RAVDESS' recordings are missing: {printable(root)} holds no folder Actor_01 ... Actor_24 with files, nor "
+            f"does any folder in it. {_WHERE_TO_GET_IT}"
         )
     return root
 
@@ -77,8 +81,11 @@ def read_ravdess(
     validation_fraction: float = 0.15,
     test_fraction: float = 0.2,
     seed: int = 0,
+    account: FileAccount | None = None,
 ) -> pd.DataFrame:
     """List the clips of RAVDESS: the files of one recording are one row, and each actor is in one split.
+
+    Files may be of any format, at any depth; each is accounted for.
 
     Args:
         root: the folder that holds ``Actor_01`` ..., itself or in its folders.
@@ -86,6 +93,7 @@ def read_ravdess(
         validation_fraction: of the actors, above 0.
         test_fraction: of the actors, above 0.
         seed: of the split, 0 or more.
+        account: is told what becomes of every file; a new one where None.
 
     Returns:
         One row per clip, sorted by actor and name: ``sample_id`` ("01-06-01-02-01-12", the name without the modality),
@@ -97,8 +105,8 @@ def read_ravdess(
 
     Raises:
         ValueError: the folder is missing or holds no clip of ``channels``, a name is not of the published form, a
-            recording is there twice, a link leads out of ``root``, an argument is out of range, or there are too few
-            actors to divide.
+            recording is there twice, an argument is out of range, there are too few actors to divide, or more clips of
+            a split are passed over or lack picture or sound than ``account`` allows.
 
     Source: the published layout; METHODS 7.7.
     """
@@ -108,11 +116,15 @@ def read_ravdess(
     if unknown or not channels:
         raise ValueError(f"channels {list(channels)} of RAVDESS are unknown: choose speech, song or both.")
     root = find_ravdess(root)
-    recordings = _recordings(list_media(root, _actor_folders(root), (".mp4", ".wav"), "RAVDESS"))
-    rows = [
-        _row(key, files, root) for key, files in sorted(recordings.items(), key=lambda item: (item[0][-2:], item[0]))
-    ]
-    rows = [row for row in rows if row["channel"] in channels]
+    account = account or FileAccount(root, _DATASET)
+    recordings = _recordings(list_media(root, _DATASET))
+    rows = []
+    for key, files in sorted(recordings.items(), key=lambda item: (item[0][-2:], item[0])):
+        row = _row(key, files, root)
+        if row["channel"] in channels:
+            rows.append(row)
+        else:
+            account.pass_over(files.values(), "of_another_channel", group=str(row["expression"]))
     if not rows:
         raise ValueError(
             f"RAVDESS has no clip of {' or '.join(channels)}: the actors' folders in {printable(root)} hold none. "
@@ -124,12 +136,14 @@ def read_ravdess(
     for column in ("video", "audio", "subject"):
         clips[column] = clips[column].astype("string")
     logger.info("%d clips of %d actors found in %s", len(clips), clips["subject"].nunique(), printable(root))
-    return split_actors(clips, validation_fraction, test_fraction, seed, "RAVDESS")
+    clips = split_actors(clips, validation_fraction, test_fraction, seed, _DATASET)
+    account_for_clips(account, clips, _explain, _WAY_ON)
+    return clips
 
 
-def _actor_folders(root: Path) -> list[Path]:
-    found = [*root.glob("Actor_[0-9][0-9]"), *root.glob("*/Actor_[0-9][0-9]")]
-    return sorted(path for path in found if path.is_dir())
+def _explain(name: str) -> Verdict | None:
+    """Why a file is of no clip."""
+    return Verdict("the_same_picture_or_sound_as_used") if _NAME.fullmatch(Path(name).stem) else None
 
 
 def _recordings(files: list[Path]) -> dict[str, dict[str, Path]]:
@@ -138,7 +152,11 @@ def _recordings(files: list[Path]) -> dict[str, dict[str, Path]]:
     wrong = []
     for path in files:
         match = _NAME.fullmatch(path.stem)
-        if match is None or path.suffix.lower() != _SUFFIXES[match[1]] or path.parent.name != f"Actor_{match[7]}":
+        actor = next((found[1] for folder in path.parents if (found := _ACTOR.fullmatch(folder.name))), None)
+        if match is None and actor is None:
+            continue  # of no actor by its folder and of no clip by its name: the account tells of it
+        shown_as_sound = match is not None and match[1] != "03" and path.suffix.lower() in SOUND_SUFFIXES
+        if match is None or actor not in (None, match[7]) or shown_as_sound:
             wrong.append(path)
             continue
         if match[3] == "01" and match[4] == "02":  # no neutral clip is strong
@@ -151,7 +169,7 @@ def _recordings(files: list[Path]) -> dict[str, dict[str, Path]]:
                 f"RAVDESS has a recording twice: {printable(path)} is {printable(twin)} again, as in copies that were "
                 "packed within themselves. Remove one of the two folders."
             )
-    check_names(wrong, "RAVDESS", _FORM)
+    check_names(wrong, _DATASET, _FORM)
     return recordings
 
 

@@ -18,21 +18,25 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.data.class_folders import IMAGE_SUFFIXES
-from mien.data.onset_apex import Pair, image_fault
+from mien.data.file_account import FileAccount
+from mien.data.images import is_image
+from mien.data.onset_apex import FOLDS, Pair, image_fault
 
 _DIGITS = re.compile(r"([0-9]+)")
 # Such a name of a picked image may say from which of a subject's sequences it is, and not which frame.
 _NAMES_A_SEQUENCE = re.compile(r"(sequence[ _-]?)?[1-6]", re.IGNORECASE)
 
 
-def take_frames(root: Path, pairs: Iterable[Pair], num_frames: int) -> tuple[list[Pair], Counter[str]]:
+def take_frames(
+    root: Path, pairs: Iterable[Pair], num_frames: int, account: FileAccount | None = None
+) -> tuple[list[Pair], Counter[str]]:
     """Find the frames between onset and apex of pairs whose two images are there.
 
     Args:
         root: the dataset's folder.
         pairs: complete, as ``mien.data.onset_apex.drop_incomplete`` leaves them.
         num_frames: of a sequence, onset and apex included; with 2 the pairs are kept as they are.
+        account: is told of the images of pairs that are dropped.
 
     Returns:
         The pairs with ``num_frames - 2`` frames ``between``, in their order, and how many were dropped by reason, a key
@@ -51,6 +55,8 @@ def take_frames(root: Path, pairs: Iterable[Pair], num_frames: int) -> tuple[lis
         between = _between(root, pair, num_frames)
         if isinstance(between, str):
             dropped[between] += 1
+            if account:
+                account.pass_over((pair.onset, pair.apex), between, FOLDS, pair.kind, lost=True)
         else:
             kept.append(replace(pair, between=between))
     return kept, dropped
@@ -100,10 +106,10 @@ def _between(root: Path, pair: Pair, num_frames: int) -> tuple[str, ...] | str:
 def _frames(root: Path, folder: str) -> list[str]:
     """The images in a folder, in the order of time, relative to the dataset's folder."""
     try:
-        names = [path.name for path in (root / folder).iterdir()]
+        paths = list((root / folder).iterdir())
     except OSError:
         return []
-    images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")]
+    images = [path.name for path in paths if not path.name.startswith(".") and is_image(path)]
     return [(Path(folder) / name).as_posix() for name in sorted(images, key=_in_time)]
 
 

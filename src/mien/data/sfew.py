@@ -12,7 +12,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.data.sfew_layouts import CSV_FILE, ListedFrame, Source, find_copies, read_archives, read_repack
+from mien.data.aligned_sizes import SFEW_SHAPE, check_aligned_sizes
+from mien.data.file_account import FileAccount, Verdict
+from mien.data.images import is_image
+from mien.data.sfew_layouts import (
+    CSV_FILE,
+    SPLIT_NAME,
+    SPLITS,
+    ListedFrame,
+    Source,
+    find_copies,
+    read_archives,
+    read_repack,
+)
 from mien.labels import SFEW_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -30,18 +42,23 @@ PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
 Source: the totals are EmotiW 2015's; the classes are as users count them, and add up to the totals.
 """
 
-_SPLITS = {"Train": "train", "Val": "test", "Test": "unlabelled"}
+_NOT_ALIGNED = "Set reader.source to original and alignment.method to mtcnn to have frames aligned."
+_WAY_ON = (
+    "Only images in class folders of Train and Val, or in Test, have a place: move them there, or unpack the archives "
+    "again."
+)
 _FRAME_NAME = re.compile(r"(?P<movie>.+)_[0-9]{9}_[0-9]{8}")  # film, time as HMMSSmmm, number of the frame
 
 
-def read_sfew(root: Path, source: Source = "original") -> pd.DataFrame:
-    """Read SFEW 2.0 into a samples table.
+def read_sfew(root: Path, source: Source = "original", account: FileAccount | None = None) -> pd.DataFrame:
+    """Read SFEW 2.0 into a samples table, and account for every file of it.
 
     An image that lies in two class folders, as one of Val does, gives two rows.
 
     Args:
         root: the folder that holds Train, Val and Test, or Kaggle's repack, or a folder that holds either.
         source: ``original`` for the frames, ``aligned`` for the authors' crops, which some frames lack.
+        account: is told what becomes of every file; a new one where None.
 
     Returns:
         One row per image, by official split, class and name: ``sample_id`` ("train_angry_Airheads_000519240_00000005"),
@@ -51,8 +68,9 @@ def read_sfew(root: Path, source: Source = "original") -> pd.DataFrame:
         in Kaggle's repack, whose names are numbers) and ``subject`` (all missing: names do not say who is shown).
 
     Raises:
-        ValueError: the folder, a split or a class is missing, images of ``source`` are not there or in two places, or
-            a folder of images names no class.
+        ValueError: the folder, a split or a class is missing, images of ``source`` are not there or in two places, a
+            folder of images names no class, or more images of a split are missing or passed over than ``account``
+            allows.
 
     Source: official Val is "test" here because the literature reports on it, for want of Test's labels.
 
@@ -69,25 +87,44 @@ def read_sfew(root: Path, source: Source = "original") -> pd.DataFrame:
         there = " and ".join(f"{what} in {place}" for place, what in copies[:2])
         raise ValueError(f"SFEW is there twice: {there}. Move one away, or name the one you mean as the root.")
     place, what = copies[0]
-    images = read_repack(place, source) if what == CSV_FILE else read_archives(place, source)
+    account = account or FileAccount(root, "SFEW")
+    images = (read_repack if what == CSV_FILE else read_archives)(place, source, account)
     logger.info("SFEW 2.0 found in %s: %d %s images", place, len(images), source)
+    if source == "aligned":
+        paths = (image.path for image in images)
+        check_aligned_sizes(paths, "SFEW", SFEW_SHAPE, account.max_passed_over, _NOT_ALIGNED)
     sample_ids = _sample_ids(images)
-    _check_complete(images, place)
+    _check_complete(images, place, account.missing_groups())
     _warn_of_repeats(images)
     names = [_FRAME_NAME.fullmatch(image.path.stem) for image in images]
     labels = [SFEW_EXPRESSIONS.index(image.expression) if image.expression else -1 for image in images]
-    return pd.DataFrame(
+    samples = pd.DataFrame(
         {
             "sample_id": sample_ids,
             "image": [image.path.relative_to(root).as_posix() for image in images],
             "label": pd.Series(labels, dtype="int64"),
             "expression": [image.expression for image in images],
-            "split": [_SPLITS[image.official_split] for image in images],
+            "split": [SPLITS[image.official_split] for image in images],
             "official_split": [image.official_split for image in images],
             "movie": pd.Series([name["movie"] if name else pd.NA for name in names], dtype="string"),
             "subject": pd.Series([pd.NA] * len(images), dtype="string"),
         }
     )
+    account.use_samples(samples, ["image"], "expression")
+    account.finish(lambda name: _explain(root / name, place), _WAY_ON)
+    _check_complete(images, place, set())
+    return samples
+
+
+def _explain(path: Path, place: Path) -> Verdict | None:
+    """Why a file is no sample."""
+    if not path.is_relative_to(place):
+        return Verdict("outside_the_copy", lost=is_image(path))
+    if not is_image(path):
+        return None
+    official = SPLIT_NAME.match(path.relative_to(place).parts[0])
+    split = SPLITS[official[1].capitalize()] if official else ""
+    return Verdict("in_no_class_folder", lost=True, split=split)
 
 
 def find_sfew(root: Path) -> Path:
@@ -163,9 +200,10 @@ def _sample_ids(images: list[ListedFrame]) -> list[str]:
     return list(first)
 
 
-def _check_complete(images: list[ListedFrame], place: Path) -> None:
+def _check_complete(images: list[ListedFrame], place: Path, missing: set[tuple[str, str]]) -> None:
     for official_split in ("Train", "Val"):
         present = {image.expression for image in images if image.official_split == official_split}
+        present |= {expression for split, expression in missing if split == SPLITS[official_split]}
         absent = [name for name in SFEW_EXPRESSIONS if name not in present]
         if absent:
             what = f"{', '.join(absent)} absent from {official_split}" if present else f"{official_split} is absent"

@@ -16,11 +16,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mien.data.class_folders import class_folders, image_names, subfolders
+from mien.data.class_folders import ImageNames, class_folders, image_names, subfolders
+from mien.data.file_account import FileAccount
 from mien.data.image_header import declared_size
 from mien.data.label_csv import read_label_rows
 from mien.labels import EXPRESSION_SPELLINGS, SFEW_EXPRESSIONS
@@ -31,6 +32,9 @@ Source = Literal["original", "aligned"]
 
 OFFICIAL_SPLITS = ("Train", "Val", "Test")
 """The authors' splits; the labels of Test are not published."""
+
+SPLITS = {"Train": "train", "Val": "test", "Test": "unlabelled"}
+"""Our split by the authors'."""
 
 CSV_FILE, CSV_IMAGES = "sfew_2.0_labels.csv", "sfew2.0_images"
 """The label file and the image folder of Kaggle's repack."""
@@ -43,8 +47,9 @@ WHERE_TO_GET_IT = (
     "`Train/`, `Val/` and `Test/` exist. The demo draws its own faces and needs no download."
 )
 
-_SPLIT_NAME = re.compile(r"(train|val|test)(?:id|idation)?(?![a-z])", re.IGNORECASE)
+SPLIT_NAME = re.compile(r"(train|val|test)(?:id|idation)?(?![a-z])", re.IGNORECASE)
 _CLASSES = {spelling: name for spelling, name in EXPRESSION_SPELLINGS.items() if name in SFEW_EXPRESSIONS}
+_NUMBERS = {str(number) for number in range(len(SFEW_EXPRESSIONS))}
 _DEPTH = 3  # of folders below Train: Val/Val_Aligned_Faces_new/Val_Aligned_Faces has two
 _HEADER_BYTES = 4096
 
@@ -80,7 +85,7 @@ def find_copies(root: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def read_archives(place: Path, source: Source) -> list[ListedFrame]:
+def read_archives(place: Path, source: Source, account: FileAccount) -> list[ListedFrame]:
     """List the images of the authors' archives, at whatever depth of a split's folder they were unpacked.
 
     Whether images are frames or aligned faces is told by the word "aligned" in the names of their folders, else by the
@@ -89,6 +94,7 @@ def read_archives(place: Path, source: Source) -> list[ListedFrame]:
     Args:
         place: holds Train, Val and, if there, Test; folders called like the archives count too.
         source: ``original`` or ``aligned``.
+        account: is told which images are of the other source.
 
     Returns:
         Images by official split, class and name.
@@ -103,6 +109,9 @@ def read_archives(place: Path, source: Source) -> list[ListedFrame]:
         walk = _unlabelled_images if split == "Test" else _sorted_images
         groups = [group for folder in folders.get(split, []) for group in walk(folder, _DEPTH) if group.images]
         wanted = [group for group in groups if _source_of(group, place) == source]
+        for group in groups:
+            if group not in wanted:
+                account.pass_over((path for _, path in group.images), "of_the_other_source")
         if len(wanted) > 1:
             raise ValueError(
                 f"SFEW's {source} images of {split} are there twice: in {wanted[0].folder} and in {wanted[1].folder}. "
@@ -120,14 +129,19 @@ def read_archives(place: Path, source: Source) -> list[ListedFrame]:
     return frames
 
 
-def read_repack(place: Path, source: Source) -> list[ListedFrame]:
+def read_repack(place: Path, source: Source, account: FileAccount) -> list[ListedFrame]:
     """List the images of Kaggle's repack, in the order of its label file.
 
     The words in the column ``emotion`` count; the numbers in ``label`` are another order's.
 
+    Args:
+        place: holds the label file and the images' folder.
+        source: has to be ``aligned``.
+        account: is told which images are missing.
+
     Raises:
-        ValueError: ``source`` is ``original``, the label file is malformed, an image is listed twice or missing, or the
-            numbers and words of its labels do not pair off.
+        ValueError: ``source`` is ``original``, the label file is malformed, an image is listed twice, or the numbers
+            and words of its labels do not pair off.
     """
     path = place / CSV_FILE
     if source == "original":
@@ -135,10 +149,11 @@ def read_repack(place: Path, source: Source) -> list[ListedFrame]:
             f"SFEW's frames are missing: {path} is of a repack of the aligned faces. Set reader.source to aligned, or "
             f"unpack the authors' archives. {WHERE_TO_GET_IT}"
         )
-    there = set(image_names(place / CSV_IMAGES, "SFEW"))
+    there = ImageNames(place / CSV_IMAGES, "SFEW")
+    account.use([path])
     first_line: dict[str, int] = {}
     words: dict[str, str] = {}
-    frames, missing = [], []
+    frames = []
     for number, row in read_label_rows(path, ("image_name", "label", "emotion", "original_split"), "SFEW"):
         frame = _repacked_frame(row, place, where := f"line {number} of {path}")
         name = frame.path.name
@@ -153,13 +168,11 @@ def read_repack(place: Path, source: Source) -> list[ListedFrame]:
                 f"which was {words[row['label']]} before. Copy the file again."
             )
         first_line[name] = number
-        frames.append(frame)
-        missing += [] if name in there else [name]
-    if missing:
-        raise ValueError(
-            f"SFEW images are missing: {len(missing):,} of the {len(frames):,} listed are not in {place / CSV_IMAGES}, "
-            f"the first: {', '.join(missing[:3])}. Unpack the repack again."
-        )
+        found = there.find(name)
+        if found is None:
+            account.miss([frame.path], "listed", SPLITS[frame.official_split], frame.expression)
+        else:
+            frames.append(replace(frame, path=frame.path.with_name(found)))
     return frames
 
 
@@ -176,7 +189,12 @@ def _repacked_frame(row: dict[str, str], place: Path, where: str) -> ListedFrame
             f"SFEW's label file has an unknown emotion: {where} gives {name} {row['emotion'][:80]!r}. Known are "
             f"{', '.join(_CLASSES)}."
         )
-    split = _SPLIT_NAME.match(row["original_split"])
+    if row["label"] not in _NUMBERS:
+        raise ValueError(
+            f"SFEW's label file has an unknown label: {where} gives {name} the number {row['label'][:80]!r} in the "
+            f"column label. Labels are whole numbers from 0 to {len(SFEW_EXPRESSIONS) - 1}."
+        )
+    split = SPLIT_NAME.match(row["original_split"])
     if split is None or split[1].capitalize() == "Test":
         raise ValueError(
             f"SFEW's label file has an unknown split: {where} puts {name} in {row['original_split'][:80]!r}. "
@@ -197,7 +215,7 @@ def _split_folders(place: Path) -> dict[str, list[Path]]:
     """Folders by the official split that their names begin with."""
     found: dict[str, list[Path]] = {}
     for name in subfolders(place, "SFEW"):
-        match = _SPLIT_NAME.match(name)
+        match = SPLIT_NAME.match(name)
         if match:
             found.setdefault(match[1].capitalize(), []).append(place / name)
     return found

@@ -15,8 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien.data.file_account import FileAccount, Verdict
 from mien.data.folds import leave_one_subject_out
-from mien.data.onset_apex import MANIFEST, Pair, drop_incomplete, log_dropped, pairs_table, read_manifest
+from mien.data.onset_apex import (
+    MANIFEST,
+    Pair,
+    drop_incomplete,
+    log_dropped,
+    read_manifest,
+)
+from mien.data.pair_table import account_for_pairs, pairs_table
 from mien.data.sequence_frames import take_frames
 
 if TYPE_CHECKING:
@@ -46,8 +54,8 @@ def find_spos(root: Path) -> Path:
     return root
 
 
-def read_spos(root: Path, num_frames: int = 2) -> pd.DataFrame:
-    """Read the manifest into a samples table in which every subject is a fold.
+def read_spos(root: Path, num_frames: int = 2, account: FileAccount | None = None) -> pd.DataFrame:
+    """Read the manifest into a samples table in which every subject is a fold, and account for every file.
 
     Pairs of which an image is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer
     frames than are asked for.
@@ -55,22 +63,26 @@ def read_spos(root: Path, num_frames: int = 2) -> pd.DataFrame:
     Args:
         root: the dataset's folder.
         num_frames: as in ``mien.data.nvie.read_nvie``.
+        account: is told what becomes of every file; a new one where None.
 
     Returns:
         One row per pair: the columns of ``mien.data.onset_apex.pairs_table`` and ``fold`` (int64), one per subject.
 
     Raises:
-        ValueError: the manifest is missing or malformed, one kind is absent, there is only one subject, or
-            ``num_frames`` is below 2.
+        ValueError: the manifest is missing or malformed, one kind is absent, there is only one subject,
+            ``num_frames`` is below 2, or more images are missing or passed over than ``account`` allows.
 
     Source: Xu et al., 2017, section 4.2: leave one subject out.
     """
     find_spos(root)
-    kept, dropped = drop_incomplete(root, _of_one_width(read_manifest(root, _NAME)))
+    account = account or FileAccount(root, _NAME)
+    kept, dropped = drop_incomplete(root, _of_one_width(read_manifest(root, _NAME)), account)
     log_dropped(dropped, _NAME)
-    kept, without_frames = take_frames(root, kept, num_frames)
+    kept, without_frames = take_frames(root, kept, num_frames, account)
     log_dropped(without_frames, _NAME)
-    return leave_one_subject_out(pairs_table(kept, _NAME, root))
+    pairs = pairs_table(kept, _NAME, root)
+    account_for_pairs(account, pairs, lambda _: Verdict("not_in_the_manifest"))
+    return leave_one_subject_out(pairs)
 
 
 def _of_one_width(pairs: list[Pair]) -> list[Pair]:

@@ -14,6 +14,7 @@ import pandas as pd
 from kedro.io import DatasetError
 
 from mien import __version__
+from mien.io.schemas import FACE_REASONS
 from mien.io.tables import ParquetTable
 from mien.nodes.digest import settings_digest
 from mien.nodes.params import AlignmentParams
@@ -58,7 +59,9 @@ def image_columns(samples: pd.DataFrame) -> tuple[str, ...]:
     return onset, *sorted(between, key=lambda name: int(name.removeprefix("frame_"))), apex
 
 
-def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: AlignmentParams) -> pd.DataFrame:
+def locate_faces(
+    listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: AlignmentParams, max_passed_over: float = 1.0
+) -> pd.DataFrame:
     """Find the face in every listed image or pair: the samples table.
 
     Args:
@@ -67,6 +70,7 @@ def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: A
         unfinished: Folder that keeps what an interrupted run has located; emptied at the end. Another run that looks
             for the same faces waits for this one.
         alignment: How faces are found and what becomes of images without one.
+        max_passed_over: Share of a split above which images that cannot be read are an error; 1 refuses nothing.
 
     Returns:
         ``listed`` with, per sample: ``reason`` (``aligned``, ``several_faces``, ``no_face``, ``already_aligned``, or
@@ -76,7 +80,12 @@ def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: A
         ``brightness`` (0 to 255) of the image, ``box_*`` and points ``<point>_x``, ``<point>_y`` in its pixels, and
         ``row``, its place among the packed faces or -1. Of a pair or a sequence all this is the onset's, or the next
         image's where the onset shows no face: all images are cut by the same points.
+
+    Raises:
+        ValueError: More than ``max_passed_over`` of a split cannot be read. What is located is kept for the next run.
     """
+    from mien.data.file_account import check_unreadable
+
     columns = list(image_columns(listed))
     chunks = [
         _Chunk([tuple(row) for row in listed[columns].iloc[start : start + CHUNK].to_numpy()], raw, alignment)
@@ -86,6 +95,8 @@ def locate_faces(listed: pd.DataFrame, raw: Path, unfinished: Path, alignment: A
         remove_all_dead_parts([unfinished])
         parts = list(_located(chunks, unfinished, alignment.workers))
         samples = _joined(listed, pd.concat(parts, ignore_index=True) if parts else _table([]))
+        reasons = samples["reason"].where(~samples["reason"].isin(FACE_REASONS))
+        check_unreadable(reasons, samples["split"], samples["sample_id"], max_passed_over, "images")
         shutil.rmtree(unfinished, ignore_errors=True)
     return samples
 

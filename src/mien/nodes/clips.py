@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 CLIP_CROPS: Mapping[int, Channels] = {48: "rgb"}
 """Packed faces of the frames: Lopes' 32 px and the thesis' 50 px are cut from 48."""
 
+HAS_NO_FAULT = ("read", "silent", "no_audio")
+"""Words for sounds that were read, or of which there is no file: the reader's account tells of those."""
+
 SHARED_COLUMNS = ["label", "expression", "split", "subject", "drawn"]
 """What a frame takes over from its clip."""
 
@@ -67,17 +70,22 @@ def clip_dataset_pipeline(
     Args:
         dataset: Name of the dataset and of the namespace, as in ``ravdess``.
         provide: Node function (``params:twin``) → function that draws the folder or checks the user's.
-        read: Node function (raw folder, ``params:reader``) → listed clips.
+        read: Node function (raw folder, ``params:reader``) → listed clips, and what became of every file.
         published: Clips by split and class; ``{"all": ...}`` as no split is published.
         crops: Which faces are packed: side in pixels and channels.
     """
     steps = [
         node(provide, "params:twin", "raw", name="provide"),
-        node(read, ["raw", "params:reader"], "listed_clips", name="read"),
-        node(list_frames, ["listed_clips", "raw", "params:frames"], "listed", name="list_frames"),
-        *face_steps("listed", published=published, column="expression", crops=crops, counted="listed_clips"),
+        node(read, ["raw", "params:reader"], ["listed_clips", "files"], name="read"),
+        node(
+            list_frames,
+            ["listed_clips", "raw", "params:frames", "params:reader.max_passed_over"],
+            "listed",
+            name="list_frames",
+        ),
+        *face_steps("listed", published=published, column="expression", crops=crops, counted="clips"),
         node(pack_audio, ["listed_clips", "raw", "params:audio"], "audio", name="pack_audio"),
-        node(index_audio, ["listed_clips", "audio"], "clips", name="index_audio"),
+        node(index_audio, ["listed_clips", "audio", "params:reader.max_passed_over"], "clips", name="index_audio"),
         *lopes_steps(),
     ]
     read_by_systems = ["samples", "clips", "audio", *(f"faces_{size}" for size in crops), *LOPES_ENTRIES]
@@ -100,7 +108,7 @@ def list_clips(clips: pd.DataFrame, raw: Path, *, name: str, published: Publishe
     return clips.assign(drawn=counted["drawn"].to_numpy())
 
 
-def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams) -> pd.DataFrame:
+def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams, max_passed_over: float = 1.0) -> pd.DataFrame:
     """Choose frames of every clip, evenly over its length.
 
     A clip of d seconds gives the frames nearest to the middles of n equal parts, n being the whole number of
@@ -112,21 +120,26 @@ def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams) -> pd.DataF
         clips: One row per clip, with ``video`` relative to ``raw``.
         raw: The dataset's folder.
         frames: How many.
+        max_passed_over: Share of a split's clips above which videos that cannot be read are an error; 1 refuses none.
 
     Returns:
         One row per frame: ``sample_id`` ("<clip>_f012"), ``clip``, ``image`` ("<video>#frame=12"), ``time_seconds``
         after the first frame, and ``label``, ``expression``, ``split``, ``subject`` and ``drawn`` of the clip.
 
     Raises:
-        ValueError: No clip has a video.
+        ValueError: No clip has a video, or too many videos cannot be read.
     """
+    from mien.data.file_account import check_unreadable
+
     rows: list[tuple[int, int, float]] = []
+    reasons: list[str | None] = [None] * len(clips)
     unreadable = []
     for clip, video in enumerate(clips["video"]):
         if pd.isna(video):
             continue
         chosen, reason = _choose_frames(raw / video, frames)
         if reason:
+            reasons[clip] = reason
             unreadable.append(f"{clips['sample_id'].iloc[clip]}: {reason}")
         rows += [(clip, number, time) for number, time in chosen]
     if not rows:
@@ -141,12 +154,14 @@ def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams) -> pd.DataF
             clips["video"].notna().sum(),
             unreadable[0],
         )
+    names = clips["sample_id"]
+    check_unreadable(pd.Series(reasons, clips.index, dtype=object), clips["split"], names, max_passed_over, "videos")
     clip, number, time = (np.array(column) for column in zip(*rows, strict=True))
     of_clip = clips.iloc[clip].reset_index(drop=True)
-    names = pd.Series([f"_f{one:03d}" for one in number])
+    frame_names = pd.Series([f"_f{one:03d}" for one in number])
     return pd.DataFrame(
         {
-            "sample_id": of_clip["sample_id"] + names,
+            "sample_id": of_clip["sample_id"] + frame_names,
             "clip": of_clip["sample_id"],
             "image": of_clip["video"].astype(str) + pd.Series([f"#frame={one}" for one in number]),
             "time_seconds": time.astype(np.float64),
@@ -209,28 +224,34 @@ def _waveforms(clips: pd.DataFrame, raw: Path, audio: AudioParams) -> Iterator[t
         )
 
 
-def index_audio(clips: pd.DataFrame, audio: Waveforms) -> pd.DataFrame:
+def index_audio(clips: pd.DataFrame, audio: Waveforms, max_passed_over: float = 1.0) -> pd.DataFrame:
     """Say of every clip where its sound lies among the packed waveforms.
 
     Args:
         clips: The table that the waveforms were packed by.
         audio: The packed waveforms.
+        max_passed_over: Share of a split's clips above which sounds that cannot be read are an error; 1 refuses none.
 
     Returns:
         ``clips`` with ``audio_start`` (first sample, -1 without sound), ``audio_samples``, ``audio_seconds`` and
         ``audio_reason``.
 
     Raises:
-        ValueError: There are not as many waveforms as clips.
+        ValueError: There are not as many waveforms as clips, or too many sounds cannot be read.
     """
+    from mien.data.file_account import check_unreadable
+
     if len(clips) != len(audio):
         raise ValueError(
             f"{len(audio)} waveforms are packed of {len(clips)} clips: the folder has changed since. Run the dataset's "
             "pipeline again."
         )
+    reasons = pd.Series([str(reason) for reason in audio.reason], clips.index, dtype=object)
+    unreadable = reasons.where(~reasons.isin(HAS_NO_FAULT))
+    check_unreadable(unreadable, clips["split"], clips["sample_id"], max_passed_over, "sounds")
     return clips.assign(
         audio_start=np.where(audio.length > 0, audio.start, -1).astype("int64"),
         audio_samples=audio.length.astype("int64"),
         audio_seconds=audio.length / audio.sample_rate,
-        audio_reason=[str(reason) for reason in audio.reason],
+        audio_reason=reasons.to_list(),
     )

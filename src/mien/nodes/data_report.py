@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mien.data.file_account import NUM_NAMED
 from mien.data.published_counts import PublishedCounts, count_table
+from mien.io.schemas import FACE_REASONS
 from mien.io.sheets import COLUMNS, captioned_sheet, message_tile
 from mien.nodes.alignment import image_columns
 from mien.nodes.figures.mistakes import TILE, face_tile
@@ -64,6 +66,34 @@ def report_faces(
         aligned_sheet(samples, faces, column),
         rejected_sheet(samples, raw),
     )
+
+
+def account_of_files(
+    files: pd.DataFrame, samples: pd.DataFrame, counted: pd.DataFrame, column: str = "expression"
+) -> pd.DataFrame:
+    """Complete the account of a dataset's files by what could not be decoded.
+
+    Args:
+        files: The table of ``mien.data.file_account.FileAccount``.
+        samples: The table of ``locate_faces``.
+        counted: The listed images or pairs, or clips with ``audio_reason``.
+        column: Names the class.
+
+    Returns:
+        ``files`` and further rows of the status ``unreadable``: per split, class and reason the samples whose image, or
+        clips whose sound, is left out.
+    """
+    parts = [(samples, "reason", FACE_REASONS)]
+    if "audio_reason" in counted:
+        parts.append((counted, "audio_reason", ["read", "silent", "no_audio"]))
+    rows = []
+    for table, reason, sound in parts:
+        unreadable = table[~table[reason].isin(sound)]
+        groups = [unreadable["split"], unreadable[column] if column in table else "", unreadable[reason]]
+        for (split, name, why), group in unreadable.groupby(groups, sort=True) if len(unreadable) else ():
+            first = ", ".join(group["sample_id"].iloc[:NUM_NAMED])
+            rows.append((str(split), str(name), "unreadable", str(why), True, len(group), first))
+    return pd.concat([files, pd.DataFrame(rows, columns=files.columns)], ignore_index=True) if rows else files
 
 
 def summarise_faces(samples: pd.DataFrame) -> dict[str, Any]:

@@ -116,8 +116,37 @@ def _single(value: Any) -> Iterator[Any]:
         yield value
 
 
-class SplitParams(Params):
-    """How rows, or the people in them, are divided at random.
+class TwinParams(Params):
+    """The drawn twin of a dataset; each dataset adds how much of what is drawn.
+
+    Attributes:
+        draw: Draw the published layout with synthetic faces; otherwise the user's files are expected.
+        seed: Seed of the drawing.
+    """
+
+    draw: bool
+    seed: Seed
+
+
+Resize = Literal["direct", "poster"]
+
+
+class ReaderParams(Params):
+    """How a user's files are read; each dataset adds its own choices.
+
+    Attributes:
+        max_passed_over: Share of a split above which files that are missing, passed over or unreadable are an error.
+    """
+
+    max_passed_over: Fraction
+
+    def choices(self) -> dict[str, Any]:
+        """The dataset's own choices, as its reader takes them."""
+        return self.model_dump(exclude={"max_passed_over"})
+
+
+class SplitParams(ReaderParams):
+    """How a user's files are read, and their rows, or the people in them, divided at random.
 
     Attributes:
         validation_fraction: Part that becomes the validation split.
@@ -137,21 +166,6 @@ class SplitParams(Params):
                 "to train on. Let both together be less than 1."
             )
         return self
-
-
-class TwinParams(Params):
-    """The drawn twin of a dataset; each dataset adds how much of what is drawn.
-
-    Attributes:
-        draw: Draw the published layout with synthetic faces; otherwise the user's files are expected.
-        seed: Seed of the drawing.
-    """
-
-    draw: bool
-    seed: Seed
-
-
-Resize = Literal["direct", "poster"]
 
 
 class AlignmentParams(Params):

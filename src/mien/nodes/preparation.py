@@ -13,7 +13,7 @@ from mien.data.published_counts import PublishedCounts, count_deviations, count_
 from mien.io.packed_faces import FaceStream
 from mien.nodes.alignment import locate_faces
 from mien.nodes.cropping import Channels, crop_faces
-from mien.nodes.data_report import report_faces
+from mien.nodes.data_report import account_of_files, report_faces
 from mien.nodes.params import AlignmentParams, TwinParams
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 CROPS: Mapping[int, Channels] = {112: "rgb", 48: "rgb"}
 """Packed faces by side: 112 px for networks pretrained on aligned faces, 48 px as FER2013's."""
 
-REPORTED = ("counts", "summary", "overview_figure", "overview_plot", "aligned_sheet", "rejected_sheet")
+REPORTED = ("counts", "summary", "overview_figure", "overview_plot", "aligned_sheet", "rejected_sheet", "file_account")
 """What a data report consists of, as entries of the catalog."""
 
 
@@ -84,14 +84,14 @@ def face_dataset_pipeline(
     Args:
         dataset: Name of the dataset and of the namespace, as in ``raf_db``.
         provide: Node function (``params:twin``) → function that draws the folder or checks the user's.
-        read: Node function (raw folder, ``params:reader``) → listed samples.
+        read: Node function (raw folder, ``params:reader``) → listed samples, and what became of every file.
         published: Samples by split and class, as the authors publish them.
         column: Of the samples that names the class.
         crops: Which faces are packed: side in pixels and channels.
     """
     steps = [
         node(provide, "params:twin", "raw", name="provide"),
-        node(read, ["raw", "params:reader"], "listed", name="read"),
+        node(read, ["raw", "params:reader"], ["listed", "files"], name="read"),
         *face_steps("listed", published=published, column=column, crops=crops),
     ]
     read_by_systems = ["samples", *(f"faces_{size}" for size in crops)]
@@ -120,18 +120,26 @@ def face_steps(
         counted: Entry whose rows are counted; ``listed`` when None.
     """
 
-    def report(counted: pd.DataFrame, samples: pd.DataFrame, raw: Path, faces: Any) -> tuple[Any, ...]:
-        """Counts, summary, overview and sheets of a dataset."""
-        return report_faces(counted, samples, raw, faces, published=published, column=column)
+    def report(
+        counted: pd.DataFrame, samples: pd.DataFrame, raw: Path, faces: Any, files: pd.DataFrame
+    ) -> tuple[Any, ...]:
+        """Counts, summary, overview, sheets and the account of the files of a dataset."""
+        report = report_faces(counted, samples, raw, faces, published=published, column=column)
+        return *report, account_of_files(files, samples, counted, column)
 
     shown = f"faces_{next(iter(crops))}"
     return [
-        node(locate_faces, [listed, "raw", "unfinished", "params:alignment"], "samples", name="locate_faces"),
+        node(
+            locate_faces,
+            [listed, "raw", "unfinished", "params:alignment", "params:reader.max_passed_over"],
+            "samples",
+            name="locate_faces",
+        ),
         *[
             node(_crop_at(size, channels), ["samples", "raw", "params:alignment"], f"faces_{size}", name=f"crop_{size}")
             for size, channels in crops.items()
         ],
-        node(report, [counted or listed, "samples", "raw", shown], list(REPORTED), name="report"),
+        node(report, [counted or listed, "samples", "raw", shown, "files"], list(REPORTED), name="report"),
     ]
 
 

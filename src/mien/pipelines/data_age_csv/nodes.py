@@ -24,7 +24,7 @@ def provide_age_csv(twin: AgeCsvTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="The age, gender and ethnicity CSV", find=find_age_csv, draw=draw_age_csv)
 
 
-def read_listed(raw: Path, reader: AgeCsvReader) -> pd.DataFrame:
+def read_listed(raw: Path, reader: AgeCsvReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the rows, compare their counts with the published ones, drop repeated faces and divide the others.
 
     Args:
@@ -34,8 +34,10 @@ def read_listed(raw: Path, reader: AgeCsvReader) -> pd.DataFrame:
     Returns:
         One row per face: ``sample_id``, ``image``, ``age`` in years, ``gender``, ``ethnicity`` (codes),
         ``ethnicity_name``, ``split`` (train, val, test), ``subject``, ``drawn`` (whether the faces are synthetic).
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
-    from mien.data.age_csv import PUBLISHED_COUNTS, list_age_csv, split_age_csv
+    from mien.data.age_csv import PUBLISHED_COUNTS, account_for_rows, list_age_csv, split_age_csv
+    from mien.data.file_account import FileAccount
 
     rows = list_samples(
         list_age_csv(raw),
@@ -44,4 +46,7 @@ def read_listed(raw: Path, reader: AgeCsvReader) -> pd.DataFrame:
         published=PUBLISHED_COUNTS,
         column="ethnicity_name",
     )
-    return split_age_csv(rows, **reader.model_dump())
+    samples = split_age_csv(rows, **reader.choices())
+    account = FileAccount(raw, "The age, gender and ethnicity CSV", reader.max_passed_over)
+    account_for_rows(account, rows, samples)
+    return samples, account.table()

@@ -25,7 +25,7 @@ def provide_crema_d(twin: CremaDTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="CREMA-D", find=find_crema_d, draw=draw_crema_d)
 
 
-def read_listed_clips(raw: Path, reader: CremaDReader) -> pd.DataFrame:
+def read_listed_clips(raw: Path, reader: CremaDReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """List the clips with their actors' split, and compare the counts with the published ones.
 
     Args:
@@ -34,8 +34,11 @@ def read_listed_clips(raw: Path, reader: CremaDReader) -> pd.DataFrame:
 
     Returns:
         One row per clip, as ``mien.data.crema_d.read_crema_d`` says, with ``drawn``.
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.crema_d import PUBLISHED_COUNTS, read_crema_d
+    from mien.data.file_account import FileAccount
 
-    clips = read_crema_d(raw, **reader.model_dump())
-    return list_clips(clips, raw, name="CREMA-D", published=PUBLISHED_COUNTS)
+    account = FileAccount(raw, "CREMA-D", reader.max_passed_over)
+    clips = read_crema_d(raw, **reader.choices(), account=account)
+    return list_clips(clips, raw, name="CREMA-D", published=PUBLISHED_COUNTS), account.table()

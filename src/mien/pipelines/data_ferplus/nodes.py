@@ -24,7 +24,7 @@ def provide_ferplus(twin: FerPlusTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="FER+", find=find_ferplus, draw=draw_ferplus)
 
 
-def read_listed(raw: Path, reader: FerPlusReader) -> pd.DataFrame:
+def read_listed(raw: Path, reader: FerPlusReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read images and votes, label them, mark exact duplicates, and compare the counts with the published ones.
 
     Args:
@@ -33,12 +33,16 @@ def read_listed(raw: Path, reader: FerPlusReader) -> pd.DataFrame:
 
     Returns:
         One row per labelled image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
+        One row per labelled image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
         ``subject``, ``target/<expression>``, ``target_mode``, ``duplicate_of``, ``leaks``, ``drawn`` (whether the faces
-        are synthetic).
+        are synthetic). Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.ferplus import published_counts, read_ferplus
     from mien.data.ferplus_files import choose_sources
+    from mien.data.file_account import FileAccount
 
-    samples = read_ferplus(raw, **reader.model_dump())
+    account = FileAccount(raw, "FER+", reader.max_passed_over)
+    samples = read_ferplus(raw, **reader.choices(), account=account)
     votes = choose_sources(raw, reader.layout, reader.votes).votes
-    return list_samples(samples, raw, name="FER+", published=published_counts(votes, reader.label_mode))
+    published = published_counts(votes, reader.label_mode)
+    return list_samples(samples, raw, name="FER+", published=published), account.table()

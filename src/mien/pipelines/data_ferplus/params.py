@@ -3,7 +3,7 @@
 from typing import Literal
 
 from mien.labels import TargetMode
-from mien.nodes.params import Count, Params, TwinParams
+from mien.nodes.params import Count, ReaderParams, TwinParams
 
 
 class FerPlusTwin(TwinParams):
@@ -22,7 +22,7 @@ class FerPlusTwin(TwinParams):
     folders: bool
 
 
-class FerPlusReader(Params):
+class FerPlusReader(ReaderParams):
     """How the user's files are read.
 
     Attributes:

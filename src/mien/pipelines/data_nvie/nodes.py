@@ -27,7 +27,7 @@ def provide_nvie(twin: NvieTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="USTC-NVIE", find=find_nvie, draw=draw_nvie)
 
 
-def read_listed(raw: Path, reader: NvieReader) -> pd.DataFrame:
+def read_listed(raw: Path, reader: NvieReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the pairs of both halves, deal their subjects into folds and compare the totals with the published ones.
 
     Args:
@@ -38,13 +38,16 @@ def read_listed(raw: Path, reader: NvieReader) -> pd.DataFrame:
         One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``frame_1`` and so on (between the two, where
         more than 2 frames are read), ``label`` (0 posed, 1 spontaneous), ``kind``, ``expression``, ``subject``,
         ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether the faces are synthetic).
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
+    from mien.data.file_account import FileAccount
     from mien.data.nvie import PUBLISHED_COUNTS, PUBLISHED_TOTALS, read_nvie
-    from mien.data.onset_apex import total_deviations
+    from mien.data.pair_table import total_deviations
 
-    pairs = read_nvie(raw, **reader.model_dump())
+    account = FileAccount(raw, "USTC-NVIE", reader.max_passed_over)
+    pairs = read_nvie(raw, **reader.choices(), account=account)
     samples = list_samples(pairs, raw, name="USTC-NVIE", published=PUBLISHED_COUNTS, column="kind")
     if not samples["drawn"].any():
         for deviation in total_deviations(samples, *PUBLISHED_TOTALS[reader.subset]):
             logger.warning("USTC-NVIE, %s: %s", reader.subset, deviation)
-    return samples
+    return samples, account.table()

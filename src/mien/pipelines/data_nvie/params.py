@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import MOST, MOST_PIXELS, Params, Seed, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, ReaderParams, Seed, TwinParams
 
 
 class NvieTwin(TwinParams):
@@ -23,7 +23,7 @@ class NvieTwin(TwinParams):
     num_frames: int = Field(ge=2, le=100)
 
 
-class NvieReader(Params):
+class NvieReader(ReaderParams):
     """How the user's files are read.
 
     Attributes:

@@ -24,7 +24,7 @@ def provide_raf_db(twin: RafDbTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="RAF-DB", find=find_raf_db, draw=draw_raf_db)
 
 
-def read_listed(raw: Path, reader: RafDbReader) -> pd.DataFrame:
+def read_listed(raw: Path, reader: RafDbReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the list of images, compare the counts with the published ones and set a validation split aside.
 
     Args:
@@ -34,10 +34,13 @@ def read_listed(raw: Path, reader: RafDbReader) -> pd.DataFrame:
     Returns:
         One row per listed image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
         ``subject``, ``drawn`` (whether the faces are synthetic).
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
+    from mien.data.file_account import FileAccount
     from mien.data.raf_db import PUBLISHED_COUNTS, read_raf_db
     from mien.data.splits import stratified_validation
 
-    samples = read_raf_db(raw, reader.source, reader.layout)
+    account = FileAccount(raw, "RAF-DB", reader.max_passed_over)
+    samples = read_raf_db(raw, reader.source, reader.layout, account)
     samples = list_samples(samples, raw, name="RAF-DB", published=PUBLISHED_COUNTS)
-    return stratified_validation(samples, reader.validation_fraction, reader.seed)
+    return stratified_validation(samples, reader.validation_fraction, reader.seed), account.table()

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import MOST_PIXELS, Count, Params, Seed, Share, TwinParams
+from mien.nodes.params import MOST_PIXELS, Count, ReaderParams, Seed, Share, TwinParams
 
 
 class RafDbTwin(TwinParams):
@@ -21,7 +21,7 @@ class RafDbTwin(TwinParams):
     image_size: int = Field(ge=64, le=MOST_PIXELS)
 
 
-class RafDbReader(Params):
+class RafDbReader(ReaderParams):
     """How the user's files are read.
 
     Attributes:

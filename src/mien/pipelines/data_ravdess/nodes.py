@@ -25,7 +25,7 @@ def provide_ravdess(twin: RavdessTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="RAVDESS", find=find_ravdess, draw=draw_ravdess)
 
 
-def read_listed_clips(raw: Path, reader: RavdessReader) -> pd.DataFrame:
+def read_listed_clips(raw: Path, reader: RavdessReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """List the clips with their actors' split, and compare the counts with the published ones.
 
     Args:
@@ -34,8 +34,11 @@ def read_listed_clips(raw: Path, reader: RavdessReader) -> pd.DataFrame:
 
     Returns:
         One row per clip, as ``mien.data.ravdess.read_ravdess`` says, with ``drawn``.
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
+    from mien.data.file_account import FileAccount
     from mien.data.ravdess import PUBLISHED_COUNTS, read_ravdess
 
-    clips = read_ravdess(raw, **reader.model_dump())
-    return list_clips(clips, raw, name="RAVDESS", published=PUBLISHED_COUNTS)
+    account = FileAccount(raw, "RAVDESS", reader.max_passed_over)
+    clips = read_ravdess(raw, **reader.choices(), account=account)
+    return list_clips(clips, raw, name="RAVDESS", published=PUBLISHED_COUNTS), account.table()

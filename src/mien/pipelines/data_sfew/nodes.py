@@ -24,7 +24,7 @@ def provide_sfew(twin: SfewTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="SFEW", find=find_sfew, draw=draw_sfew)
 
 
-def read_listed(raw: Path, reader: SfewReader) -> pd.DataFrame:
+def read_listed(raw: Path, reader: SfewReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the images, compare the counts with the published ones and set a part of Train aside.
 
     Args:
@@ -35,10 +35,13 @@ def read_listed(raw: Path, reader: SfewReader) -> pd.DataFrame:
         One row per image: ``sample_id``, ``image``, ``label`` (-1 in Test), ``expression``, ``split`` (train and val
         from Train, test from Val, unlabelled from Test), ``official_split``, ``movie``, ``subject``, ``drawn`` (whether
         the faces are synthetic).
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
+    from mien.data.file_account import FileAccount
     from mien.data.sfew import PUBLISHED_COUNTS, hold_out_movies, read_sfew
     from mien.data.splits import stratified_validation
 
-    samples = list_samples(read_sfew(raw, reader.source), raw, name="SFEW", published=PUBLISHED_COUNTS)
+    account = FileAccount(raw, "SFEW", reader.max_passed_over)
+    samples = list_samples(read_sfew(raw, reader.source, account), raw, name="SFEW", published=PUBLISHED_COUNTS)
     hold_out = hold_out_movies if reader.hold_out == "movies" else stratified_validation
-    return hold_out(samples, reader.validation_fraction, reader.seed)
+    return hold_out(samples, reader.validation_fraction, reader.seed), account.table()

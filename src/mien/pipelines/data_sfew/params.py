@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mien.nodes.params import MOST, MOST_PIXELS, Count, Params, Seed, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, Count, ReaderParams, Seed, TwinParams
 
 Side = Annotated[int, Field(ge=96, le=MOST_PIXELS)]
 
@@ -25,7 +25,7 @@ class SfewTwin(TwinParams):
     image_size: tuple[Side, Side]
 
 
-class SfewReader(Params):
+class SfewReader(ReaderParams):
     """How the user's files are read.
 
     Attributes:

@@ -27,7 +27,7 @@ def provide_spos(twin: SposTwin) -> Callable[[Path], None]:
     return provide_folder(twin, name="SPOS", find=find_spos, draw=draw_spos)
 
 
-def read_listed(raw: Path, reader: SposReader) -> pd.DataFrame:
+def read_listed(raw: Path, reader: SposReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the manifest, make every subject a fold and compare the counts with the published ones.
 
     Args:
@@ -38,14 +38,17 @@ def read_listed(raw: Path, reader: SposReader) -> pd.DataFrame:
         One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``frame_1`` and so on (between the two, where
         more than 2 frames are read), ``label`` (0 posed, 1 spontaneous), ``kind``, ``expression``, ``subject``,
         ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether the faces are synthetic).
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
-    from mien.data.onset_apex import total_deviations
+    from mien.data.file_account import FileAccount
+    from mien.data.pair_table import total_deviations
     from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS, read_spos
 
-    pairs = read_spos(raw, **reader.model_dump())
+    account = FileAccount(raw, "SPOS", reader.max_passed_over)
+    pairs = read_spos(raw, **reader.choices(), account=account)
     samples = list_samples(pairs, raw, name="SPOS", published=PUBLISHED_COUNTS, column="kind")
     if not samples["drawn"].any():
         num_pairs = sum(PUBLISHED_COUNTS["folds"].values())
         for deviation in total_deviations(samples, num_pairs, NUM_SUBJECTS):
             logger.warning("SPOS: %s", deviation)
-    return samples
+    return samples, account.table()

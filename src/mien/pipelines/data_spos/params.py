@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mien.nodes.params import MOST, MOST_PIXELS, Params, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, ReaderParams, TwinParams
 
 
 class SposTwin(TwinParams):
@@ -19,7 +19,7 @@ class SposTwin(TwinParams):
     num_frames: int = Field(ge=2, le=100)
 
 
-class SposReader(Params):
+class SposReader(ReaderParams):
     """How the user's files are read: the manifest decides which, and every subject is a fold.
 
     Attributes:
