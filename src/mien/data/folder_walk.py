@@ -27,7 +27,7 @@ def walk_folder(
         [['manifest.csv'], ['0.bmp', '9.bmp']]
     """
     real_root = root.resolve()
-    ancestors = {root: (real_root,)}
+    ancestors: dict[Path, tuple[Path, ...]] = {root: (real_root,)}
     for path, folders, files in os.walk(root, onerror=on_error, followlinks=True):
         here = Path(path)
         above = ancestors.pop(here)
@@ -45,6 +45,6 @@ def walk_folder(
                 ancestors[link] = (*above, target)
         folders.sort()
         yield here, folders, sorted(files)
-        for name in set(ancestors) - {here / each for each in folders}:
-            if name.parent == here:
-                del ancestors[name]
+        for left_out in set(ancestors) - {here / each for each in folders}:
+            if left_out.parent == here:
+                del ancestors[left_out]

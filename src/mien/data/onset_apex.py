@@ -184,13 +184,14 @@ def drop_incomplete(
     Args:
         root: the dataset's folder.
         pairs: their images relative to it.
-        account: is told of the images of the others.
+        account: is told of the images of the others; a new one where None.
 
     Returns:
         The pairs kept, in their order, and how many were dropped by reason, a key of ``REASONS``.
 
     Source: Xu et al., 2017, section 4.2: a sample of which one image is missing is discarded.
     """
+    account = account or FileAccount(root, "pairs")
     kept: list[Pair] = []
     dropped: Counter[str] = Counter()
     for pair in pairs:
@@ -200,7 +201,7 @@ def drop_incomplete(
             kept.append(pair)
             continue
         dropped[reason] += 1
-        for name, fault in faults.items() if account else ():
+        for name, fault in faults.items():
             note = account.miss if fault == "missing" else account.pass_over
             note([name], "listed" if fault == "missing" else reason, FOLDS, pair.kind, lost=True)
     return kept, dropped

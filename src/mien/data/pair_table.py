@@ -87,7 +87,7 @@ def account_for_pairs(account: FileAccount, pairs: pd.DataFrame, explain: Explai
     Raises:
         ValueError: more images are lost than the account allows.
     """
-    columns = ["onset", *(name for name in pairs if str(name).startswith("frame_")), "apex"]
+    columns = ["onset", *(str(name) for name in pairs if str(name).startswith("frame_")), "apex"]
     account.use([account.root / MANIFEST] if (account.root / MANIFEST).is_file() else [])
     account.use_samples(pairs, columns, "kind")
     account.finish(

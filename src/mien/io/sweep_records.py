@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from kedro.io import AbstractDataset
 
-from mien.io.write_then_move import partial_path
+from mien.outputs import in_words, replacing
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,10 @@ class SweepRecords(AbstractDataset[SweepRecord, list[SweepRecord]]):
 
     def save(self, data: SweepRecord) -> None:
         """Write one sweep's record."""
-        self._filepath.mkdir(parents=True, exist_ok=True)
         file = self._filepath / f"{quote(data.name, safe='')}.json"
         content = {"name": data.name, "members": data.members, "seeds": data.seeds}
-        part = partial_path(file)
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        part.replace(file)
+        with replacing(file) as part, in_words(file):
+            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def _exists(self) -> bool:
         return self._filepath.is_dir()

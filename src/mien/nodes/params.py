@@ -145,8 +145,8 @@ class ReaderParams(Params):
         return self.model_dump(exclude={"max_passed_over"})
 
 
-class SplitParams(ReaderParams):
-    """How a user's files are read, and their rows, or the people in them, divided at random.
+class SplitParams(Params):
+    """How rows, or the people in them, are divided at random.
 
     Attributes:
         validation_fraction: Part that becomes the validation split.

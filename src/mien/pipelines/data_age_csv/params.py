@@ -1,6 +1,6 @@
 """Parameters of ``data_age_csv``."""
 
-from mien.nodes.params import Count, SplitParams, TwinParams
+from mien.nodes.params import Count, ReaderParams, SplitParams, TwinParams
 
 
 class AgeCsvTwin(TwinParams):
@@ -13,5 +13,5 @@ class AgeCsvTwin(TwinParams):
     num_samples: Count
 
 
-class AgeCsvReader(SplitParams):
+class AgeCsvReader(SplitParams, ReaderParams):
     """How the file's rows are divided."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mien.nodes.params import SplitParams, TwinParams
+from mien.nodes.params import ReaderParams, SplitParams, TwinParams
 
 
 class CremaDTwin(TwinParams):
@@ -21,5 +21,5 @@ class CremaDTwin(TwinParams):
     fps: int = Field(ge=1, le=30)
 
 
-class CremaDReader(SplitParams):
+class CremaDReader(SplitParams, ReaderParams):
     """How the actors are divided."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import SplitParams, TwinParams
+from mien.nodes.params import ReaderParams, SplitParams, TwinParams
 
 
 class RavdessTwin(TwinParams):
@@ -23,7 +23,7 @@ class RavdessTwin(TwinParams):
     fps: int = Field(ge=1, le=30)
 
 
-class RavdessReader(SplitParams):
+class RavdessReader(SplitParams, ReaderParams):
     """Which clips are listed, and how the actors are divided.
 
     Attributes:
