@@ -115,7 +115,6 @@ def _backward_once(fit, network) -> None:
         caught({}.__getitem__, "x"),
         RuntimeError("CUDA out of memory"),
         ValueError("never raised"),
-        OSError(errno.EACCES, "Permission denied", "faces.npy"),
         fails_while_saving(RuntimeError("in a save")),
     ],
     ids=repr,
@@ -180,7 +179,7 @@ def test_run_takes_every_option_that_kedros_own_takes():
         ("sae.a=[1],sae.b=[]", {"sae": {"a": [1], "b": []}}),
         ('raw="/data/a,b",variant=c', {"raw": "/data/a,b", "variant": "c"}),
         ("variant=c,raw='/data/a,b=c'", {"raw": "/data/a,b=c", "variant": "c"}),
-        ("raw=/home/o'neil/a[1],variant=it's", {"raw": "/home/o'neil/a[1]", "variant": "it's"}),
+        ("raw=/o'neil/a[1],variant=it's", {"raw": "/o'neil/a[1]", "variant": "it's"}),
     ],
 )
 def test_a_list_keeps_its_commas_on_the_command_line(text, read):

@@ -170,5 +170,6 @@ def _check_each(
         if not here:
             raise ValueError(f"{where}There is no {kind} at all. Choose by --nodes or --namespaces instead.")
         everywhere = {name for pipeline in pipelines.values() for name in of(pipeline)}
-        advice = did_you_mean(each, here) or did_you_mean(each, sorted(everywhere))
+        own = [known for known in here if known.partition(".")[0] in names]  # before what they are joined with
+        advice = did_you_mean(each, [*own, *here]) or did_you_mean(each, sorted(everywhere))
         raise ValueError(f"{where}{advice}Known there are: {', '.join(here)}.")

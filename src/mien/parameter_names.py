@@ -216,16 +216,32 @@ def check_parameters(loader: "OmegaConfigLoader", pipelines: Mapping[str, "Pipel
     """
     runtime = dict(loader.runtime_params or {})
     known = known_parameters(pipelines)
-    check_names({name: value for name, value in runtime.items() if name not in RUN_OPTIONS}, known, "--params")
+    check_names(_without_options(runtime), known, "--params")
     check_run_options(runtime)
     conf = Path(loader.conf_source)
     for env in dict.fromkeys((loader.base_env, loader.env or loader.default_run_env)):
         for file in sorted((conf / env).rglob("parameters*.y*ml")):
             check_names(_content(file), known, str(file))
-    check_names(loader["parameters"], known, f"{conf}/*/parameters*.yml")
+    check_names(_without_options(_merged(loader)), known, f"{conf}/*/parameters*.yml")
     check_run_options({"variant": loader["globals"]["variant"]})
     for kind in ("globals", "project"):
         _check_settings(loader, kind)
+
+
+def _merged(loader: "OmegaConfigLoader") -> Mapping[str, Any]:
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return loader["parameters"]
+    except OmegaConfBaseException as error:
+        raise ValueError(
+            f"The parameters in {loader.conf_source} cannot be put together: {str(error).splitlines()[0]}.\n"
+            "What ${...} names has to stand in the same environment's files; correct the name, or write it there too."
+        ) from error
+
+
+def _without_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name not in RUN_OPTIONS}
 
 
 def _check_settings(loader: "OmegaConfigLoader", kind: str) -> None:

@@ -38,7 +38,10 @@ def check_inputs(
     if len(missing) > MOST_TOLD:
         told.append(f"And {len(missing) - MOST_TOLD} more.")
     if None in missing.values():
-        command = _begin_earlier(pipeline, _makers_of(missing, catalog, makers), run_params, pipelines)
+        steps = _makers_of(missing, catalog, makers)
+        while more := _missing_after(steps, catalog, makers, run_params, pipelines):
+            steps |= _makers_of(more, catalog, makers)
+        command = _begin_earlier(pipeline, steps, run_params, pipelines)
         told.append(f"Begin earlier: {command}")
     else:
         command = _make_first(list(missing), _makers_of(missing, catalog, makers), run_params, pipelines)
@@ -81,6 +84,23 @@ def _makers_of(missing: Iterable[str], catalog: "DataCatalog", makers: Mapping[s
 def _begins(steps: Mapping[str, "Node"]) -> list[str]:
     """Names of the nodes that have all they read."""
     return sorted({step.name for step in steps.values() if not any(entry in steps for entry in step.inputs)})
+
+
+def _missing_after(
+    steps: Mapping[str, "Node"],
+    catalog: "DataCatalog",
+    makers: Mapping[str, "Node"],
+    run_params: Mapping[str, Any],
+    pipelines: Mapping[str, "Pipeline"],
+) -> list[str]:
+    """What a run that begins with ``steps`` reads besides, in other nodes that follow them, and does not find."""
+    from kedro.pipeline import Pipeline
+
+    names = run_params.get("pipeline_names") or [DEFAULT_PIPELINE]
+    whole = sum((pipelines[name] for name in names), Pipeline([]))
+    begins = [name for name in _begins(steps) if name in {step.name for step in whole.nodes}]
+    read = whole.from_nodes(*begins).inputs() & makers.keys() if begins else set()
+    return sorted(entry for entry in read - steps.keys() if _kept(entry, catalog) != "")
 
 
 def _begin_earlier(

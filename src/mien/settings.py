@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from copy import deepcopy
+from glob import glob
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -55,9 +56,9 @@ class _FilesBelow(LocalFileSystem):
     def glob(self, path: str, **options: Any) -> list[str]:
         """Files and folders below ``folder`` that fit; as in fsspec, ``**`` at the end means every depth."""
         pattern = PurePath(path).relative_to(self._folder).as_posix()
-        return sorted(
-            found.as_posix() for found in self._folder.glob(f"{pattern}/*" * pattern.endswith("/**") or pattern)
-        )
+        wanted = f"{pattern}/*" * pattern.endswith("/**") or pattern
+        found = glob(wanted, root_dir=self._folder, recursive=True, include_hidden=True)  # noqa: PTH207 - Path.glob follows no links
+        return sorted((self._folder / name).as_posix() for name in found)
 
 
 class ConfigLoader(OmegaConfigLoader):

@@ -100,4 +100,6 @@ def _way_on(uri: str) -> str:
         return "Check that the disk has room and that the file may be written; move it away, and a new one is made."
     if uri.startswith(("http:", "https:")):
         return "Start the server, or name another store in MLFLOW_TRACKING_URI."
-    return "Name a database in MLFLOW_TRACKING_URI, as sqlite:////home/me/mlflow.db, or a server, as http://localhost:5000."
+    return (
+        "Name a database in MLFLOW_TRACKING_URI, as sqlite:////data/mlflow.db, or a server, as http://localhost:5000."
+    )

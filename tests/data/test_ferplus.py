@@ -20,6 +20,8 @@ from mien.data.ferplus import (
     read_ferplus,
 )
 from mien.data.ferplus_files import choose_sources, list_ferplus
+from mien.data.ferplus_labels import VOTE_COLUMNS
+from mien.data.ferplus_order import FER2013_EMOTIONS
 from mien.data.image_source import ImageSource
 from mien.labels import FERPLUS_EXPRESSIONS
 
@@ -31,6 +33,12 @@ FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTes
 
 def votes_for(column: int, count: int = 10, other: int = 0) -> list[int]:
     return [count if each == column else 10 - count if each == other else 0 for each in range(10)]
+
+
+def fer2013_label(votes: list[int]) -> int:
+    """What FER2013 calls an image with these votes: their majority, in its own order; 6 where it has no such label."""
+    names = [FER2013_EMOTIONS.index(name) if name in FER2013_EMOTIONS else 6 for name in VOTE_COLUMNS]
+    return (names + [6] * 10)[votes.index(max(votes))]
 
 
 class Written:
@@ -50,7 +58,9 @@ class Written:
 
     def csv(self, folder: str = "") -> "Written":
         lines = ["emotion,pixels,Usage"]
-        lines += [f"6,{' '.join(map(str, face.ravel()))},{usage}" for usage, _, _, face in self.rows]
+        lines += [
+            f"{fer2013_label(votes)},{' '.join(map(str, face.ravel()))},{usage}" for usage, _, votes, face in self.rows
+        ]
         self.put(f"{folder}fer2013.csv", lines)
         votes = [f"{usage},{name},{','.join(map(str, votes))}" for usage, name, votes, _ in self.rows]
         return self.put("fer2013new.csv", [HEADER, *votes])
@@ -210,7 +220,7 @@ def test_the_table_survives_parquet(tmp_path):
         ("fer2013new.csv", 3, "Training", "PublicTest", "do not go together: line 3 of .* is of Training"),
         ("fer2013.csv", 3, "Training", "PrivateTest", "do not go together: line 3 of .* is of PrivateTest"),
         ("fer2013.csv", 3, "Training", "Test", "unknown Usage: line 3 .*'Test'"),
-        ("fer2013.csv", 3, "6,", "", "has 2 fields, the header 3: line 3"),
+        ("fer2013.csv", 3, "3,", "", "has 2 fields, the header 3: line 3"),
         ("fer2013.csv", 1, "pixels", "pixel", "lacks pixels"),
     ],
 )

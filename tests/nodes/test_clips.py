@@ -153,4 +153,5 @@ def test_the_pipeline_gives_systems_the_six_entries_that_they_read():
     read = ("clips", "samples", "faces_48", "audio", "faces_lopes", "jittered_lopes")
     assert outputs == {f"it_{name}" for name in read}
     parameters = {name for name in pipeline.inputs() if name.startswith("params:")}
-    assert parameters == {f"params:it.{name}" for name in ("twin", "reader", "frames", "audio", "alignment", "lopes")}
+    sections = ("twin", "reader", "reader.max_passed_over", "frames", "audio", "alignment", "lopes")
+    assert parameters == {f"params:it.{name}" for name in sections}

@@ -107,8 +107,10 @@ def tables(tmp_path_factory) -> dict[str, pd.DataFrame]:
     """What the preparation lists of a drawn FER+ in each mode, every image with a packed face."""
     folder = tmp_path_factory.mktemp("drawn") / "ferplus"
     provide_ferplus(FerPlusTwin(**TINY_DATA["ferplus"]["twin"], folders=False, seed=0))(folder)
-    readers = {mode: FerPlusReader(layout="auto", votes="auto", label_mode=mode) for mode in MODES}
-    listed = {mode: read_listed(folder, reader) for mode, reader in readers.items()}
+    readers = {
+        mode: FerPlusReader(max_passed_over=0.01, layout="auto", votes="auto", label_mode=mode) for mode in MODES
+    }
+    listed = {mode: read_listed(folder, reader)[0] for mode, reader in readers.items()}
     return {mode: Listed.validate(each).assign(row=range(len(each))) for mode, each in listed.items()}
 
 

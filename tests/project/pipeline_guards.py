@@ -4,7 +4,7 @@ Each takes what it inspects and returns one sentence per fault: what is wrong, w
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
@@ -111,6 +111,8 @@ def parameter_type_faults(pipelines: Mapping[str, Pipeline]) -> list[str]:
     faults = []
     for section in sorted(entry.removeprefix("params:") for entry in _read_parameters(pipelines)):
         model = types.get(section)
+        if _is_a_number(pipelines, f"params:{section}"):
+            continue
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             faults.append(
                 f"params:{section} reaches its node as {model}: its keys are not checked. Annotate the node function's "
@@ -122,6 +124,13 @@ def parameter_type_faults(pipelines: Mapping[str, Pipeline]) -> list[str]:
                 "Derive it from mien.nodes.params.Params."
             )
     return faults
+
+
+def _is_a_number(pipelines: Mapping[str, Pipeline], entry: str) -> bool:
+    """Whether every node that reads an entry takes one number, which has no keys."""
+    readers = [step for pipeline in pipelines.values() for step in pipeline.nodes if entry in step.inputs]
+    taken = [list(get_type_hints(step.func).values())[step.inputs.index(entry)] for step in readers]
+    return all(kind in (int, float) for kind in taken)
 
 
 def _read_parameters(pipelines: Mapping[str, Pipeline]) -> set[str]:

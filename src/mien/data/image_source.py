@@ -12,6 +12,7 @@ Actor_01/01-01-03-01-01-01-01.mp4#frame=12      a frame of a video, counted from
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,8 @@ class ImageSource:
         path = self.root / (inside["name"] if inside else reference)
         try:
             self._check_inside(inside["name"] if inside else reference)
+            with suppress(FileNotFoundError, NotADirectoryError):  # what is missing is named by who reads it
+                path.stat()
             if inside is None:
                 return read_image(path)
             if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait for its other end
