@@ -327,7 +327,10 @@ def test_a_run_without_a_name_is_the_default_pipeline_by_its_own_name(monkeypatc
         (["--pipelines=sae", "--params=sae.training.optimizer.lr=nan"], "Input should be a finite number"),
         (["--pipelines=sae", "--params=sae.training.batch_size=true"], "True is a truth value, and a number is meant"),
         (["--pipelines=sae", "--from-nodes=sae.train"], "Begin earlier: kedro run --pipelines=sae"),
-        (["--pipelines=sae", "--nodes=sae.initialise"], "Make it first: kedro run --pipelines=data_raf_db,landmarks"),
+        (
+            ["--pipelines=sae", "--nodes=sae.initialise"],
+            "Make it first: kedro run --pipelines=landmarks,sae --to-outputs=landmark_network,sae.train_and_val",
+        ),
     ],
 )
 def test_every_mistake_in_what_is_asked_for_is_one_message_before_the_first_node(project, options, said):

@@ -136,9 +136,15 @@ def _make_first(
     missing: list[str], steps: Mapping[str, "Node"], run_params: Mapping[str, Any], pipelines: Mapping[str, "Pipeline"]
 ) -> str:
     """The command that makes what is missing."""
+    from kedro.pipeline import Pipeline
+
     names = [_smallest(entry, pipelines) for entry in missing]
     options = _beginning(_begins(steps), names, pipelines)
-    return _command(names, [*options, f"--to-outputs={','.join(missing)}"] if options else [], run_params)
+    whole = sum((pipelines[name] for name in names), Pipeline([]))
+    besides = set(whole.nodes) - set(whole.to_outputs(*missing).nodes)
+    if options or any(step.name.endswith(".train") for step in besides):  # hours for what nobody asked for
+        options.append(f"--to-outputs={','.join(missing)}")
+    return _command(names, options, run_params)
 
 
 def _smallest(entry: str, pipelines: Mapping[str, "Pipeline"]) -> str:

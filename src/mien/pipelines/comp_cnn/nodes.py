@@ -133,17 +133,18 @@ def train(
     jobs = list(dict.fromkeys((trial, seed) for trial in samples["trial"] for seed in training.seeds))
     with sole_use(checkpoints):  # another run's trials are cleared at its end
         results = _run_trials(jobs, samples, faces, checkpoints, initial_network, training)
-    voters = [trial for trial in dict.fromkeys(samples["trial"]) if trial.startswith(f"{FOLD}_")]
-    start: Any = initial_network.model
-    config = {
-        **initial_network.config,
-        "trainings": [list(job) for job in jobs],
-        "primary": best_row(results, voters, [*start.stacks, *initial_network.config["networks"]]),
-        "voters": voters,
-    }
-    ensemble: Any = create_model(ARCHITECTURE, **config)
-    for result in results:
-        _fill(ensemble, result)
+        voters = [trial for trial in dict.fromkeys(samples["trial"]) if trial.startswith(f"{FOLD}_")]
+        start: Any = initial_network.model
+        config = {
+            **initial_network.config,
+            "trainings": [list(job) for job in jobs],
+            "primary": best_row(results, voters, [*start.stacks, *initial_network.config["networks"]]),
+            "voters": voters,
+        }
+        ensemble: Any = create_model(ARCHITECTURE, **config)
+        for result in results:
+            _fill(ensemble, result)
+        shutil.rmtree(checkpoints / "trials")
     return Network(ARCHITECTURE, config, initial_network.class_names, ensemble.eval()), _mean_history(results)
 
 
@@ -155,7 +156,7 @@ def _run_trials(
     initial_network: Network,
     training: CompCNNTrainingParams,
 ) -> list[TrialResult]:
-    """Train all jobs, several at a time, and clear what they resume from."""
+    """Train all jobs, several at a time."""
     from mien.data.worker_processes import map_in_order
 
     work = _jobs(jobs, samples, faces, checkpoints, initial_network, training)
@@ -166,7 +167,6 @@ def _run_trials(
             "Trial %s, seed %d (%d of %d): val/accuracy %s", result.trial, result.seed, number, len(jobs), scores
         )
         results.append(result)
-    shutil.rmtree(checkpoints / "trials")
     return results
 
 
