@@ -1,6 +1,7 @@
 """dvc.yaml and the catalog agree, as shipped and turned to the user's own data; planted faults are found."""
 
 import shutil
+import subprocess
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ PIPELINES = register_pipelines()
 DATASETS = [name.removeprefix("data_") for name in PIPELINES if is_dataset(name)]
 ORIGINS = {name: {"origin": f"data/01_raw/{name}"} for name in DATASETS}
 SHIPPED = yaml.safe_load((CONF / "dvc.yml").read_text())
-PAPER = {**SHIPPED, "env": "paper", "data": "data", "variant": "paper", "datasets": ORIGINS}
+PAPER = {**SHIPPED, "env": "paper", "data": "data", "variant": "paper", "own_variant": "paper", "datasets": ORIGINS}
 
 faults_of = partial(stage_faults, pipelines=PIPELINES, catalog_of=partial(load_catalog, CONF))
 
@@ -77,10 +78,36 @@ def test_a_stage_notices_a_change_of_its_pipelines_own_parameters(stages):
             assert f"conf/{env}/parameters_{name}.yml" in stage.deps, stage.name
 
 
-def test_the_default_folder_and_variant_of_the_stages_are_those_of_their_environment():
-    variables = yaml.safe_load((CONF / "dvc.yml").read_text())
-    shared = load_config(CONF, variables["env"])["globals"]
-    assert {key: shared[key] for key in ("data", "variant")} == {key: variables[key] for key in ("data", "variant")}
+def test_the_stages_have_their_environments_folder_and_a_variant_of_their_own():
+    shared = load_config(CONF, SHIPPED["env"])["globals"]
+    assert (shared["data"], shared["variant"]) == (SHIPPED["data"], SHIPPED["own_variant"])
+    assert SHIPPED["variant"] != shared["variant"], "a plain kedro run would change the metrics that git tracks"
+
+
+def ignored_by_git(folder: Path, *files: str) -> list[str]:
+    """Those of the files, written in an empty repository with the project's .gitignore, that git does not show."""
+    shutil.copy(ROOT / ".gitignore", folder)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    shown = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return [file for file in files if file not in shown.stdout.splitlines()]
+
+
+def test_git_tracks_the_metrics_of_dvcs_runs_and_nothing_of_a_plain_demo(tmp_path, stages):
+    tracked = [out for stage in stages for out in stage.outs if out.endswith("/metrics.json")]
+    plain = [Path(file).parents[1] / SHIPPED["own_variant"] / "metrics.json" for file in tracked]
+    hidden = [
+        *map(str, plain),
+        "dvc_plots/index.html",
+        "data/01_raw/raf_db/a.png",
+        "data/demo/02_intermediate/.gitignore",
+    ]
+    assert len(tracked) >= 13
+    assert ignored_by_git(tmp_path, *tracked, *hidden, "data/01_raw/raf_db.dvc", "data/01_raw/.gitignore") == hidden
 
 
 def test_every_dataset_and_system_has_a_stage(stages):
