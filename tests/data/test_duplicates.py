@@ -1,12 +1,13 @@
 """Equal images are marked by the first of them, and those that training has seen are told."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.duplicates import mark_duplicates, pixel_digest
+from mien.data.duplicates import NEAR, mark_duplicates, near_duplicates, perceptual_hash, pixel_digest
 
 
 def table(splits: list[str]) -> pd.DataFrame:
@@ -67,3 +68,21 @@ def test_a_digest_tells_pixels_and_shapes_apart_but_not_memory_layouts():
     assert pixel_digest(image) != pixel_digest(image.reshape(4, 3))
     assert pixel_digest(image) != pixel_digest(image + 1)
     assert pixel_digest(image) != pixel_digest(image.T)
+
+
+def test_near_duplicates_are_rows_of_other_splits_within_four_bits_of_a_training_row_and_no_copies():
+    hashes = ["0000000000000000", "000000000000000f", "000000000000001f", "0000000000000000", None, "fffffffffffffff0"]
+    samples = table(["train", "test", "test", "test", "test", "val"]).assign(
+        perceptual_hash=pd.array([*hashes], dtype="string"), leaks=[False, False, False, True, False, False]
+    )
+    assert near_duplicates(samples).tolist() == [False, True, False, False, False, False]
+    assert not near_duplicates(samples[1:]).any(), "without a training row nothing is near one"
+
+
+def test_the_perceptual_hash_stays_when_an_image_is_made_smaller_and_differs_between_images():
+    rng = np.random.default_rng(0)
+    images = [cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), (128, 128)) for _ in range(2)]
+    whole, other = (int(perceptual_hash(image), 16) for image in images)
+    smaller = int(perceptual_hash(cv2.resize(images[0], (64, 64), interpolation=cv2.INTER_AREA)), 16)
+    assert (whole ^ smaller).bit_count() <= NEAR
+    assert (whole ^ other).bit_count() > 2 * NEAR

@@ -75,15 +75,16 @@ def test_the_summary_tells_what_became_of_the_samples(raw):
     assert summary["roll_degrees"]["p05"] < 0 < summary["roll_degrees"]["p95"]
     levels = [scene(0).image.mean(), cv2.imread(str(raw / "none.png")).mean(), scene(1).image.mean()]
     assert summary["brightness"]["mean"] == pytest.approx(np.mean([*levels, levels[0]]), rel=1e-5)
-    assert "leaks" not in summary
+    assert (summary["leaks"], summary["near_duplicates"]) == (0, 0)
+    assert "leaks" not in summarise_faces(samples.assign(split="folds")), "without a training split nothing leaks"
 
 
 def test_what_was_not_measured_is_none_and_leaks_are_counted(raw):
-    samples = located(raw, "one.png", method="given").assign(leaks=True)
+    samples = located(raw, "one.png", "one.png", method="given").assign(leaks=[True, False], split=["test", "train"])
     summary = summarise_faces(samples)
     assert summary["detection_rate"] is None
     assert set(summary["roll_degrees"].values()) == {None}
-    assert summary["brightness"]["standard_deviation"] is None, "one image has no spread"
+    assert summarise_faces(samples[:1])["brightness"]["standard_deviation"] is None, "one image has no spread"
     assert summary["leaks"] == 1
     json.dumps(summary, allow_nan=False)
 

@@ -10,6 +10,7 @@ from mien.data.file_account import Explain, FileAccount
 from mien.data.folder_walk import walk_folder
 from mien.data.images import printable
 from mien.data.media_file import is_media
+from mien.data.people import one_name_each
 from mien.data.splits import stratified_split
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def split_actors(
             f"{dataset} has one class alone: all {len(clips):,} clips are {classes[0]}. Unpack the recordings of the "
             "other expressions."
         )
+    clips = clips.assign(subject=one_name_each(clips["subject"], dataset))
     actors = clips[["subject", "gender"]].drop_duplicates("subject").rename(columns={"subject": "sample_id"})
     actors = actors.assign(gender=actors["gender"].fillna("").astype(str))
     try:

@@ -1,4 +1,4 @@
-"""Images that a dataset holds more than once, pixel for pixel."""
+"""Images that a dataset holds more than once: pixel for pixel, and so alike that they are one picture."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+NEAR = 4
+"""Bits of 64 in which the perceptual hashes of two near-duplicates differ at most.
+
+Source: ours, looked at on FER+: of its test images 7 of 7 at distance 0, 8 of 8 at 2 and 7 of 8 at 4 show the same
+picture as their nearest training image, at 6 two in eight another one, from 8 on nearly all another.
+"""
+
+_BLOCK = 256
+"""Rows compared at once, so that a table of any length takes little memory."""
 
 
 def pixel_digest(image: np.ndarray) -> bytes:
@@ -61,3 +72,45 @@ def mark_duplicates(samples: pd.DataFrame, digests: Sequence[bytes | None]) -> p
         duplicate_of=pd.array(duplicate_of, dtype="string"),
         leaks=pd.array(leaks, dtype=bool),  # also without rows
     )
+
+
+def perceptual_hash(image: np.ndarray) -> str:
+    """16 hexadecimal digits that change little with size, compression and brightness of an image (H, W, 3) uint8.
+
+    Source: ``imagehash.phash``: signs of the lowest 8 x 8 frequencies of the grey image at 32 x 32.
+    """
+    import imagehash
+    from PIL import Image
+
+    return str(imagehash.phash(Image.fromarray(image)))
+
+
+def near_duplicates(samples: pd.DataFrame) -> np.ndarray:
+    """Find rows of other splits that are near-duplicates of a training row without being equal to one.
+
+    Args:
+        samples: n rows with ``split``, ``leaks`` and ``perceptual_hash``, missing where an image cannot be read.
+
+    Returns:
+        (n,) bool.
+
+    Example:
+        >>> import pandas as pd
+        >>> hashes = ["ffff0000ffff0000", "ffff0000ffff0003", "0123456789abcdef"]
+        >>> samples = pd.DataFrame({"split": ["train", "test", "test"], "leaks": False, "perceptual_hash": hashes})
+        >>> near_duplicates(samples).tolist()
+        [False, True, False]
+    """
+    readable = samples["perceptual_hash"].notna().to_numpy()
+    is_train = (samples["split"] == "train").to_numpy()
+    others = np.flatnonzero(readable & ~is_train & ~samples["leaks"].to_numpy(dtype=bool))
+    hashes = np.array(
+        [int(each, 16) if known else 0 for each, known in zip(samples["perceptual_hash"], readable, strict=True)],
+        np.uint64,
+    )
+    trained = np.unique(hashes[readable & is_train])
+    found = np.zeros(len(samples), dtype=bool)
+    for start in range(0, len(others) if len(trained) else 0, _BLOCK):
+        rows = others[start : start + _BLOCK]
+        found[rows] = np.bitwise_count(hashes[rows, None] ^ trained).min(axis=1) <= NEAR
+    return found

@@ -24,7 +24,6 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -267,13 +266,7 @@ def _all_pairs(root: Path, account: FileAccount) -> tuple[list[Pair], set[str] |
 
 
 def _listed_pairs(root: Path) -> list[Pair]:
-    if not (root / MANIFEST).is_file():
-        return []
-    # "13" in a table and the folder "013" are one person, who must not be in two folds.
-    return [
-        replace(pair, subject=pair.subject.zfill(3)) if pair.subject.isdecimal() else pair
-        for pair in read_manifest(root, NAME)
-    ]
+    return read_manifest(root, NAME) if (root / MANIFEST).is_file() else []
 
 
 def _check_distinct(listed: list[Pair], found: list[Pair], root: Path) -> None:

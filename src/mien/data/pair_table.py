@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mien.data.file_account import Explain, FileAccount
 from mien.data.onset_apex import FOLDS, MANIFEST, Pair
+from mien.data.people import one_name_each
 from mien.labels import KINDS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
         in turn), ``illumination`` (string) and ``glasses`` (boolean), the last two missing where unknown.
 
     Raises:
-        ValueError: there is no pair, or none of one kind.
+        ValueError: there is no pair, none of one kind, or two subjects' names look alike.
     """
     import pandas as pd
 
@@ -51,7 +52,7 @@ def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
             "label": pd.Series([KINDS.index(pair.kind) for pair in pairs], dtype="int64"),
             "kind": [pair.kind for pair in pairs],
             "expression": [pair.expression for pair in pairs],
-            "subject": pd.Series([pair.subject for pair in pairs], dtype="string"),
+            "subject": one_name_each(pd.Series([pair.subject for pair in pairs], dtype="string"), name),
             "split": FOLDS,
             "illumination": pd.Series([pair.illumination for pair in pairs], dtype="string"),
             "glasses": pd.Series([pair.glasses for pair in pairs], dtype="boolean"),

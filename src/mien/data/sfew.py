@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mien.data.aligned_sizes import SFEW_SHAPE, check_aligned_sizes
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.images import is_image
+from mien.data.people import one_name_each
 from mien.data.sfew_layouts import (
     CSV_FILE,
     SPLIT_NAME,
@@ -176,7 +177,8 @@ def hold_out_movies(samples: pd.DataFrame, fraction: float = 0.1, seed: int = 0)
             "movie; set reader.hold_out to images to choose images singly."
         )
     num_folds = min(round(1 / fraction), num_movies)
-    fold = subject_folds(train.assign(subject=train["movie"]), num_folds, seed)["fold"].to_numpy()
+    by_movie = train.assign(subject=one_name_each(train["movie"], "SFEW"))
+    fold = subject_folds(by_movie, num_folds, seed)["fold"].to_numpy()
     labels = train["label"].to_numpy()
     counts = np.stack([np.bincount(fold[labels == label], minlength=num_folds) for label in np.unique(labels)])
     distance = ((counts / counts.sum(axis=1, keepdims=True) - fraction) ** 2).sum(axis=0)

@@ -11,7 +11,6 @@ Source: Pfister, Li, Zhao and Pietikäinen, ICCV Workshops 2011; counts as Xu et
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from mien.data.file_account import FileAccount, Verdict
 from mien.data.folds import leave_one_subject_out
 from mien.data.onset_apex import (
     MANIFEST,
-    Pair,
     drop_incomplete,
     log_dropped,
     read_manifest,
@@ -76,16 +74,10 @@ def read_spos(root: Path, num_frames: int = 2, account: FileAccount | None = Non
     """
     find_spos(root)
     account = account or FileAccount(root, _NAME)
-    kept, dropped = drop_incomplete(root, _of_one_width(read_manifest(root, _NAME)), account)
+    kept, dropped = drop_incomplete(root, read_manifest(root, _NAME), account)
     log_dropped(dropped, _NAME)
     kept, without_frames = take_frames(root, kept, num_frames, account)
     log_dropped(without_frames, _NAME)
     pairs = pairs_table(kept, _NAME, root)
     account_for_pairs(account, pairs, lambda _: Verdict("not_in_the_manifest"))
     return leave_one_subject_out(pairs)
-
-
-def _of_one_width(pairs: list[Pair]) -> list[Pair]:
-    # "1" and "01" are one person, who must not be in two folds.
-    width = max((len(pair.subject) for pair in pairs if pair.subject.isdecimal()), default=0)
-    return [replace(pair, subject=pair.subject.zfill(width)) if pair.subject.isdecimal() else pair for pair in pairs]

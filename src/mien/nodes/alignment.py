@@ -38,6 +38,7 @@ POINT_COLUMNS = [
     for axis in ("x", "y")
 ]
 BOX_COLUMNS = ["box_x0", "box_y0", "box_x1", "box_y1"]
+SEEN_COLUMNS = ["pixels", "perceptual_hash"]
 MEASURED_COLUMNS = [
     *["num_faces", "score", "roll_degrees", "turned_degrees", "enlarged", "height", "width", "brightness"],
     *BOX_COLUMNS,
@@ -137,7 +138,7 @@ def _kept(chunk: "_Chunk", unfinished: Path) -> pd.DataFrame | None:
 
 
 def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:
-    samples = pd.concat([listed.reset_index(drop=True), located], axis=1)
+    samples = _marked(pd.concat([listed.reset_index(drop=True), located], axis=1))
     kept = (samples["crop"] != "none").to_numpy()
     samples["row"] = np.where(kept, np.cumsum(kept) - 1, -1)
     counts = samples["reason"].value_counts()
@@ -145,6 +146,32 @@ def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:
     if not kept.all():
         logger.warning("%d of %d samples give no face and are left out", (~kept).sum(), len(samples))
     return samples
+
+
+def _marked(samples: pd.DataFrame) -> pd.DataFrame:
+    """Mark what is there twice, unless the reader has, and say what of it is in the training split and another."""
+    from mien.data.duplicates import mark_duplicates
+
+    if "duplicate_of" not in samples:
+        digests = [None if pd.isna(each) else bytes.fromhex(each) for each in samples["pixels"]]
+        samples = mark_duplicates(samples, digests)
+        for split, count in samples.loc[samples["leaks"], "split"].value_counts().items():
+            logger.warning("%d %s images are in the training split too, pixel for pixel (column leaks)", count, split)
+        _log_shared(samples)
+    return samples.drop(columns="pixels")
+
+
+def _log_shared(samples: pd.DataFrame) -> None:
+    """Say where two people have one image: one of both names is wrong."""
+    named = samples[samples["pixels"].notna() & samples["subject"].notna()] if "subject" in samples else samples[:0]
+    people = named.groupby("pixels")["subject"].nunique()
+    if (people > 1).any():
+        first = named.loc[named["pixels"] == people.index[people > 1][0], "sample_id"].astype(str)
+        logger.warning(
+            "%d images are of several people by their names, the first %s: look whether these are one person",
+            int((people > 1).sum()),
+            " and ".join(first.iloc[:2]),
+        )
 
 
 @dataclass(frozen=True)
@@ -160,7 +187,7 @@ class _Chunk:
         names = dict.fromkeys(reference.partition("#")[0] for sample in self.references for reference in sample)
         states = [(name, *_state(self.raw / name)) for name in names]
         settings = self.alignment.model_dump(mode="json", include=RESULT_SETTINGS)
-        digest = settings_digest(__version__, self.references, states, settings)
+        digest = settings_digest(__version__, SEEN_COLUMNS, self.references, states, settings)
         return folder / f"located-{digest}.parquet"
 
 
@@ -186,8 +213,9 @@ def _locate(chunk: _Chunk) -> pd.DataFrame:
 
 
 def _table(records: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(records).reindex(columns=["reason", "crop", *MEASURED_COLUMNS])
-    return table.astype({"reason": str, "crop": str, **dict.fromkeys(MEASURED_COLUMNS, "float32")})
+    table = pd.DataFrame(records).reindex(columns=["reason", "crop", *SEEN_COLUMNS, *MEASURED_COLUMNS])
+    texts = {"reason": str, "crop": str, **dict.fromkeys(SEEN_COLUMNS, "string")}
+    return table.astype({**texts, **dict.fromkeys(MEASURED_COLUMNS, "float32")})
 
 
 def _locate_batch(
@@ -197,13 +225,23 @@ def _locate_batch(
     readable = [image for images, _ in samples for image in images]
     searched = iter(_search(alignment).search(readable) if alignment.method == "mtcnn" else ())
     for images, reason in samples:
+        seen = _seen(images)
         found = [next(searched) for _ in images] if alignment.method == "mtcnn" else []
         if reason:
             yield {"reason": reason, "crop": "none"}
         elif not found:
-            yield {"reason": "already_aligned", "crop": "whole", **_appearance(images[0])}
+            yield {"reason": "already_aligned", "crop": "whole", **_appearance(images[0]), **seen}
         else:
-            yield _record(found, images, alignment)
+            yield {**_record(found, images, alignment), **seen}
+
+
+def _seen(images: list[np.ndarray]) -> dict[str, str]:
+    """By what the images of a sample are recognised: all of them pixel by pixel, the first one by its look."""
+    from mien.data.duplicates import perceptual_hash, pixel_digest
+
+    if not images:
+        return {}
+    return {"pixels": pixel_digest(np.stack(images)).hex(), "perceptual_hash": perceptual_hash(images[0])}
 
 
 def _read(sample: tuple[str, ...], source: Any) -> tuple[list[np.ndarray], str]:

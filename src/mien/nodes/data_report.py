@@ -1,5 +1,6 @@
 """The data report of a dataset: counts beside the published ones, figures and sheets of its faces."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from mien.nodes.figures.style import SYNTHETIC
 
 if TYPE_CHECKING:
     from mien.data.image_source import ImageSource
+
+logger = logging.getLogger(__name__)
 
 SHEET_FACES = 64
 """Faces on a sheet: 8 rows of 8."""
@@ -105,8 +108,9 @@ def summarise_faces(samples: pd.DataFrame) -> dict[str, Any]:
     Returns:
         ``samples``, ``faces`` (that were packed), ``splits``, ``reasons`` with ``count`` and ``share``,
         ``detection_rate`` (images with a face among those that were searched; None where none was), quantiles of
-        ``roll_degrees``, ``median_size`` in pixels, ``brightness`` (0 to 255) and ``drawn_share``; ``leaks`` where the
-        dataset marks copies of training images in other splits. What was not measured is None.
+        ``roll_degrees``, ``median_size`` in pixels, ``brightness`` (0 to 255) and ``drawn_share``; where there is a
+        training split, ``leaks``, the copies of its images in other splits pixel for pixel, and ``near_duplicates``,
+        those that are alike by their perceptual hash alone. What was not measured is None.
     """
     reasons = samples["reason"].value_counts()
     searched = int(reasons.reindex(_SEARCHED, fill_value=0).sum())
@@ -129,8 +133,16 @@ def summarise_faces(samples: pd.DataFrame) -> dict[str, Any]:
         },
         "drawn_share": _number(samples["drawn"].mean()),
     }
-    if "leaks" in samples:
+    if "leaks" in samples and (samples["split"] == "train").any():
+        from mien.data.duplicates import near_duplicates
+
         summary["leaks"] = int(samples["leaks"].sum())
+        summary["near_duplicates"] = int(near_duplicates(samples).sum())
+        if summary["near_duplicates"]:
+            logger.warning(
+                "%d further images of other splits are near-duplicates of training images by their perceptual hash",
+                summary["near_duplicates"],
+            )
     return summary
 
 
