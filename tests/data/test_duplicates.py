@@ -79,10 +79,10 @@ def test_near_duplicates_are_rows_of_other_splits_within_four_bits_of_a_training
     assert not near_duplicates(samples[1:]).any(), "without a training row nothing is near one"
 
 
-def test_the_perceptual_hash_stays_when_an_image_is_made_smaller_and_differs_between_images():
+def test_the_perceptual_hash_stays_when_an_image_is_darker_and_differs_between_images():
     rng = np.random.default_rng(0)
     images = [cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), (128, 128)) for _ in range(2)]
     whole, other = (int(perceptual_hash(image), 16) for image in images)
-    smaller = int(perceptual_hash(cv2.resize(images[0], (64, 64), interpolation=cv2.INTER_AREA)), 16)
-    assert (whole ^ smaller).bit_count() <= NEAR
+    again = int(perceptual_hash((images[0] * 0.8).astype(np.uint8)), 16)
+    assert (whole ^ again).bit_count() <= NEAR
     assert (whole ^ other).bit_count() > 2 * NEAR

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,23 +151,7 @@ def read_crema_d(
     if not recordings:
         raise ValueError(f"CREMA-D has no clip: {', '.join(MEDIA)} in {printable(root)} are empty. {_WHERE_TO_GET_IT}")
     genders = _read_genders(root / DEMOGRAPHICS, {sample_id.partition("_")[0] for sample_id in recordings})
-    rows = []
-    for sample_id, files in sorted(recordings.items()):
-        actor, sentence, emotion, level = sample_id.split("_")
-        sound = next((files[name] for name in MEDIA if name in files), None)
-        rows.append(
-            {
-                "sample_id": sample_id,
-                "video": files.get("VideoFlash"),
-                "audio": sound,
-                "label": CREMA_D_EXPRESSIONS.index(CODES[emotion]),
-                "expression": CODES[emotion],
-                "intensity": LEVELS[level],
-                "sentence": sentence,
-                "subject": actor,
-                "gender": genders.get(actor),
-            }
-        )
+    rows = [_row(sample_id, files, genders) for sample_id, files in sorted(recordings.items())]
     clips = pd.DataFrame(rows).astype({"label": "int64", **dict.fromkeys(("video", "audio", "subject"), "string")})
     clips["gender"] = clips["gender"].astype("string")
     logger.info("%d clips of %d actors found in %s", len(clips), clips["subject"].nunique(), printable(root))
@@ -174,6 +159,21 @@ def read_crema_d(
     account.use([root / DEMOGRAPHICS] if (root / DEMOGRAPHICS).is_file() else [])
     account_for_clips(account, clips, _explain, _WAY_ON)
     return clips
+
+
+def _row(sample_id: str, files: Mapping[str, str], genders: Mapping[str, str]) -> dict[str, str | int | None]:
+    actor, sentence, emotion, level = sample_id.split("_")
+    return {
+        "sample_id": sample_id,
+        "video": files.get("VideoFlash"),
+        "audio": next((files[name] for name in MEDIA if name in files), None),
+        "label": CREMA_D_EXPRESSIONS.index(CODES[emotion]),
+        "expression": CODES[emotion],
+        "intensity": LEVELS[level],
+        "sentence": sentence,
+        "subject": actor,
+        "gender": genders.get(actor),
+    }
 
 
 def _explain(name: str) -> Verdict | None:

@@ -136,9 +136,12 @@ def read_ferplus(
     account.finish(lambda name: explain_file(root / name, root, sources), _WAY_ON)
     _check_complete(samples, root)
     _log_counts(samples, len(listed), sources.votes, label_mode)
-    samples = mark_duplicates(samples, [digests[row] for row in np.flatnonzero(kept)])
-    leaks = samples.loc[samples["leaks"], "split"].value_counts()
-    for split, count in leaks.items():
+    return _marked(samples, [digests[row] for row in np.flatnonzero(kept)])
+
+
+def _marked(samples: pd.DataFrame, digests: list[bytes | None]) -> pd.DataFrame:
+    samples = mark_duplicates(samples, digests)
+    for split, count in samples.loc[samples["leaks"], "split"].value_counts().items():
         logger.warning("FER+: %d %s images are in the training split too, pixel for pixel (column leaks)", count, split)
     return samples
 

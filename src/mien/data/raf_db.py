@@ -95,8 +95,6 @@ def read_raf_db(
         >>> read_raf_db(Path("data/01_raw/raf_db"), "aligned").iloc[0].to_dict()  # doctest: +SKIP
         {'sample_id': 'train_00001', 'image': 'basic/Image/aligned/train_00001_aligned.jpg', 'label': 4, ...}
     """
-    import pandas as pd
-
     if source not in ("aligned", "original"):
         raise ValueError(f"source {source!r} of RAF-DB is unknown: choose 'aligned' or 'original'.")
     found, folder = choose_layout(root, layout)
@@ -106,16 +104,7 @@ def read_raf_db(
         images = read_class_folders(folder, source)
     else:
         images = (_read_list if found == "list" else _read_csv_pair)(folder, source, account)
-    samples = pd.DataFrame(
-        {
-            "sample_id": [image.sample_id for image in images],
-            "image": [image.path.relative_to(root).as_posix() for image in images],
-            "label": pd.Series([image.label for image in images], dtype="int64"),
-            "expression": [RAF_DB_EXPRESSIONS[image.label] for image in images],
-            "split": [image.sample_id.partition("_")[0] for image in images],
-            "subject": pd.Series([pd.NA] * len(images), dtype="string"),
-        }
-    )
+    samples = _table(images, root)
     if source == "aligned":
         check_aligned_sizes((image.path for image in images), "RAF-DB", SQUARE, account.max_passed_over, _NOT_ALIGNED)
     where = folder / LIST_FILE if found == "list" else folder
@@ -128,6 +117,21 @@ def read_raf_db(
     account.finish(lambda name: explain(root / name), _WAY_ON)
     _check_complete(images, where, set())
     return samples
+
+
+def _table(images: list[ListedImage], root: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "sample_id": [image.sample_id for image in images],
+            "image": [image.path.relative_to(root).as_posix() for image in images],
+            "label": pd.Series([image.label for image in images], dtype="int64"),
+            "expression": [RAF_DB_EXPRESSIONS[image.label] for image in images],
+            "split": [image.sample_id.partition("_")[0] for image in images],
+            "subject": pd.Series([pd.NA] * len(images), dtype="string"),
+        }
+    )
 
 
 def _explain(

@@ -45,6 +45,9 @@ PUBLISHED_COUNTS: dict[str, dict[str, int]] = {
 """Spoken clips per expression over all actors: 60 of each of 24 actors, 1,440; calm (192) counts as neutral (96)."""
 
 _DATASET = "RAVDESS"
+_TYPES = dict.fromkeys(("label", "statement", "repetition"), "int64") | dict.fromkeys(
+    ("video", "audio", "subject"), "string"
+)
 _NAME = re.compile(r"(0[123])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1[0-9]|2[0-4])")
 _ACTOR = re.compile(r"Actor_([0-9][0-9])", re.IGNORECASE)
 _FORM = "seven numbers such as 01-01-06-01-02-01-12.mp4, the last that of the folder Actor_12"
@@ -130,11 +133,11 @@ def read_ravdess(
             f"RAVDESS has no clip of {' or '.join(channels)}: the actors' folders in {printable(root)} hold none. "
             f"{_WHERE_TO_GET_IT}"
         )
-    clips = pd.DataFrame(rows)
-    for column in ("label", "statement", "repetition"):
-        clips[column] = clips[column].astype("int64")
-    for column in ("video", "audio", "subject"):
-        clips[column] = clips[column].astype("string")
+    types = {
+        **dict.fromkeys(("label", "statement", "repetition"), "int64"),
+        **dict.fromkeys(("video", "audio", "subject"), "string"),
+    }
+    clips = pd.DataFrame(rows).astype(types)
     logger.info("%d clips of %d actors found in %s", len(clips), clips["subject"].nunique(), printable(root))
     clips = split_actors(clips, validation_fraction, test_fraction, seed, _DATASET)
     account_for_clips(account, clips, _explain, _WAY_ON)

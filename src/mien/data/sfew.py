@@ -79,8 +79,6 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
         >>> read_sfew(Path("data/01_raw/sfew")).iloc[0].to_dict()  # doctest: +SKIP
         {'sample_id': 'train_surprise_21_001010160_00000010', 'image': 'Train/Surprise/21_001010160_00000010.png', ...}
     """
-    import pandas as pd
-
     if source not in ("original", "aligned"):
         raise ValueError(f"source {source!r} of SFEW is unknown: choose 'original' or 'aligned'.")
     copies = find_copies(root)
@@ -97,9 +95,19 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
     sample_ids = _sample_ids(images)
     _check_complete(images, place, account.missing_groups())
     _warn_of_repeats(images)
+    samples = _table(images, sample_ids, root)
+    account.use_samples(samples, ["image"], "expression")
+    account.finish(lambda name: _explain(root / name, place), _WAY_ON)
+    _check_complete(images, place, set())
+    return samples
+
+
+def _table(images: list[ListedFrame], sample_ids: list[str], root: Path) -> pd.DataFrame:
+    import pandas as pd
+
     names = [_FRAME_NAME.fullmatch(image.path.stem) for image in images]
     labels = [SFEW_EXPRESSIONS.index(image.expression) if image.expression else -1 for image in images]
-    samples = pd.DataFrame(
+    return pd.DataFrame(
         {
             "sample_id": sample_ids,
             "image": [image.path.relative_to(root).as_posix() for image in images],
@@ -111,10 +119,6 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
             "subject": pd.Series([pd.NA] * len(images), dtype="string"),
         }
     )
-    account.use_samples(samples, ["image"], "expression")
-    account.finish(lambda name: _explain(root / name, place), _WAY_ON)
-    _check_complete(images, place, set())
-    return samples
 
 
 def _explain(path: Path, place: Path) -> Verdict | None:
