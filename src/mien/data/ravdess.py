@@ -133,11 +133,7 @@ def read_ravdess(
             f"RAVDESS has no clip of {' or '.join(channels)}: the actors' folders in {printable(root)} hold none. "
             f"{_WHERE_TO_GET_IT}"
         )
-    types = {
-        **dict.fromkeys(("label", "statement", "repetition"), "int64"),
-        **dict.fromkeys(("video", "audio", "subject"), "string"),
-    }
-    clips = pd.DataFrame(rows).astype(types)
+    clips = pd.DataFrame(rows).astype(_TYPES)
     logger.info("%d clips of %d actors found in %s", len(clips), clips["subject"].nunique(), printable(root))
     clips = split_actors(clips, validation_fraction, test_fraction, seed, _DATASET)
     account_for_clips(account, clips, _explain, _WAY_ON)
