@@ -1,5 +1,7 @@
 """From located faces to packed ones: which crop each sample gives, in which row, and how much is held at a time."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from tests.nodes.located import alignment, listed_pairs, located, scene
 from mien.data.alignment import align_face, centre_crop_face
 from mien.data.face_images import resize_as_poster
 from mien.data.images import read_image
+from mien.io.packed_faces import PackedFaces
 from mien.nodes import cropping
 from mien.nodes.alignment import image_columns, locate_faces
 from mien.nodes.cropping import crop_faces
@@ -122,3 +125,14 @@ def test_a_rolled_face_comes_out_upright(raw):
         matrix, _ = cv2.estimateAffinePartial2D(drawn.five_points, target, ransacReprojThreshold=50)
         expected = cv2.warpAffine(drawn.image, matrix, (112, 112))
         assert np.abs(face.astype(int) - expected).mean() < 6
+
+
+def test_faces_are_the_same_file_whatever_folder_the_dataset_lies_in(raw, tmp_path):
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(raw, moved, ignore=shutil.ignore_patterns("unfinished"))
+    written = []
+    for number, folder in enumerate((raw, moved)):
+        entry = PackedFaces(filepath=str(tmp_path / f"faces_{number}.npy"))
+        entry.save(crop_faces(located(raw, "one.png", "two.png"), folder, alignment(), size=16))
+        written.append((tmp_path / f"faces_{number}.npy").read_bytes())
+    assert written[0] == written[1]

@@ -42,7 +42,7 @@ def crop_faces(
     several = (len(columns),) if len(columns) > 1 else ()
     shape = (*several, size, size, 1 if channels == "grey" else 3)
     cut = functools.partial(_cut, raw=raw, size=size, channels=channels, resize=alignment.resize)
-    key = settings_digest("crop_faces", size, channels, alignment.resize, str(raw.resolve()), table_digest(samples))
+    key = settings_digest("crop_faces", size, channels, alignment.resize, table_digest(samples))
     return stream_cuts(samples, cut, shape, key, alignment.workers)
 
 

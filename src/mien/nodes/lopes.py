@@ -158,7 +158,7 @@ def _stream(
     pair = (images,) if images > 1 else ()
     prepare = functools.partial(_prepare, raw=raw, ways=tuple(ways), num_synthetic=num_synthetic)
     settings = [lopes.model_dump(mode="json", exclude={"workers"}) for lopes in ways]
-    key = settings_digest(step, settings if several else settings[0], str(raw.resolve()), table_digest(samples))
+    key = settings_digest(step, settings if several else settings[0], table_digest(samples))
     size = ways[0].size
     return stream_cuts(samples, prepare, (*several, *neighbours, *pair, size, size, 1), key, ways[0].workers)
 
