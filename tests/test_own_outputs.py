@@ -42,3 +42,14 @@ def test_a_touched_file_is_still_the_runs_own(tmp_path):
     own.saved(tmp_path / "x")
     os.utime(tmp_path / "x", (1, 1))
     own.check(tmp_path / "x")
+
+
+def test_a_history_of_other_seconds_is_the_same_one_and_of_other_losses_another(tmp_path):
+    path, own = tmp_path / "history.csv", OwnOutputs()
+    path.write_text("epoch,val/loss,seconds,images_per_second\n1,0.5,2.0,100\n")
+    own.saved(path)
+    path.write_text("epoch,val/loss,seconds,images_per_second\n1,0.5,3.25,61\n")
+    own.check(path)
+    path.write_text("epoch,val/loss,seconds,images_per_second\n1,0.6,3.25,61\n")
+    with pytest.raises(ValueError, match="was written by another run"):
+        own.check(path)

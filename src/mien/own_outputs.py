@@ -1,14 +1,17 @@
 """Whether what a run reads back is what it wrote: another run may have written the same output meanwhile."""
 
+import csv
 import hashlib
 from pathlib import Path
+
+from mien.engine.progress import CLOCKED
 
 
 class OwnOutputs:
     """Digests of the files that a run has saved.
 
-    Two runs of one variant with equal parameters write equal files, so that it does not matter whose is read. With
-    other parameters the second would end with the network of the first, or score it as its own.
+    Two runs of one variant with equal parameters write equal files but for what the clock said, so that it does not
+    matter whose is read. With other parameters the second would end with the network of the first, or score it as its own.
     """
 
     def __init__(self) -> None:
@@ -44,5 +47,9 @@ def _state(path: Path) -> tuple[int, int, int]:
 
 
 def _digest(path: Path) -> str:
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as table:
+            rows = [{name: row[name] for name in row if name not in CLOCKED} for row in csv.DictReader(table)]
+        return hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -7,6 +7,9 @@ from typing import TypeVar
 
 Batch = TypeVar("Batch")
 
+CLOCKED = ("seconds", "images_per_second")
+"""Columns of a history that no two runs have alike."""
+
 
 def batch_bar(batches: Iterable[Batch], epoch: int) -> Iterable[Batch]:
     """Wrap the batches in a progress bar if somebody is looking at a terminal."""
@@ -38,7 +41,7 @@ class EpochClock:
         """End an epoch that trained on ``images``; its seconds and images per second, validation included."""
         seconds = time.perf_counter() - self._begun
         self._seconds.append(seconds)
-        return {"seconds": seconds, "images_per_second": images / seconds}
+        return dict(zip(CLOCKED, (seconds, images / seconds), strict=True))
 
     def line(self, record: dict[str, float], best: dict[str, float], monitor: str) -> str:
         """One line: epoch, losses, the monitored metric with its best, learning rate, speed, time left."""
