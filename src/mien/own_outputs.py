@@ -11,7 +11,8 @@ class OwnOutputs:
     """Digests of the files that a run has saved.
 
     Two runs of one variant with equal parameters write equal files but for what the clock said, so that it does not
-    matter whose is read. With other parameters the second would end with the network of the first, or score it as its own.
+    matter whose is read. With other parameters the second would end with the network of the first, or score it as its
+    own.
     """
 
     def __init__(self) -> None:
