@@ -34,7 +34,7 @@ def draw_sfew(folder: Path) -> None:
 
 
 def list_sfew(folder: Path) -> pd.DataFrame:
-    reader = SfewReader(max_passed_over=0.01, source="original", hold_out="movies", validation_fraction=0.3, seed=0)
+    reader = SfewReader(max_passed_over=0.01, source="aligned", hold_out="movies", validation_fraction=0.3, seed=0)
     return read_sfew(folder, reader)[0]
 
 

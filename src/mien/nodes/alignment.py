@@ -17,6 +17,7 @@ from mien import __version__
 from mien.io.schemas import FACE_REASONS
 from mien.io.tables import ParquetTable
 from mien.nodes.digest import settings_digest
+from mien.nodes.given_faces import check_given_faces
 from mien.nodes.params import AlignmentParams
 from mien.outputs import remove_all_dead_parts, sole_use
 
@@ -83,11 +84,14 @@ def locate_faces(
         image's where the onset shows no face: all images are cut by the same points.
 
     Raises:
-        ValueError: More than ``max_passed_over`` of a split cannot be read. What is located is kept for the next run.
+        ValueError: Faces that are given fill less than half of their images, or more than ``max_passed_over`` of a
+            split cannot be read. What is located is kept for the next run.
     """
     from mien.data.file_account import check_unreadable
 
     columns = list(image_columns(listed))
+    if alignment.method == "given":
+        check_given_faces(listed, raw, columns[0], alignment)
     chunks = [
         _Chunk([tuple(row) for row in listed[columns].iloc[start : start + CHUNK].to_numpy()], raw, alignment)
         for start in range(0, len(listed), CHUNK)
