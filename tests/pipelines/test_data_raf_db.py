@@ -98,3 +98,10 @@ def test_drawn_faces_are_detected_and_aligned_and_the_same_every_time(project, r
     assert [each.shape for each in faces] == [(len(samples), 112, 112, 3), (len(samples), 48, 48, 3)]
     assert samples.equals(again)
     assert all(np.array_equal(one, other) for one, other in zip(faces, faces_again, strict=True))
+
+
+def test_the_account_of_files_has_the_splits_that_training_sees(drawn):
+    listed, files = read_listed(drawn, READER)
+    used = files[(files["status"] == "used") & (files["split"] != "")].groupby("split")["count"].sum()
+    assert used.to_dict() == listed["split"].value_counts().to_dict()
+    assert used["val"] > 0

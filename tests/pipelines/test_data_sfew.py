@@ -76,3 +76,10 @@ def test_drawn_faces_are_detected_in_the_frames_of_the_demo(project, run_project
     assert samples["split"].value_counts()["unlabelled"] == 7
     assert np.array(catalog.load("sfew_faces_112")).shape == (70, 112, 112, 3)
     assert np.array(catalog.load("sfew_faces_48")).shape == (70, 48, 48, 3)
+
+
+def test_the_account_of_files_has_the_splits_that_training_sees(drawn):
+    listed, files = read_listed(drawn, READER)
+    used = files[(files["status"] == "used") & (files["split"] != "")].groupby("split")["count"].sum()
+    assert used.to_dict() == listed["split"].value_counts().to_dict()
+    assert used["val"] > 0

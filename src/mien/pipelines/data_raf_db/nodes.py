@@ -43,4 +43,6 @@ def read_listed(raw: Path, reader: RafDbReader) -> tuple[pd.DataFrame, pd.DataFr
     account = FileAccount(raw, "RAF-DB", reader.max_passed_over)
     samples = read_raf_db(raw, reader.source, reader.layout, account)
     samples = list_samples(samples, raw, name="RAF-DB", published=PUBLISHED_COUNTS)
-    return stratified_validation(samples, reader.validation_fraction, reader.seed), account.table()
+    samples = stratified_validation(samples, reader.validation_fraction, reader.seed)
+    account.use_samples(samples, ["image"], "expression")  # anew, by the splits that training sees
+    return samples, account.table()

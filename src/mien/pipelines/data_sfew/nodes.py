@@ -44,4 +44,6 @@ def read_listed(raw: Path, reader: SfewReader) -> tuple[pd.DataFrame, pd.DataFra
     account = FileAccount(raw, "SFEW", reader.max_passed_over)
     samples = list_samples(read_sfew(raw, reader.source, account), raw, name="SFEW", published=PUBLISHED_COUNTS)
     hold_out = hold_out_movies if reader.hold_out == "movies" else stratified_validation
-    return hold_out(samples, reader.validation_fraction, reader.seed), account.table()
+    samples = hold_out(samples, reader.validation_fraction, reader.seed)
+    account.use_samples(samples, ["image"], "expression")  # anew, by the splits that training sees
+    return samples, account.table()
