@@ -100,7 +100,10 @@ def read_age_csv(
     Source: 80/10/10 is usual in work on this file; the strata are ours.
     """
     rows = list_age_csv(root)
-    samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
+    try:
+        samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
+    except ValueError as error:
+        raise ValueError(f"The faces of {root / FILE} cannot be divided into train, val and test: {error}") from error
     account_for_rows(account or FileAccount(root, "The age, gender and ethnicity CSV"), rows, samples)
     return samples
 

@@ -121,6 +121,7 @@ def read_archives(place: Path, source: Source, account: FileAccount) -> list[Lis
             frames += [ListedFrame(split, expression, path) for expression, path in wanted[0].images]
         elif split == "Test":
             logger.warning("SFEW's %s images of Test are not in %s: no sample will be unlabelled", source, place)
+            account.miss([f"{source} images of Test"], "split_without_images", SPLITS[split], lost=False)
         else:
             raise ValueError(
                 f"SFEW's {source} images of {split} are missing from {folders[split][0]}. "

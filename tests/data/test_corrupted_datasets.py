@@ -1,0 +1,81 @@
+"""A random file of a dataset is spoiled in a random way: the reader says so, or reads the rest as it was before."""
+
+import functools
+import itertools
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.data.corrupted_reading import CLEAR, RIGHT, Sound, build, corrupted, files, outcome
+from tests.data.corruptions import CORRUPTIONS, fits
+from tests.data.tiny_datasets import READERS, layouts
+
+FIXED = settings(
+    derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("corrupted")
+
+
+@pytest.fixture(scope="module")
+def sound(folder):
+    """Builds each dataset once."""
+    return functools.cache(lambda name: build(name, folder / "sound"))
+
+
+def files_by_corruption(sound: Sound) -> dict[str, list[str]]:
+    """What can happen, and to which files."""
+    named = files(sound)
+    fitting = {what: [file for file in named if fits(what, Path(file))] for what in CORRUPTIONS}
+    return {what: those for what, those in fitting.items() if those}
+
+
+def check(reader: str, sound, folder: Path, examples: int) -> None:
+    numbers = itertools.count()
+    choices = functools.cache(lambda name: files_by_corruption(sound(name)))
+    counted: Counter[str] = Counter()
+
+    @settings(FIXED, max_examples=examples)
+    @given(st.data())
+    def prop(data: st.DataObject) -> None:
+        of = sound(data.draw(st.sampled_from(layouts(reader)), "dataset"))
+        by_corruption = choices(of.name)
+        what = data.draw(st.sampled_from(list(by_corruption)), "what")
+        file = data.draw(st.sampled_from(by_corruption[what]), "file")
+        seed = data.draw(st.integers(0, 2**16), "seed")
+        lenient = data.draw(st.booleans(), "lenient")
+        here = folder / f"{reader}{next(numbers)}"
+        try:
+            got = outcome(of, corrupted(of, here, file, what, seed), what, lenient=lenient)
+        finally:
+            shutil.rmtree(here)
+        counted[got.kind] += 1
+        assert got.kind in (CLEAR, RIGHT), got
+
+    prop()
+    sys.stdout.write(f"{reader}: {dict(counted)}\n")
+    assert counted.total() >= examples
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_corrupted_file_is_told_or_changes_nothing_else(reader, sound, folder):
+    check(reader, sound, folder, examples=10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS)
+def test_two_thousand_corrupted_files_are_told_or_change_nothing_else(reader, sound, folder):
+    check(reader, sound, folder, examples=250)
+
+
+def test_these_are_all_readers_and_enough_corruptions():
+    source = Path(__file__).parents[2] / "src/mien/data"
+    assert set(READERS) == {path.stem for path in source.glob("*.py") if f"def read_{path.stem}(" in path.read_text()}
+    assert len(CORRUPTIONS) >= 100
