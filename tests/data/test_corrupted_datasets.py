@@ -7,12 +7,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.data.corrupted_reading import CLEAR, RIGHT, Sound, build, corrupted, files, outcome
+from tests.data.corrupted_reading import CLEAR, RIGHT, TRACEBACK, WRONG, Sound, build, corrupted, files, outcome
 from tests.data.corruptions import CORRUPTIONS, fits
-from tests.data.tiny_datasets import READERS, layouts
+from tests.data.tiny_datasets import READERS, TINY, layouts
 
 FIXED = settings(
     derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False
@@ -79,3 +81,45 @@ def test_these_are_all_readers_and_enough_corruptions():
     source = Path(__file__).parents[2] / "src/mien/data"
     assert set(READERS) == {path.stem for path in source.glob("*.py") if f"def read_{path.stem}(" in path.read_text()}
     assert len(CORRUPTIONS) >= 100
+
+
+def one_label_changed(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples.assign(label=samples["label"].where(samples.index != 1, (samples["label"] + 1) % 2))
+
+
+def labels_in_another_order(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples.assign(label=samples["label"].to_numpy()[::-1])
+
+
+def one_sample_lost(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples[samples.index != 1]
+
+
+def an_error_of_pandas(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples.drop(columns="nonsense")
+
+
+def an_error_of_numpy(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples.assign(label=np.zeros(len(samples)).reshape(3, 7, 11))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (one_label_changed, WRONG),
+        (labels_in_another_order, WRONG),
+        (one_sample_lost, WRONG),
+        (an_error_of_pandas, TRACEBACK),
+        (an_error_of_numpy, TRACEBACK),
+    ],
+)
+@pytest.mark.parametrize("dataset", ["raf_db", "ferplus", "ferplus_folders", "sfew", "nvie", "spos", "ravdess"])
+def test_the_judgement_finds_what_a_reader_does_wrong(dataset, fault, kind, sound, folder, monkeypatch):
+    of = sound(dataset)
+    read = TINY[dataset].read
+    faulty = TINY[dataset]._replace(read=lambda root, account: fault(read(root, account)))
+    what = "a file of no kind beside it"
+    root = corrupted(of, folder / f"{dataset}{fault.__name__}", files(of)[0], what, 0)
+    assert outcome(of, root, what, lenient=True).kind == RIGHT
+    monkeypatch.setitem(TINY, dataset, faulty)
+    assert outcome(of, root, what, lenient=True).kind == kind

@@ -49,6 +49,8 @@ pytestmark = pytest.mark.slow
 WANTED = 662
 """How many inputs of these kinds there have to be."""
 
+NUM_KINDS = 5
+
 IN_ANY_FILE = [name for name in CORRUPTIONS if fits(name, Path("a.png")) and fits(name, Path("a.wav"))]
 
 
@@ -228,6 +230,8 @@ def test_values_of_parameters(section, counts):
 
 
 def test_there_are_enough_and_none_is_a_traceback_or_silently_wrong(counts):
+    if len(counts.kinds) < NUM_KINDS:
+        pytest.skip("the tests above have not all run")
     assert sum(counter.total() for counter in counts.kinds.values()) >= WANTED
     assert counts.total(TRACEBACK) == 0
     assert counts.total(WRONG) == 0
