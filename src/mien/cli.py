@@ -171,8 +171,8 @@ def stopped_once() -> Iterator[None]:
     try:
         yield
     finally:
-        if not stopping:
-            signal.signal(signal.SIGINT, before)
+        # Ignored, because Python takes a handler of its own away when it ends, and the next signal would kill it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN if stopping else before)
 
 
 run = click.Command(

@@ -205,7 +205,7 @@ class SweepRunner:
 
         for name, pipeline in pipelines.items():
             read = any(set(pipeline.nodes) <= set(pipelines[system].nodes) for system in systems)
-            if is_system(name, pipeline) or not read:
+            if name == "__default__" or is_system(name, pipeline) or not read:
                 continue
             with self._session(self._params) as session:
                 catalog = session.load_context().catalog

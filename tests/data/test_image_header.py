@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.data.image_header import declared_size
+from mien.data.image_header import declared_size, png_is_cut_off
 
 H, W = 23, 37
 
@@ -76,3 +76,16 @@ def test_a_header_that_is_cut_off_at_any_byte_gives_its_size_or_none(suffix):
 def test_no_bytes_make_it_fail(start, rest):
     size = declared_size(start + rest)
     assert size is None or min(size) >= 0
+
+
+def test_a_png_is_cut_off_where_a_chunk_announces_more_than_there_is():
+    whole = cv2.imencode(".png", np.arange(192, dtype=np.uint8).reshape(8, 8, 3))[1].tobytes()
+    assert not png_is_cut_off(whole)
+    assert not png_is_cut_off(whole + b"something after its end")
+    assert not png_is_cut_off(whole[:-3]), "the end's checksum is no picture"
+    assert not png_is_cut_off(b"\xff\xd8\xff" + whole)
+    assert png_is_cut_off(whole[:-20])
+    for length in (0x7FFFFFFF, 0x10000):
+        place = whole.index(b"IDAT") - 4
+        assert png_is_cut_off(whole[:place] + length.to_bytes(4, "big") + whole[place + 4 :])
+    assert png_is_cut_off(whole[:33] + bytes([127, 255, 255, 255]) + b"zzzz"), "eight bytes announce two gigabytes"

@@ -120,6 +120,16 @@ def test_a_file_that_is_cut_off_is_named_and_not_padded_with_grey(tmp_path, suff
     assert reason(cut) == "truncated"
 
 
+def test_a_png_whose_chunk_announces_two_gigabytes_is_named_before_it_is_decoded(tmp_path, monkeypatch):
+    data = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    place = data.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(data[:place] + b"\x7f\xff\xff\xff" + data[place + 4 :])
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it takes the memory that is announced"))
+    with pytest.raises(ImageError, match="begins well but is cut off") as error:
+        read_image(tmp_path / "a.png")
+    assert error.value.reason == "truncated"
+
+
 def test_a_progressive_jpeg_that_is_cut_off_is_named(tmp_path):
     content = save(tmp_path / "a.jpg", picture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1).read_bytes()
     (tmp_path / "a.jpg").write_bytes(content[:-40])

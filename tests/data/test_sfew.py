@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.data.file_account import FileAccount
 from mien.data.sfew import PUBLISHED_COUNTS, find_sfew, hold_out_movies, read_sfew
 from mien.labels import SFEW_EXPRESSIONS
 
@@ -143,8 +144,11 @@ def test_folders_of_annotations_and_what_systems_leave_do_not_matter(tmp_path):
 
 
 def test_without_test_there_are_no_unlabelled_samples_and_the_log_says_so(tmp_path, caplog):
-    samples = read_sfew(write(tmp_path, test=""))
+    account = FileAccount(tmp_path, "SFEW")
+    samples = read_sfew(write(tmp_path, test=""), account=account)
     assert samples["split"].tolist() == ["train"] * 7 + ["test"] * 7
+    told = account.table().set_index("reason").loc["split_without_images"]
+    assert (told["status"], told["split"], told["lost"]) == ("missing", "unlabelled", False)
     assert "original images of Test are not in" in caplog.text
 
 

@@ -121,6 +121,18 @@ def test_a_file_that_is_no_checkpoint_is_refused_with_what_to_do(tmp_path, conte
         load_weights(backbone(), path)
 
 
+@pytest.mark.parametrize("bit", range(0, 64, 7))
+def test_a_flipped_bit_of_a_tensor_is_found_by_its_checksum(tmp_path, bit):
+    path = tmp_path / "file.pth"
+    torch.save({"weight": torch.full((100,), 1.5)}, path)
+    content = bytearray(path.read_bytes())
+    place = content.index(torch.full((10,), 1.5).numpy().tobytes()) + bit // 8
+    content[place] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"file\.pth is damaged: its part \S+ does not agree .*Copy it again"):
+        load_weights(backbone(), path)
+
+
 @pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2], {"state_dict": {"lr": 0.1}}])
 def test_a_file_without_named_tensors_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "log.pth")

@@ -94,7 +94,7 @@ def test_a_pair_without_an_image_is_dropped_and_told_by_reason(listed_pairs, cap
 
 @pytest.mark.slow
 def test_onset_and_apex_are_found_upright_and_cut_by_one_transform(project, run_project):
-    params = {"nvie": {"twin": {"num_subjects": 10, "num_emotions": 1}}}
+    params = {"nvie": {"twin": {"num_subjects": 10, "num_emotions": 1}, "reader": {"max_passed_over": 0.5}}}
     run_project("data_nvie", params=params)
     catalog = open_catalog(project, params=params)
     samples, faces = catalog.load("nvie_samples"), np.array(catalog.load("nvie_faces_48"))

@@ -82,6 +82,7 @@ def test_damaged_clips_are_judged_by_what_is_left_of_them(tmp_path, mlflow_store
     damage(project / "data" / "demo" / "01_raw" / "ravdess")
     ravdess = {**TINY_SOURCES["ravdess"], "twin": {"draw": False}}
     ravdess["alignment"] = {"method": "mtcnn", "min_face_size": 30, "workers": 1}
+    ravdess["reader"] = {**ravdess["reader"], "max_passed_over": 1.0}
     params = {**TINY, **TINY_SOURCES, "ravdess": ravdess}
     run_session(project, "sentiment", params=params)
     catalog = open_catalog(project, params=params)

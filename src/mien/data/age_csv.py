@@ -19,6 +19,7 @@ import numpy as np
 
 from mien.data.duplicates import mark_duplicates
 from mien.data.file_account import FileAccount, Verdict
+from mien.data.folder_walk import holds_file
 from mien.data.splits import stratified_split
 from mien.labels import ETHNICITIES, GENDERS
 
@@ -68,7 +69,7 @@ def find_age_csv(root: Path) -> Path:
     """
     if not root.is_dir():
         raise ValueError(f"The folder of the age, gender and ethnicity CSV is missing: {root}. {_WHERE_TO_GET_IT}")
-    if not (root / FILE).is_file():
+    if not holds_file(root, FILE, "The age, gender and ethnicity CSV"):
         raise ValueError(f"The age, gender and ethnicity CSV is missing: {root} holds no {FILE}. {_WHERE_TO_GET_IT}")
     return root / FILE
 
@@ -100,7 +101,10 @@ def read_age_csv(
     Source: 80/10/10 is usual in work on this file; the strata are ours.
     """
     rows = list_age_csv(root)
-    samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
+    try:
+        samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
+    except ValueError as error:
+        raise ValueError(f"The faces of {root / FILE} cannot be divided into train, val and test: {error}") from error
     account_for_rows(account or FileAccount(root, "The age, gender and ethnicity CSV"), rows, samples)
     return samples
 

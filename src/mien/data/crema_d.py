@@ -99,8 +99,9 @@ def find_crema_d(root: Path) -> Path:
     """
     if not root.is_dir():
         raise ValueError(f"CREMA-D's folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
-    if not any((root / name).is_dir() for name in MEDIA) and not any(
-        _NAME.fullmatch(path.stem) for path in list_media(root, _DATASET)
+    # Listed first, which refuses folders that may not be entered.
+    if not any(_NAME.fullmatch(path.stem) for path in list_media(root, _DATASET)) and not any(
+        (root / name).is_dir() for name in MEDIA
     ):
         raise ValueError(
             f"CREMA-D's recordings are missing: {printable(root)} holds no folder {', '.join(MEDIA)}. "

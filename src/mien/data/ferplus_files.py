@@ -16,6 +16,7 @@ from mien.data.ferplus_labels import VOTE_COLUMNS
 from mien.data.ferplus_order import Judged, check_order, judge
 from mien.data.ferplus_votes import VotedImage, read_label_csv, read_new_votes
 from mien.data.file_account import FileAccount, Verdict
+from mien.data.folder_walk import holds_file
 from mien.data.images import is_image
 from mien.data.worker_processes import map_in_order
 
@@ -85,10 +86,12 @@ def choose_sources(
             raise ValueError(f"{name} {value!r} of FER+ is unknown: choose one of auto, {', '.join(known)}.")
     if not root.is_dir():
         raise ValueError(f"FER+'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
-    pixels = next((path for path in (root / _PIXELS, root / "fer2013" / _PIXELS) if path.is_file()), None)
-    new_votes = root / _NEW_VOTES if (root / _NEW_VOTES).is_file() else None
+    pixels = next((root / name for name in (_PIXELS, f"fer2013/{_PIXELS}") if holds_file(root, name, "FER+")), None)
+    new_votes = root / _NEW_VOTES if holds_file(root, _NEW_VOTES, "FER+") else None
     holders = (root, root / "data")
-    folders = next((path for path in holders if all((path / name / _LABELS).is_file() for name in FOLDERS)), None)
+    folders = next(
+        (path for path in holders if all(holds_file(path / name, _LABELS, "FER+") for name in FOLDERS)), None
+    )
     has_csv = pixels is not None and new_votes is not None
     if not has_csv and folders is None:
         there = [path.name for path in (pixels, new_votes) if path is not None]

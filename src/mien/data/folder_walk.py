@@ -48,3 +48,23 @@ def walk_folder(
         for left_out in set(ancestors) - {here / each for each in folders}:
             if left_out.parent == here:
                 del ancestors[left_out]
+
+
+def holds_file(folder: Path, name: str, dataset: str) -> bool:
+    """Whether a folder, or one in it, holds a file.
+
+    Args:
+        folder: of the dataset, or below it.
+        name: of the file, relative to it.
+        dataset: its name, for the message.
+
+    Raises:
+        ValueError: the folder may not be entered, so that nobody can tell.
+    """
+    path = folder / name
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ValueError(
+            f"{dataset}'s folder cannot be entered: {path.parent} ({error.strerror}). Make it readable, with its files."
+        ) from error

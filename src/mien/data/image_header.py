@@ -6,6 +6,7 @@ import struct
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the other three are tables, not frames
 _JPEG_BARE = frozenset(range(0xD0, 0xD8)) | {0x01}  # markers without a length
+_PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
 
@@ -28,7 +29,7 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
         (2, 3)
     """
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if data.startswith(_PNG):
             W, H = struct.unpack_from(">II", data, 16)
         elif data.startswith(b"\xff\xd8\xff"):
             return _jpeg_size(data)
@@ -45,6 +46,34 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
     except struct.error:  # the header is cut off
         return None
     return abs(H), abs(W)  # a bitmap stored from the top down has a negative height
+
+
+def png_is_cut_off(data: bytes) -> bool:
+    r"""Whether a PNG file has a chunk that says it is longer than what is left of the file.
+
+    A decoder may take memory for what a chunk announces, up to 2 GB, before it finds that it is not there.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        False for other formats, and for a file that ends between two chunks.
+
+    Source: the PNG specification, 5.3; ours, because OpenCV takes that memory.
+
+    Example:
+        >>> png_is_cut_off(b"\x89PNG\r\n\x1a\n" + bytes([127, 255, 255, 255]) + b"IDAT" + bytes(9))
+        True
+    """
+    if not data.startswith(_PNG):
+        return False
+    place = len(_PNG)
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"IEND":
+            return False
+        place += 12 + length  # length, kind, content, checksum
+    return place > len(data)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mien.data.image_header import declared_size
+from mien.data.image_header import declared_size, png_is_cut_off
 from mien.data.native_stderr import caught_stderr
 
 logger = logging.getLogger(__name__)
@@ -92,9 +92,12 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
     """
     data = _read_file(path)
     _check_size(declared_size(data), path, max_side, max_pixels)
+    told: list[str] = []
+    pixels = None
     try:
-        with caught_stderr() as told:
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+        if not png_is_cut_off(data):
+            with caught_stderr() as told:
+                pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
     except cv2.error as error:
         # The one check that OpenCV does not answer with None: its own limit of 2^20 pixels a side, 2^30 in all.
         raise ImageError(

@@ -46,12 +46,11 @@ def is_media(path: Path) -> bool:
 def is_lfs_pointer(path: Path) -> bool:
     """Whether a file is the note that Git LFS leaves in the place of a large file that has not been fetched.
 
+    What cannot be read is taken for none: whoever opens it tells why.
+
     Source: the Git LFS specification.
     """
-    if not len(POINTER) <= path.stat().st_size < POINTER_BYTES:
-        return False
-    with path.open("rb") as file:
-        return file.read(len(POINTER)) == POINTER
+    return len(POINTER) <= path.stat().st_size < POINTER_BYTES and first_bytes(path, len(POINTER)) == POINTER
 
 
 def open_media(path: Path, failure: Failure, what: str) -> InputContainer:

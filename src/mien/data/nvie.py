@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mien.data.file_account import FileAccount, Verdict
+from mien.data.folder_walk import holds_file
 from mien.data.folds import subject_folds
 from mien.data.images import is_image
 from mien.data.nvie_folders import NAME, Folder, Sequence, place_of, visible_folders
@@ -77,7 +78,7 @@ def find_nvie(root: Path) -> Path:
     """
     if not root.is_dir():
         raise ValueError(f"{NAME}'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
-    if not (root / MANIFEST).is_file() and not any("role" in folder.place for folder in visible_folders(root)):
+    if not holds_file(root, MANIFEST, NAME) and not any("role" in folder.place for folder in visible_folders(root)):
         raise ValueError(
             f"{NAME} is not there: {root} holds neither {MANIFEST} nor a folder with images such as "
             f"013/visible/onset. {_WHERE_TO_GET_IT}"
@@ -266,7 +267,7 @@ def _all_pairs(root: Path, account: FileAccount) -> tuple[list[Pair], set[str] |
 
 
 def _listed_pairs(root: Path) -> list[Pair]:
-    return read_manifest(root, NAME) if (root / MANIFEST).is_file() else []
+    return read_manifest(root, NAME) if holds_file(root, MANIFEST, NAME) else []
 
 
 def _check_distinct(listed: list[Pair], found: list[Pair], root: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.data.class_folders import class_folders, image_names, subfolders
+from mien.data.folder_walk import holds_file
 from mien.labels import EXPRESSION_SPELLINGS, RAF_DB_EXPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -82,9 +83,9 @@ def find_layouts(root: Path) -> dict[Layout, list[Path]]:
         raise ValueError(f"RAF-DB's folder is missing: {root} is not a folder. {WHERE_TO_GET_IT}")
     places = [root / name for name in _FOLDERS]
     found: dict[Layout, list[Path]] = {
-        "list": [place for place in places if (place / LIST_FILE).is_file()],
+        "list": [place for place in places if holds_file(place, LIST_FILE, "RAF-DB")],
         "class_folders": [place / images for place in places for images in _IMAGES if _is_sorted(place / images)],
-        "csv": [place for place in places if all((place / file).is_file() for file in CSV_FILES.values())],
+        "csv": [place for place in places if all(holds_file(place, file, "RAF-DB") for file in CSV_FILES.values())],
     }
     if not any(found.values()):
         raise ValueError(

@@ -22,7 +22,9 @@ from typing import Literal
 
 from mien.data.class_folders import ImageNames, class_folders, image_names, subfolders
 from mien.data.file_account import FileAccount
+from mien.data.folder_walk import holds_file
 from mien.data.image_header import declared_size
+from mien.data.images import first_bytes
 from mien.data.label_csv import read_label_rows
 from mien.labels import EXPRESSION_SPELLINGS, SFEW_EXPRESSIONS
 
@@ -75,7 +77,7 @@ def find_copies(root: Path) -> list[tuple[Path, str]]:
     for place in (root, *(root / name for name in subfolders(root, "SFEW"))):
         if {"Train", "Val"} <= _split_folders(place).keys():
             found.append((place, "folders Train and Val"))
-        if (place / CSV_FILE).is_file():
+        if holds_file(place, CSV_FILE, "SFEW"):
             found.append((place, CSV_FILE))
     if not found:
         raise ValueError(
@@ -121,6 +123,7 @@ def read_archives(place: Path, source: Source, account: FileAccount) -> list[Lis
             frames += [ListedFrame(split, expression, path) for expression, path in wanted[0].images]
         elif split == "Test":
             logger.warning("SFEW's %s images of Test are not in %s: no sample will be unlabelled", source, place)
+            account.miss([f"{source} images of Test"], "split_without_images", SPLITS[split], lost=False)
         else:
             raise ValueError(
                 f"SFEW's {source} images of {split} are missing from {folders[split][0]}. "
@@ -246,11 +249,9 @@ def _source_of(group: _Group, place: Path) -> Source:
     if "aligned" in group.folder.relative_to(place).as_posix().lower():
         return "aligned"
     for _, path in group.images:
-        if path.is_file():
-            with path.open("rb") as file:
-                size = declared_size(file.read(_HEADER_BYTES))
-            if size is not None:
-                return "aligned" if size == ALIGNED_SIZE else "original"
+        size = declared_size(first_bytes(path, _HEADER_BYTES))
+        if size is not None:
+            return "aligned" if size == ALIGNED_SIZE else "original"
     return "original"
 
 

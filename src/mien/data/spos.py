@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.data.file_account import FileAccount, Verdict
+from mien.data.folder_walk import holds_file
 from mien.data.folds import leave_one_subject_out
 from mien.data.onset_apex import (
     MANIFEST,
@@ -42,7 +43,7 @@ def find_spos(root: Path) -> Path:
     Raises:
         ValueError: ``root`` is missing or has none.
     """
-    if not (root / MANIFEST).is_file():
+    if not holds_file(root, MANIFEST, _NAME):
         what = f"{root} holds no {MANIFEST}" if root.is_dir() else f"{root} is not a folder"
         raise ValueError(
             f"{_NAME} is not there: {what}. Ask the authors at the University of Oulu for the SPOS Corpus (Pfister et "

@@ -1,6 +1,8 @@
 """Loading a user's checkpoint into a module whose names may differ from it by a prefix."""
 
 import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -226,10 +228,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Named tensors of a checkpoint file, as ``load_weights`` takes it.
 
     Raises:
-        ValueError: No such file, or not a checkpoint of plain tensors.
+        ValueError: No such file, one that does not agree with its checksums, or not a checkpoint of plain tensors.
     """
     if not path.is_file():
         raise ValueError(f"no weights file at {path}. Give the path of a checkpoint, or none to start at random.")
+    _check_sums(path)
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except Exception as error:  # the readers raise whatever the bytes lead them to
@@ -253,6 +256,22 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             "torch.save(model.state_dict(), path)."
         )
     return tensors
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse an archive, as torch writes since 1.6, with a part that is not what it was: torch takes flipped bits."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):  # torch's reader gives the reason
+        return
+    if damaged is not None:
+        raise ValueError(
+            f"{path} is damaged: its part {damaged} does not agree with its checksum. Copy it again; if it was saved "
+            "without checksums, load it with the code that wrote it and save it anew."
+        )
 
 
 def _read_torch(path: Path) -> Any:
