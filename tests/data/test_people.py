@@ -115,3 +115,9 @@ def test_a_movie_of_sfew_with_two_spellings_is_held_out_whole():
         held = hold_out_movies(samples, 0.34, seed)
         splits = held["split"].groupby(held["movie"].str.strip().str.lower()).nunique()
         assert (splits == 1).all()
+
+
+def test_a_number_without_end_is_a_name_like_another():
+    endless = "9" * 5000
+    assert canonical_name(f"00{endless}.0") == endless
+    assert one_name_each(names("1", endless, "12"), "It").tolist() == ["01", endless, "12"]

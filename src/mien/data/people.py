@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WHOLE = re.compile(r"[+]?(\d+)(?:\.0*)?")
+_LONGEST = 20
+"""Digits up to which numbers are written equally long: what is longer is a slip, and would lengthen all others."""
+
 _LIKE_DIGITS = str.maketrans("oil|", "0111")
 _LIKE_LATIN = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u043a\u043c\u0442\u043d\u0432\u0456\u0458\u0455\u03b1\u03bf\u03c1\u03bd\u03b9\u03ba\u03c4\u03c5\u03c7",
@@ -34,7 +37,12 @@ def canonical_name(name: str) -> str:
     """
     text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     whole = _WHOLE.fullmatch(text)
-    return str(int(whole[1])) if whole else re.sub(r"\d+", lambda number: str(int(number[0])), text)
+    return _shortest(whole[1]) if whole else re.sub(r"\d+", lambda number: _shortest(number[0]), text)
+
+
+def _shortest(number: str) -> str:
+    """A whole number in ASCII digits without leading zeros, of any length, which ``int`` does not read."""
+    return "".join(str(unicodedata.decimal(digit)) for digit in number).lstrip("0") or "0"
 
 
 def _likeness(name: str) -> str:
@@ -71,7 +79,7 @@ def one_name_each(names: pd.Series, dataset: str) -> pd.Series:
     _check_distinct(spellings.values(), dataset)
     numbers = [canonical for canonical in spellings if canonical.isascii() and canonical.isdecimal()]
     given = (number for name in names.dropna().astype(str) if (number := _WHOLE.fullmatch(name.strip())))
-    width = max((len(number[1]) for number in given), default=0)
+    width = max((len(number[1]) for number in given if len(number[1]) <= _LONGEST), default=0)
     spellings |= {canonical: canonical.zfill(width) for canonical in numbers}
     joined = names.dropna().nunique() - len(spellings)
     if joined:
