@@ -160,6 +160,7 @@ def stopped_once() -> Iterator[None]:
     stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:
+        """Interrupt the block at the first signal; at others end its processes."""
         nonlocal stopping
         if not stopping:
             stopping = True

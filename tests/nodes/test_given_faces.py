@@ -42,7 +42,7 @@ def test_square_photographs_under_the_names_of_aligned_faces_are_refused(tmp_pat
     photographs = [cv2.copyMakeBorder(face, 80, 80, 80, 80, cv2.BORDER_CONSTANT, value=(120,) * 3) for face in faces]
     with pytest.raises(ValueError, match=r"called aligned and are photographs: .* fills [234][0-9]%") as refused:
         check_given_faces(written(tmp_path, photographs), tmp_path, "image", alignment(method="given"))
-    assert "Set reader.source to original" in str(refused.value)
+    assert "Set alignment.method to mtcnn" in str(refused.value)
 
 
 def test_where_no_face_is_found_nothing_is_claimed(tmp_path, caplog):

@@ -83,3 +83,11 @@ def test_published_crops_are_packed_as_they_are_in_grey(drawn, tmp_path):
 def test_values_out_of_range_are_refused_before_anything_runs(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         AgeCsvReader(**READER | change)
+
+
+def test_too_few_rows_are_reported_with_the_file_as_the_node_reads_it(tmp_path):
+    pixels = " ".join(["7"] * 2303)
+    rows = [f"{20 + n},{n % 2},{n % 2},{n}.jpg,{n} {pixels}" for n in range(3)]
+    (tmp_path / "age_gender.csv").write_text("\n".join(["age,ethnicity,gender,img_name,pixels", *rows]) + "\n")
+    with pytest.raises(ValueError, match=r"The faces of .*age_gender\.csv cannot be divided into train, val and test"):
+        read_listed(tmp_path, AgeCsvReader(**READER))

@@ -100,27 +100,35 @@ def read_age_csv(
 
     Source: 80/10/10 is usual in work on this file; the strata are ours.
     """
-    rows = list_age_csv(root)
+    account = account or FileAccount(root, "The age, gender and ethnicity CSV")
+    return divide_rows(list_age_csv(root), account, validation_fraction, test_fraction, seed)
+
+
+def divide_rows(
+    rows: pd.DataFrame, account: FileAccount, validation_fraction: float, test_fraction: float, seed: int
+) -> pd.DataFrame:
+    """Divide the rows as ``split_age_csv`` does, and account for every row and file.
+
+    Args:
+        rows: the table of ``list_age_csv``.
+        account: of the folder that holds the CSV.
+        validation_fraction: as in ``split_age_csv``.
+        test_fraction: as in ``split_age_csv``.
+        seed: as in ``split_age_csv``.
+
+    Raises:
+        ValueError: there are too few rows to divide; the message names the file.
+    """
     try:
         samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
     except ValueError as error:
-        raise ValueError(f"The faces of {root / FILE} cannot be divided into train, val and test: {error}") from error
-    account_for_rows(account or FileAccount(root, "The age, gender and ethnicity CSV"), rows, samples)
-    return samples
-
-
-def account_for_rows(account: FileAccount, rows: pd.DataFrame, samples: pd.DataFrame) -> None:
-    """Tell an account what becomes of every row and file.
-
-    Args:
-        account: of the folder that holds the CSV.
-        rows: the table of ``list_age_csv``.
-        samples: that of ``split_age_csv``.
-    """
+        where = account.root / FILE
+        raise ValueError(f"The faces of {where} cannot be divided into train, val and test: {error}") from error
     account.use_samples(samples, ["image"], "ethnicity_name")
     repeated = rows[~rows["image"].isin(samples["image"])]
     account.pass_over(repeated["image"], "repeats_an_earlier_face")
-    account.finish(lambda _: Verdict("not_the_csv"), "")
+    account.finish(lambda _: Verdict("not_the_csv"), "Copy the file again.")
+    return samples
 
 
 def list_age_csv(root: Path) -> pd.DataFrame:

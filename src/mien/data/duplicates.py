@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+
+logger = logging.getLogger(__name__)
 
 NEAR = 4
 """Bits of 64 in which the perceptual hashes of two near-duplicates differ at most.
@@ -72,6 +75,14 @@ def mark_duplicates(samples: pd.DataFrame, digests: Sequence[bytes | None]) -> p
         duplicate_of=pd.array(duplicate_of, dtype="string"),
         leaks=pd.array(leaks, dtype=bool),  # also without rows
     )
+
+
+def warn_of_leaks(samples: pd.DataFrame, dataset: str) -> None:
+    """Log how many images of each other split training has seen, from the columns of ``mark_duplicates``."""
+    for split, count in samples.loc[samples["leaks"], "split"].value_counts().items():
+        logger.warning(
+            "%s: %d %s images are in the training split too, pixel for pixel (column leaks)", dataset, count, split
+        )
 
 
 def perceptual_hash(image: np.ndarray) -> str:

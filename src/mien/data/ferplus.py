@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mien.data.aligned_sizes import SQUARE, check_aligned_sizes
-from mien.data.duplicates import mark_duplicates
+from mien.data.duplicates import mark_duplicates, warn_of_leaks
 from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, explain_file, list_ferplus
 from mien.data.ferplus_labels import VOTED_EXPRESSIONS, label_votes
 from mien.data.file_account import FileAccount
@@ -136,13 +136,8 @@ def read_ferplus(
     account.finish(lambda name: explain_file(root / name, root, sources), _WAY_ON)
     _check_complete(samples, root)
     _log_counts(samples, len(listed), sources.votes, label_mode)
-    return _marked(samples, [digests[row] for row in np.flatnonzero(kept)])
-
-
-def _marked(samples: pd.DataFrame, digests: list[bytes | None]) -> pd.DataFrame:
-    samples = mark_duplicates(samples, digests)
-    for split, count in samples.loc[samples["leaks"], "split"].value_counts().items():
-        logger.warning("FER+: %d %s images are in the training split too, pixel for pixel (column leaks)", count, split)
+    samples = mark_duplicates(samples, [digests[row] for row in np.flatnonzero(kept)])
+    warn_of_leaks(samples, "FER+")
     return samples
 
 

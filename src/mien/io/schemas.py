@@ -13,6 +13,9 @@ LISTED_SPLITS = [*SPLITS, "folds", "unlabelled"]
 FACE_REASONS = ["aligned", "several_faces", "no_face", "already_aligned"]
 """Why a sample has the face it has; a sample that cannot be read has the reason in one other word."""
 
+SOUND_REASONS = ["read", "silent", "no_audio"]
+"""Words for sounds that were read, or of which there is no file: the reader's account tells of those."""
+
 CROPS = ["points", "whole", "centre", "none"]
 
 _WORD = pa.Check.str_matches(r"^[a-z_]+$")

@@ -99,7 +99,7 @@ def locate_faces(
     with sole_use(unfinished):
         remove_all_dead_parts([unfinished])
         parts = list(_located(chunks, unfinished, alignment.workers))
-        samples = _joined(listed, pd.concat(parts, ignore_index=True) if parts else _table([]))
+        samples = _joined(listed, pd.concat(parts, ignore_index=True) if parts else _table([]), raw.name)
         reasons = samples["reason"].where(~samples["reason"].isin(FACE_REASONS))
         check_unreadable(reasons, samples["split"], samples["sample_id"], max_passed_over, "images")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -141,8 +141,8 @@ def _kept(chunk: "_Chunk", unfinished: Path) -> pd.DataFrame | None:
         return None
 
 
-def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:
-    samples = _marked(pd.concat([listed.reset_index(drop=True), located], axis=1))
+def _joined(listed: pd.DataFrame, located: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    samples = _marked(pd.concat([listed.reset_index(drop=True), located], axis=1), dataset)
     kept = (samples["crop"] != "none").to_numpy()
     samples["row"] = np.where(kept, np.cumsum(kept) - 1, -1)
     counts = samples["reason"].value_counts()
@@ -152,15 +152,14 @@ def _joined(listed: pd.DataFrame, located: pd.DataFrame) -> pd.DataFrame:
     return samples
 
 
-def _marked(samples: pd.DataFrame) -> pd.DataFrame:
+def _marked(samples: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """Mark what is there twice, unless the reader has, and say what of it is in the training split and another."""
-    from mien.data.duplicates import mark_duplicates
+    from mien.data.duplicates import mark_duplicates, warn_of_leaks
 
     if "duplicate_of" not in samples:
         digests = [None if pd.isna(each) else bytes.fromhex(each) for each in samples["pixels"]]
         samples = mark_duplicates(samples, digests)
-        for split, count in samples.loc[samples["leaks"], "split"].value_counts().items():
-            logger.warning("%d %s images are in the training split too, pixel for pixel (column leaks)", count, split)
+        warn_of_leaks(samples, dataset)
         _log_shared(samples)
     return samples.drop(columns="pixels")
 

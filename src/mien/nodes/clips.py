@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mien.data.published_counts import PublishedCounts
 from mien.io.packed_audio import Waveforms, WaveformStream
+from mien.io.schemas import SOUND_REASONS
 from mien.nodes.cropping import Channels
 from mien.nodes.lopes import LOPES_ENTRIES, lopes_steps
 from mien.nodes.params import Count, Params, Positive, Workers
@@ -21,9 +22,6 @@ logger = logging.getLogger(__name__)
 
 CLIP_CROPS: Mapping[int, Channels] = {48: "rgb"}
 """Packed faces of the frames: Lopes' 32 px and the thesis' 50 px are cut from 48."""
-
-HAS_NO_FAULT = ("read", "silent", "no_audio")
-"""Words for sounds that were read, or of which there is no file: the reader's account tells of those."""
 
 SHARED_COLUMNS = ["label", "expression", "split", "subject", "drawn"]
 """What a frame takes over from its clip."""
@@ -247,7 +245,7 @@ def index_audio(clips: pd.DataFrame, audio: Waveforms, max_passed_over: float = 
             "pipeline again."
         )
     reasons = pd.Series([str(reason) for reason in audio.reason], clips.index, dtype=object)
-    unreadable = reasons.where(~reasons.isin(HAS_NO_FAULT))
+    unreadable = reasons.where(~reasons.isin(SOUND_REASONS))
     check_unreadable(unreadable, clips["split"], clips["sample_id"], max_passed_over, "sounds")
     return clips.assign(
         audio_start=np.where(audio.length > 0, audio.start, -1).astype("int64"),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mien.data.file_account import NUM_NAMED
 from mien.data.published_counts import PublishedCounts, count_table
-from mien.io.schemas import FACE_REASONS
+from mien.io.schemas import FACE_REASONS, SOUND_REASONS
 from mien.io.sheets import COLUMNS, captioned_sheet, message_tile
 from mien.nodes.alignment import image_columns
 from mien.nodes.figures.mistakes import TILE, face_tile
@@ -88,7 +88,7 @@ def account_of_files(
     """
     parts = [(samples, "reason", FACE_REASONS)]
     if "audio_reason" in counted:
-        parts.append((counted, "audio_reason", ["read", "silent", "no_audio"]))
+        parts.append((counted, "audio_reason", SOUND_REASONS))
     rows = []
     for table, reason, sound in parts:
         unreadable = table[~table[reason].isin(sound)]

@@ -1,5 +1,6 @@
 """Whether images that are taken whole, as a dataset's own aligned crops, show faces that fill them."""
 
+import functools
 import logging
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def check_given_faces(listed: pd.DataFrame, raw: Path, column: str, alignment: A
     from mien.models.face_detector import FaceDetector
     from mien.models.face_search import FaceSearch
 
+    @functools.cache  # images of one dataset have few sizes
+    def search(min_face_size: int) -> FaceSearch:
+        return FaceSearch(
+            FaceDetector(min_face_size=min_face_size, thresholds=alignment.thresholds), turns=(), enlarge=2.0
+        )
+
     source, shares = ImageSource(raw), []
     places = np.unique(np.linspace(0, len(listed) - 1, min(SAMPLE, len(listed))).astype(int)) if len(listed) else []
     for reference in listed[column].iloc[places]:
@@ -49,8 +56,7 @@ def check_given_faces(listed: pd.DataFrame, raw: Path, column: str, alignment: A
         except ImageError:  # told where all are read
             continue
         side = min(image.shape[:2])
-        detector = FaceDetector(min_face_size=max(12, side // 8), thresholds=alignment.thresholds)
-        (found,) = FaceSearch(detector, turns=(), enlarge=2.0).search([image])
+        (found,) = search(max(12, side // 8)).search([image])
         if len(found.faces):
             _, top, _, bottom = found.faces.boxes[choose_face(found.faces.boxes, image.shape[:2])]
             shares.append((bottom - top) / side)
@@ -64,5 +70,6 @@ def check_given_faces(listed: pd.DataFrame, raw: Path, column: str, alignment: A
         raise ValueError(
             f"The images in {raw} are called aligned and are photographs: in {len(shares)} of {len(places)} that were "
             f"looked at the face fills {median:.0%} of the shorter side, in aligned faces it is {FILLS:.0%} or more. "
-            "Set reader.source to original and alignment.method to mtcnn, or copy the aligned faces again."
+            "Set alignment.method to mtcnn (and reader.source to original, where the dataset has both), or copy the "
+            "aligned faces again."
         )

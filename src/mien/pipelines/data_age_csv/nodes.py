@@ -36,7 +36,7 @@ def read_listed(raw: Path, reader: AgeCsvReader) -> tuple[pd.DataFrame, pd.DataF
         ``ethnicity_name``, ``split`` (train, val, test), ``subject``, ``drawn`` (whether the faces are synthetic).
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
-    from mien.data.age_csv import PUBLISHED_COUNTS, account_for_rows, list_age_csv, split_age_csv
+    from mien.data.age_csv import PUBLISHED_COUNTS, divide_rows, list_age_csv
     from mien.data.file_account import FileAccount
 
     rows = list_samples(
@@ -46,7 +46,5 @@ def read_listed(raw: Path, reader: AgeCsvReader) -> tuple[pd.DataFrame, pd.DataF
         published=PUBLISHED_COUNTS,
         column="ethnicity_name",
     )
-    samples = split_age_csv(rows, **reader.choices())
     account = FileAccount(raw, "The age, gender and ethnicity CSV", reader.max_passed_over)
-    account_for_rows(account, rows, samples)
-    return samples, account.table()
+    return divide_rows(rows, account, **reader.choices()), account.table()
