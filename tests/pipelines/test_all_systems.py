@@ -3,6 +3,7 @@
 A new system joins with one row in ``tests/pipelines/tiny_systems.py``.
 """
 
+import json
 import math
 import os
 from pathlib import Path
@@ -140,6 +141,36 @@ def test_metrics_are_numbers_under_names_that_systems_share(tiny):
         assert value is None or math.isfinite(value), name
     assert {name.split("/")[0] for name in metrics} == {"test", "best", "drawn_share"}
     assert not set(metrics) & set(tiny.catalog().load(f"{tiny.system}.history")), "a name has two meanings"
+
+
+def machine() -> str:
+    """What decides the last digits of a float32 sum."""
+    import torch
+
+    return f"torch {torch.__version__.partition('+')[0]}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def test_scores_are_the_frozen_ones(tiny):
+    """A change that must not touch the numbers touches none. One that must: ``MIEN_FREEZE=1 pytest -k frozen -m 'slow or not slow'``, and say why.
+
+    On another kind of machine, a few of the tiny samples may fall on the other side.
+    """
+    metrics = tiny.catalog().load(f"{tiny.system}.metrics")
+    scores = {
+        name: "undefined" if value is None else value
+        for name, value in metrics.items()
+        if not name.endswith(("_low", "_high"))
+    }
+    file = Path(__file__).with_name("frozen_scores") / f"{tiny.system}.json"
+    if os.environ.get("MIEN_FREEZE"):
+        file.write_text(json.dumps({"machine": machine(), "scores": scores}, indent=1) + "\n")
+    frozen = json.loads(file.read_text())
+    assert scores.keys() == frozen["scores"].keys()
+    if machine() == frozen["machine"]:
+        assert scores == {
+            name: value if isinstance(value, str) else pytest.approx(value, rel=1e-5, abs=1e-6)
+            for name, value in frozen["scores"].items()
+        }
 
 
 def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
