@@ -1,4 +1,4 @@
-"""The command line: a user's mistake is told in one message, a fault of the program keeps its traceback."""
+"""The command line: a user's mistake is reported in one message, a fault of the program keeps its traceback."""
 
 import errno
 import os
@@ -47,7 +47,7 @@ def fails_while_saving(error: Exception) -> BaseException:
         ({"sae": {"training": {"optimizer": {"lr": "fast"}}}}, "optimizer.lr"),
     ],
 )
-def test_bad_parameters_are_a_mistake_that_is_told_by_name(run_project, params, said):
+def test_bad_parameters_are_a_mistake_that_is_reported_by_name(run_project, params, said):
     message = mistake(caught(run_project, "sae", params=params))
     assert said in message
     assert "sae." in message
@@ -76,7 +76,7 @@ def test_data_that_does_not_validate_is_a_mistake(project):
 
 
 @pytest.mark.parametrize("wrap", [lambda error: error, fails_while_saving])
-def test_a_full_disk_is_told_with_the_file_and_what_is_left(wrap):
+def test_a_full_disk_is_reported_with_the_file_and_what_is_left(wrap):
     message = mistake(wrap(OSError(errno.ENOSPC, "No space left on device", "faces.npy")))
     assert "The disk is full: faces.npy" in message
     assert "run the same command again" in message
@@ -137,14 +137,14 @@ def invoke(*arguments: str) -> Result:
 
 
 def test_a_mistake_on_the_command_line_ends_with_status_1_and_no_traceback(project):
-    result = invoke("run", "--pipelines=data_raf_db", "--params=raf_db.twin.num_train=0")
+    result = invoke("run", "--pipelines=data_raf_db", "--params=raf_db.synthetic.num_train=0")
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert "num_train" in result.output
     assert f"Set {module.TRACEBACK_VARIABLE}=1" in result.output
 
 
-def test_the_traceback_can_be_asked_for(project, monkeypatch):
+def test_the_traceback_can_be_requested(project, monkeypatch):
     monkeypatch.setenv(module.TRACEBACK_VARIABLE, "1")
     result = invoke("run", "--pipelines=sea")
     assert result.exit_code == 1
@@ -265,7 +265,10 @@ def test_kedro_run_without_the_dataset_fails_in_one_message(project):
     assert not (project / "data").exists()
 
 
-TINY_RUN = "raf_db.twin.num_train=14,raf_db.twin.num_test=14,raf_db.twin.image_size=64,raf_db.alignment.method=given"
+TINY_RUN = (
+    "raf_db.synthetic.num_train=14,raf_db.synthetic.num_test=14,raf_db.synthetic.image_size=64,"
+    "raf_db.alignment.method=given"
+)
 
 
 @pytest.mark.slow
@@ -333,7 +336,7 @@ def test_a_run_without_a_name_is_the_default_pipeline_by_its_own_name(monkeypatc
         ),
     ],
 )
-def test_every_mistake_in_what_is_asked_for_is_one_message_before_the_first_node(project, options, said):
+def test_every_mistake_in_what_is_requested_is_one_message_before_the_first_node(project, options, said):
     result = invoke("run", *options)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)

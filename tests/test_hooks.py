@@ -15,7 +15,7 @@ from mien import hooks
 from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines, written_folders
 from mien.io.raw_folder import RawFolder
 from mien.io.tables import JsonDocument
-from mien.nodes.params import TwinParams
+from mien.nodes.params import SyntheticParams
 from mien.outputs import part_path
 
 
@@ -62,7 +62,7 @@ def test_an_environment_of_the_users_own_is_announced_by_its_name(project, caplo
     assert "Environment cluster" in caplog.text
 
 
-def test_a_missing_dataset_is_told_before_anything_is_written(project, run_project):
+def test_a_missing_dataset_is_reported_before_anything_is_written(project, run_project):
     before = files(project)
     with pytest.raises(click.ClickException) as error:
         run_project("sae", env="paper")
@@ -71,7 +71,7 @@ def test_a_missing_dataset_is_told_before_anything_is_written(project, run_proje
     assert files(project) == before
 
 
-def provide(twin):
+def provide(synthetic):
     def check(folder: Path) -> None:
         raise ValueError(f"{folder.name} is not in the published layout")
 
@@ -79,9 +79,9 @@ def provide(twin):
 
 
 def raw_pipeline(tmp_path: Path, draw: bool) -> tuple[Pipeline, DataCatalog]:
-    twin = TwinParams(draw=draw, seed=0)
-    entries = {"params:d.twin": MemoryDataset(twin), "d.raw": RawFolder(filepath=str(tmp_path / "d"))}
-    return Pipeline([node(provide, "params:twin", "raw", name="provide")], namespace="d"), DataCatalog(entries)
+    synthetic = SyntheticParams(generate=draw, seed=0)
+    entries = {"params:d.synthetic": MemoryDataset(synthetic), "d.raw": RawFolder(filepath=str(tmp_path / "d"))}
+    return Pipeline([node(provide, "params:synthetic", "raw", name="provide")], namespace="d"), DataCatalog(entries)
 
 
 def test_the_preflight_checks_the_users_folders_in_the_readers_words(tmp_path):
@@ -89,7 +89,7 @@ def test_the_preflight_checks_the_users_folders_in_the_readers_words(tmp_path):
         check_raw_folders(*raw_pipeline(tmp_path, draw=False))
 
 
-def test_the_preflight_neither_draws_nor_checks_a_drawn_folder(tmp_path):
+def test_the_preflight_neither_draws_nor_checks_a_synthetic_folder(tmp_path):
     check_raw_folders(*raw_pipeline(tmp_path, draw=True))
     assert list(tmp_path.iterdir()) == []
 
@@ -130,7 +130,7 @@ def test_a_run_does_not_read_back_what_another_one_has_written_meanwhile(tmp_pat
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_a_full_disk_is_told_in_gigabytes_with_what_to_do(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_in_gigabytes_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100e9, 98.5e9, 1.5e9))
     check_disk(tmp_path, min_free_gb=1.5)
     with pytest.raises(click.ClickException) as error:
@@ -176,7 +176,7 @@ METRICS = {
     "test/accuracy_low": 0.9,
     "test/accuracy_high": 0.925,
     "test/n": 3068,
-    "drawn_share": 0.0,
+    "synthetic_share": 0.0,
 }
 
 
@@ -200,8 +200,8 @@ def test_the_end_tells_the_score_with_its_interval_and_where_to_look(caplog, tmp
 
 
 @pytest.mark.filterwarnings("ignore:One or more dataset names contain")
-def test_a_score_on_drawn_faces_says_so(caplog, tmp_path):
-    assert "n = 3068, on drawn faces)" in farewell(caplog, tmp_path, {**METRICS, "drawn_share": 1.0})
+def test_a_score_on_synthetic_faces_says_so(caplog, tmp_path):
+    assert "n = 3068, on synthetic faces)" in farewell(caplog, tmp_path, {**METRICS, "synthetic_share": 1.0})
 
 
 @pytest.mark.filterwarnings("ignore:One or more dataset names contain")
@@ -240,7 +240,7 @@ def test_a_variant_that_is_a_path_is_refused_before_anything_is_written(project,
     assert files(project.parent) == before
 
 
-def test_a_run_that_lacks_an_input_is_told_so_before_the_first_node(project, run_project):
+def test_a_run_that_lacks_an_input_is_reported_so_before_the_first_node(project, run_project):
     before = files(project)
     with pytest.raises(click.ClickException, match=r"Begin earlier: kedro run --pipelines=sae$"):
         run_project("sae", from_nodes=["sae.train"])
@@ -249,8 +249,8 @@ def test_a_run_that_lacks_an_input_is_told_so_before_the_first_node(project, run
 
 def test_the_end_tells_every_main_score_that_a_system_has_in_its_own_unit():
     ends = {"test/mae_years_low": 5.5, "test/mae_years_high": 6.5, "test/gender_accuracy_low": None}
-    metrics = {"test/n": 40, "test/mae_years": 6.0, "test/gender_accuracy": 0.9, **ends, "drawn_share": 1.0}
+    metrics = {"test/n": 40, "test/mae_years": 6.0, "test/gender_accuracy": 0.9, **ends, "synthetic_share": 1.0}
     assert headlines(metrics) == [
-        "test mean absolute error 6.0 years (95 % interval 5.5 to 6.5, n = 40, on drawn faces)",
-        "test accuracy of gender 90.0 % (n = 40, on drawn faces)",
+        "test mean absolute error 6.0 years (95 % interval 5.5 to 6.5, n = 40, on synthetic faces)",
+        "test accuracy of gender 90.0 % (n = 40, on synthetic faces)",
     ]

@@ -60,7 +60,7 @@ def test_the_store_lies_in_the_project_unless_the_environment_names_another(tmp_
 
 
 @pytest.mark.parametrize("uri", ["./mlruns", "file:///mlruns", "nosuch://host"])
-def test_a_store_that_mlflow_does_not_take_is_told_with_one_that_it_does(tmp_path, monkeypatch, uri):
+def test_a_store_that_mlflow_does_not_take_is_reported_with_one_that_it_does(tmp_path, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(ValueError, match=f"MLflow cannot keep runs in {uri}") as refused:
         connect(tmp_path)
@@ -192,34 +192,34 @@ def test_a_store_that_stops_answering_costs_a_warning_each_and_never_the_run(run
     run.log_input("samples", "digest", {})
     run.log_network(network)
     run.end("FINISHED")
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    told = [line for line in told if line.startswith("Not tracked in MLflow")]
-    assert len(told) == 9
-    assert "metrics" in told[3]
+    reported = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    reported = [line for line in reported if line.startswith("Not tracked in MLflow")]
+    assert len(reported) == 9
+    assert "metrics" in reported[3]
 
 
 def test_a_server_that_is_away_is_left_alone_for_a_while_and_everything_unsent_is_remembered(run, monkeypatch):
     from mlflow.exceptions import MlflowException
 
-    asked = []
+    requested = []
 
     class Away(SilentStore):
         def __getattr__(self, name: str) -> Any:
-            asked.append(name)
+            requested.append(name)
             return super().__getattr__(name)
 
     run._client = Away(MlflowException("API request to http://gone:5000 failed with exception"))
     for epoch in (1, 2, 3):
         run.log_epoch({"epoch": epoch, "train/loss": 1.0})
-    assert asked == ["log_batch"]
+    assert requested == ["log_batch"]
     assert len(run.not_sent) == 3
     assert "epoch" in run.not_sent[0]
     run.silent_until = 0.0
     run.log_metrics({"test/accuracy": 0.5})
-    assert len(asked) == 2, "after the pause it is asked again"
+    assert len(requested) == 2, "after the pause it is requested again"
 
 
-def test_a_server_that_is_not_there_at_the_start_is_told_with_what_to_do(tmp_path, monkeypatch):
+def test_a_server_that_is_not_there_at_the_start_is_reported_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(ValueError, match=r"keep runs in http://127\.0\.0\.1:9: .*\nStart the server, or name another"):

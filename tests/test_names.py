@@ -13,7 +13,7 @@ def step(name: str, entry: str, result: str, **kind) -> Pipeline:
 SOURCE = step("provide", "raw", "table")
 SYSTEM = Pipeline([node(len, "table", "network", name="train"), node(len, "network", "metrics", name="evaluate")])
 NAMED = Pipeline(SYSTEM, namespace="sae", inputs={"table": "table"})
-PIPELINES = {"data_raf_db": SOURCE, "sae": SOURCE + NAMED, "report": step("draw", "x", "y", tags="drawn")}
+PIPELINES = {"data_raf_db": SOURCE, "sae": SOURCE + NAMED, "report": step("draw", "x", "y", tags="synthetic")}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_likeness_is_whole_for_the_same_words_alone():
         ({"to_outputs": ["sae.metric"]}, r"--to-outputs names .*\nDid you mean sae\.metrics\?"),
         ({"namespaces": ["sea"]}, r"--namespaces names .*\nDid you mean sae\?"),
         ({"tags": ["nightly"]}, "There is no tag at all"),
-        ({"pipelines": ["report"], "tags": ["drwan"]}, r"Did you mean drawn\?"),
+        ({"pipelines": ["report"], "tags": ["syntetic"]}, r"Did you mean synthetic\?"),
     ],
 )
 def test_every_name_that_a_run_takes_is_checked(options, said):
@@ -72,6 +72,6 @@ def test_every_name_that_a_run_takes_is_checked(options, said):
 def test_known_names_pass():
     check_run_names({}, PIPELINES)
     check_run_names(
-        {"pipelines": ["sae", "report"], "from_nodes": ("sae.train", "draw"), "tags": ("drawn",)}, PIPELINES
+        {"pipelines": ["sae", "report"], "from_nodes": ("sae.train", "draw"), "tags": ("synthetic",)}, PIPELINES
     )
     check_run_names({"from_inputs": ["table"], "to_outputs": ["sae.metrics"], "namespaces": ["sae"]}, PIPELINES)

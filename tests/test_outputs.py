@@ -109,7 +109,7 @@ def test_a_run_removes_what_killed_runs_left_but_not_what_is_being_written(tmp_p
 
 
 def test_what_another_machine_writes_stays_until_nobody_has_written_to_it_for_an_hour(tmp_path):
-    final = tmp_path / "drawn"
+    final = tmp_path / "synthetic"
     recent, old = foreign(part_path(final)), foreign(part_path(final))
     for part in (recent, old):
         (part / "deep").mkdir(parents=True)
@@ -119,7 +119,7 @@ def test_what_another_machine_writes_stays_until_nobody_has_written_to_it_for_an
         os.utime(path, (before, before))
     with replacing(final) as part:
         part.mkdir()
-    assert names(tmp_path) == sorted(["drawn", recent.name])
+    assert names(tmp_path) == sorted(["synthetic", recent.name])
 
 
 def test_no_two_temporary_names_are_equal_and_each_names_machine_and_process(tmp_path):
@@ -186,11 +186,11 @@ class SafetensorError(Exception):
 )
 def test_a_fault_of_the_disk_has_three_parts(tmp_path, error, what):
     path = tmp_path / "network.safetensors"
-    with pytest.raises(FileError) as told, in_words(path):
+    with pytest.raises(FileError) as reported, in_words(path):
         raise error
-    assert str(told.value).startswith(what.format(path))
-    assert "point data in conf/<env>/globals.yml to another disk" in str(told.value)
-    assert "run the same command again" in str(told.value)
+    assert str(reported.value).startswith(what.format(path))
+    assert "point data in conf/<env>/globals.yml to another disk" in str(reported.value)
+    assert "run the same command again" in str(reported.value)
 
 
 def test_a_fault_of_the_program_passes_through(tmp_path):
@@ -198,7 +198,7 @@ def test_a_fault_of_the_program_passes_through(tmp_path):
         raise ValueError("shapes differ")
 
 
-def test_a_missing_a_forbidden_and_an_empty_file_are_told_apart(tmp_path):
+def test_a_missing_a_forbidden_and_an_empty_file_are_distinguished(tmp_path):
     path = tmp_path / "t.csv"
     with (
         pytest.raises(FileError, match=r"t\.csv does not exist\. Run the pipeline"),

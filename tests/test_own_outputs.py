@@ -21,9 +21,9 @@ def test_equal_files_of_another_run_are_read_and_others_are_refused(tmp_path):
         part.write_bytes(b"else")
     with pytest.raises(
         ValueError, match=r"was written by another run since this one saved it(?s:.*)variant=NAME"
-    ) as told:
+    ) as reported:
         own.check(path)
-    assert mistake(told.value) == str(told.value)
+    assert mistake(reported.value) == str(reported.value)
 
 
 def test_what_the_run_has_not_saved_is_anybodys(tmp_path):

@@ -21,7 +21,7 @@ def nested(path: str, value: object = 3) -> dict:
     return value
 
 
-def told(path: str, value: object = 3) -> str:
+def reported(path: str, value: object = 3) -> str:
     with pytest.raises(ValueError, match="--params") as refused:
         check_names(nested(path, value), KNOWN, "--params")
     return str(refused.value)
@@ -34,12 +34,12 @@ def test_every_environment_passes(env):
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_an_unknown_section_of_every_pipeline_is_refused(name):
-    assert f"--params names {name}.nonsense, and there is no parameter {name}.nonsense." in told(f"{name}.nonsense")
+    assert f"--params names {name}.nonsense, and there is no parameter {name}.nonsense." in reported(f"{name}.nonsense")
 
 
 @pytest.mark.parametrize(("name", "section"), SECTIONS, ids=".".join)
 def test_an_unknown_name_in_every_section_is_refused_and_every_known_one_taken(name, section):
-    assert f"there is no parameter {name}.{section}.nonsense." in told(f"{name}.{section}.nonsense")
+    assert f"there is no parameter {name}.{section}.nonsense." in reported(f"{name}.{section}.nonsense")
     for key, below in KNOWN[name][section].items():
         if below is VALUE or below is FREE:
             check_names(nested(f"{name}.{section}.{key}"), KNOWN, "--params")
@@ -58,29 +58,29 @@ def test_an_unknown_name_in_every_section_is_refused_and_every_known_one_taken(n
         ("sae.training.learning_rate", "sae.training.optimizer.lr"),
         ("sae.training.optimiser.lr", "sae.training.optimizer.lr"),
         ("sentiment.model.voice_svm.functional", "sentiment.model.voice_svm.functionals"),
-        ("rafdb.twin.draw", "raf_db.twin.draw"),
-        ("raf_db.draw", "raf_db.twin.draw"),
+        ("rafdb.synthetic.generate", "raf_db.synthetic.generate"),
+        ("raf_db.draw", "raf_db.synthetic.generate"),
         ("sae.training.device.gpu", "sae.training.device.accelerator"),
         ("varient", "variant"),
         ("age_gender_ethnicity.model.networks.mine.tarfet", "age_gender_ethnicity.model.networks.mine.target"),
     ],
 )
 def test_the_near_name_is_of_the_same_meaning_and_place(given, meant):
-    assert f"Did you mean {meant}? " in told(given)
+    assert f"Did you mean {meant}? " in reported(given)
 
 
 def test_a_name_like_none_is_refused_without_a_guess():
-    assert "Did you mean" not in told("sae.nonsense")
-    assert "In sae there are: evaluation, model, prediction, training." in told("sae.nonsense")
+    assert "Did you mean" not in reported("sae.nonsense")
+    assert "In sae there are: evaluation, model, prediction, training." in reported("sae.nonsense")
 
 
 @pytest.mark.parametrize("path", ["sae", "sae.model", "sae.training.optimizer"])
 def test_a_section_that_is_set_to_a_value_is_refused(path):
-    assert f"--params sets {path} to 3, and it is a section.\nSet something in it: " in told(path)
+    assert f"--params sets {path} to 3, and it is a section.\nSet something in it: " in reported(path)
 
 
 def test_a_value_that_is_given_as_a_section_is_refused():
-    assert "sae.training.max_epochs is a value. Set sae.training.max_epochs itself." in told(
+    assert "sae.training.max_epochs is a value. Set sae.training.max_epochs itself." in reported(
         "sae.training.max_epochs.x"
     )
 
@@ -90,7 +90,7 @@ def test_names_of_ones_own_are_taken_where_they_are_meant():
         check_names(nested(path), KNOWN, "--params")
 
 
-def test_several_faults_are_told_at_once_but_not_all():
+def test_several_faults_are_reported_at_once_but_not_all():
     with pytest.raises(ValueError, match=r"And 2 more\.$"):
         check_names({"sae": {f"x{number}": 1 for number in range(7)}}, KNOWN, "--params")
 
@@ -114,7 +114,7 @@ def conf(tmp_path) -> Path:
     [
         ("parameters_sae.yml", "sae: {trainig: {max_epochs: 3}}", "Did you mean sae.training.max_epochs"),
         ("parameters.yml", "sea: {training: {max_epochs: 3}}", "Did you mean sae.training.max_epochs"),
-        ("mine/parameters_mine.yml", "raf_db: {twin: {drawn: true}}", "Did you mean raf_db.twin.draw"),
+        ("mine/parameters_mine.yml", "raf_db: {synthetic: {generated: true}}", "Did you mean raf_db.synthetic.generate"),
         ("parameters_sae.yml", "fer_former: {model: {nonsense: 1}}", "no parameter fer_former.model.nonsense"),
         ("parameters_sae.yml", "sae: 3", "sets sae to 3, and it is a section"),
         ("parameters_sae.yml", "sae: {model: [", "is no YAML"),
@@ -141,9 +141,9 @@ def test_a_users_own_files_are_checked_and_named(conf, file, text, said):
 
 def test_a_users_own_section_that_points_to_another_is_taken(conf):
     (conf / "local/parameters.yml").write_text(
-        yaml.safe_dump({"sfew": {"twin": {"num_val": 3}}, "raf_db": {"twin": "${sfew.twin}"}})
+        yaml.safe_dump({"sfew": {"synthetic": {"num_val": 3}}, "raf_db": {"synthetic": "${sfew.synthetic}"}})
     )
-    with pytest.raises(ValueError, match=r"no parameter raf_db\.twin\.num_val"):  # as merged, not as written
+    with pytest.raises(ValueError, match=r"no parameter raf_db\.synthetic\.num_val"):  # as merged, not as written
         check_parameters(load_config(conf, "local"), PIPELINES)
     (conf / "local/parameters.yml").write_text(
         yaml.safe_dump({"sae": {"model": {"depth": 2}}, "sae_ferplus": "${sae}"})

@@ -52,8 +52,8 @@ REPORT = ReportParams(
 )
 
 
-def tracked(accuracies: dict[str, float], drawn: float) -> dict[Path, dict[str, float | None]]:
-    scores = {"test/accuracy_low": 0.4, "test/accuracy_high": 0.61, "test/n": 40, "drawn_share": drawn}
+def tracked(accuracies: dict[str, float], synthetic: float) -> dict[Path, dict[str, float | None]]:
+    scores = {"test/accuracy_low": 0.4, "test/accuracy_high": 0.61, "test/n": 40, "synthetic_share": synthetic}
     return {
         Path(f"data/demo/08_reporting/sae/{variant}/metrics.json"): {**scores, "test/accuracy": accuracy}
         for variant, accuracy in accuracies.items()
@@ -61,10 +61,10 @@ def tracked(accuracies: dict[str, float], drawn: float) -> dict[Path, dict[str, 
 
 
 def test_the_results_block_is_the_reports_table_with_what_the_faces_were_and_intervals():
-    header, _, starred, demo, *notes = results(tracked({"demo": 0.5}, drawn=1), REPORT).splitlines()
+    header, _, starred, demo, *notes = results(tracked({"demo": 0.5}, synthetic=1), REPORT).splitlines()
     assert header.endswith("| n | Seeds | Accuracy, % (paper) | Accuracy, % (ours) |")
     assert starred == r"| SAE\* | keep rate 0.1 | keep_0.1 | RAF-DB | 3,068 | - | 91.13 | - |"
-    assert demo == "| SAE | - | demo | drawn faces | 40 | 1 | - | 50.00 (40.00 to 61.00) † |"
+    assert demo == "| SAE | - | demo | synthetic faces | 40 | 1 | - | 50.00 (40.00 to 61.00) † |"
     assert r"- \* SAE, keep rate 0.1: no run here; it needs RAF-DB." in notes
 
 
@@ -72,14 +72,16 @@ def test_a_row_without_any_figure_is_left_to_the_report():
     unmeasured = PaperRow(setting="a sweep of ours", variants=("short",))
     sae = REPORT.papers["sae"]
     papers = {"sae": sae.model_copy(update={"rows": (*sae.rows, unmeasured)})}
-    block = results(tracked({"demo": 0.5}, drawn=1), REPORT.model_copy(update={"papers": papers}))
+    block = results(tracked({"demo": 0.5}, synthetic=1), REPORT.model_copy(update={"papers": papers}))
     assert "a sweep of ours" not in block
     assert "keep rate 0.1" in block
-    assert "a sweep of ours" in results(tracked({"short": 0.5}, drawn=1), REPORT.model_copy(update={"papers": papers}))
+    assert "a sweep of ours" in results(
+        tracked({"short": 0.5}, synthetic=1), REPORT.model_copy(update={"papers": papers})
+    )
 
 
 def test_tracked_seeds_of_one_variant_are_one_row_of_the_results_block():
-    block = results(tracked({"keep_0.1-seed_0": 0.5, "keep_0.1-seed_1": 0.6}, drawn=0), REPORT)
+    block = results(tracked({"keep_0.1-seed_0": 0.5, "keep_0.1-seed_1": 0.6}, synthetic=0), REPORT)
     assert block.splitlines()[2] == ("| SAE | keep rate 0.1 | keep_0.1 | RAF-DB | 40 | 2 | 91.13 | 55.00 ± 7.07 |"), (
         "0.5 and 0.6 have the mean 0.55 and the standard deviation 0.0707"
     )
@@ -102,12 +104,12 @@ def test_metrics_are_those_that_git_holds_not_those_of_the_last_run(tmp_path):
     assert tracked_metrics(tmp_path) == {Path("data/demo/metrics.json"): {"test/n": 1}}
 
 
-def test_a_folder_without_git_is_told(tmp_path):
+def test_a_folder_without_git_is_reported(tmp_path):
     with pytest.raises(ValueError, match="run this in a clone"):
         tracked_metrics(tmp_path)
 
 
-def test_a_machine_without_git_is_told(tmp_path, monkeypatch):
+def test_a_machine_without_git_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match="install git, or add its folder to PATH"):
         tracked_metrics(tmp_path)

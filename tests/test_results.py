@@ -28,24 +28,26 @@ def test_without_a_run_it_says_how_to_start_one(root):
     assert "of environment paper" in last_runs(root, env="paper")
 
 
-def test_runs_are_listed_newest_first_with_their_scores_and_drawn_ones_marked(root):
+def test_runs_are_listed_newest_first_with_their_scores_and_synthetic_ones_marked(root):
     add(root, "paper", "FINISHED", {"test/accuracy": 0.9, "test/n": 3068}, system="sae", variant="keep_0.1")
     add(root, "demo", "FAILED", {}, system="sae", variant="demo")
-    drawn = {"test/accuracy": 0.86, "test/auroc": 0.98, "test/n": 350, "drawn_share": 1}
+    drawn = {"test/accuracy": 0.86, "test/auroc": 0.98, "test/n": 350, "synthetic_share": 1}
     add(root, "demo", "FINISHED", drawn, system="s")
     header, *rows, note = last_runs(root).splitlines()
     assert header.split() == ["started", "status", "env", "system", "variant", "n", "acc", "%", "auroc"]
     assert [row.split()[2] for row in rows] == ["finished", "failed", "finished"]
     assert rows[0].split()[-3:] == ["350", "~86.00", "~0.980"]
     assert rows[2].split()[3:] == ["paper", "sae", "keep_0.1", "3068", "90.00"]
-    assert note.startswith("~ measured on drawn faces")
+    assert note.startswith("~ measured on synthetic faces")
 
 
-def test_one_environment_and_a_number_of_runs_can_be_asked_for(root):
+def test_one_environment_and_a_number_of_runs_can_be_requested(root):
     for variant in ("one", "two", "three"):
         add(root, "demo", "FINISHED", {"test/accuracy": 0.5}, system="sae", variant=variant)
     add(root, "paper", "FINISHED", {"test/accuracy": 0.5}, system="sae", variant="paper")
-    assert len(last_runs(root, env="demo", last=2).splitlines()) == 3, "a header, two runs, and no note on drawn faces"
+    assert len(last_runs(root, env="demo", last=2).splitlines()) == 3, (
+        "a header, two runs, and no note on synthetic faces"
+    )
     assert "paper" not in last_runs(root, env="demo")
 
 

@@ -1,4 +1,7 @@
-"""What a run reads and does not make: told before the first node, with the command that makes it, for every system."""
+"""What a run reads and does not make: reported before the first node, with the command that makes it.
+
+For every system.
+"""
 
 from pathlib import Path
 
@@ -51,7 +54,7 @@ def test_a_whole_run_needs_nothing(catalog, name):
 
 
 @pytest.mark.parametrize("name", [*SYSTEMS, "landmarks"])
-def test_a_run_that_begins_after_something_in_memory_is_told_where_to_begin(catalog, name):
+def test_a_run_that_begins_after_something_in_memory_is_reported_where_to_begin(catalog, name):
     """At c9e5a3c: 78 lines of traceback."""
     prepare(catalog, name)
     lines = said(catalog, name, from_nodes=[f"{name}.train"]).splitlines()
@@ -65,7 +68,7 @@ def test_a_run_that_begins_after_something_in_memory_is_told_where_to_begin(cata
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_every_node_of_every_system_is_told_where_to_begin_and_can_then_run(catalog, name):
+def test_every_node_of_every_system_is_reported_where_to_begin_and_can_then_run(catalog, name):
     prepare(catalog, name)
     for step in PIPELINES[name].nodes:
         pipeline = PIPELINES[name].from_nodes(step.name)
@@ -78,7 +81,7 @@ def test_every_node_of_every_system_is_told_where_to_begin_and_can_then_run(cata
             assert set(pipeline.nodes) <= set(advised.nodes)
 
 
-def test_prepared_data_that_is_missing_is_told_with_the_command_that_makes_it(catalog):
+def test_prepared_data_that_is_missing_is_reported_with_the_command_that_makes_it(catalog):
     lay(catalog, "landmark_network")
     message = said(catalog, "sae", node_names=["sae.select_train_and_val"], env="paper")
     what, way = message.splitlines()

@@ -86,7 +86,7 @@ def test_every_sweep_of_the_project_names_systems_and_parameters_that_exist(env)
                     value = value[key]
 
 
-def test_an_unknown_sweep_is_told_with_those_that_are_known():
+def test_an_unknown_sweep_is_reported_with_those_that_are_known():
     with pytest.raises(ValueError, match=r"no sweep 'sea'.*sae_paper.*conf/base/sweeps\.yml"):
         read_sweep(load_config(CONF, "demo"), "sea")
 
@@ -111,7 +111,7 @@ def runner(project: Path) -> SweepRunner:
 
 
 @pytest.mark.parametrize("name", ["sea", "data_raf_db"])
-def test_a_system_that_is_none_is_told_before_anything_runs(tiny_project, name):
+def test_a_system_that_is_none_is_reported_before_anything_runs(tiny_project, name):
     with pytest.raises(ValueError, match=rf"names {name}, no system\. Systems are: .*sae"):
         runner(tiny_project).run(f"wrong_{name}")
     assert not (tiny_project / "data").exists()
@@ -121,9 +121,9 @@ def test_a_finished_run_is_repeated_when_a_parameters_file_has_changed(tiny_proj
     run = SweepRun("softmax_regression", "v-seed_0", {"variant": "v-seed_0"})
     session = KedroSession.create(tiny_project, runtime_params=run.params)
     context = session.load_context()
-    asked = {"pipeline_names": [run.system], "namespaces": [run.system], "runtime_params": run.params}
+    requested = {"pipeline_names": [run.system], "namespaces": [run.system], "runtime_params": run.params}
     parameters = run_parameters(context.config_loader["parameters"], [run.system], ["raf_db"])
-    record = RunRecord(run.system, run.variant, "demo", "raf_db", command(asked), "", "", "", "", parameters)
+    record = RunRecord(run.system, run.variant, "demo", "raf_db", command(requested), "", "", "", "", parameters)
     folder = Path(context.catalog.get(f"{run.system}.metrics")._filepath).parent
     sweep = SweepRunner(tiny_project, None, {})
     assert not sweep._is_done(session, run, run.params), "nothing has run"
@@ -149,7 +149,7 @@ def test_a_sweep_of_ones_own_compares_its_members_and_its_runs_say_what_data_the
     assert list(zip(table["one"], table["other"], strict=True)) == [
         (f"softmax_regression/{one}-seed_4", f"softmax_regression/{other}-seed_4") for one, other in pairs
     ]
-    assert (table["n"] == TINY_SOURCES["raf_db"]["twin"]["num_test"]).all()
+    assert (table["n"] == TINY_SOURCES["raf_db"]["synthetic"]["num_test"]).all()
     assert (table["p_holm"] >= table["p"]).all()
     assert "Sweep rates" in (reported / "report.md").read_text()
     client = connect(tiny_project)
@@ -178,11 +178,11 @@ def test_a_finished_run_is_repeated_when_the_prepared_table_has_other_targets(ti
     run = SweepRun("fer_former_ferplus", "v-seed_0", {"variant": "v-seed_0"})
     session = KedroSession.create(tiny_project, runtime_params=run.params)
     context = session.load_context()
-    asked = {"pipeline_names": [run.system], "namespaces": [run.system], "runtime_params": run.params}
+    requested = {"pipeline_names": [run.system], "namespaces": [run.system], "runtime_params": run.params}
     parameters = run_parameters(context.config_loader["parameters"], [run.system], ["ferplus"])
     folder = Path(context.catalog.get(f"{run.system}.metrics")._filepath).parent
     trained = {**parameters, TARGETS_PARAMETER: "crossentropy"}
-    RunRecord(run.system, run.variant, "demo", "ferplus", command(asked), "", "", "", "", trained).write(folder)
+    RunRecord(run.system, run.variant, "demo", "ferplus", command(requested), "", "", "", "", trained).write(folder)
     (folder / METRICS).write_text("{}")
     table = Path(context.catalog.get("ferplus_samples")._filepath)
     table.parent.mkdir(parents=True)
@@ -203,7 +203,7 @@ def test_a_sweep_runs_each_member_once_reports_and_has_one_parent_run(tiny_proje
     assert variants == {"v-seed_0", "v-seed_1", "v-seed_2"}
     text = (reported / "report/report.md").read_text()
     assert "±" in text
-    assert "drawn faces" in text
+    assert "synthetic faces" in text
     assert "sae/v against softmax_regression/v, 3 seeds" in text
     client = connect(tiny_project)
     runs = client.search_runs([each.experiment_id for each in client.search_experiments()])

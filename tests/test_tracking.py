@@ -153,12 +153,12 @@ def described(run: Any) -> tuple[Any, ...]:
 @pytest.mark.parametrize(
     ("part", "options"),
     [
-        (lambda whole: whole.from_nodes("judge"), {}),  # reads what was made of the samples, not the samples
+        (lambda whole: whole.from_nodes("estimator"), {}),  # reads what was made of the samples, not the samples
         (lambda whole: whole.from_nodes("train"), {}),
         (lambda whole: whole.to_nodes("train"), {}),
         (lambda whole: whole, {"only_missing_outputs": True}),
     ],
-    ids=["from judge", "from train", "to train", "only missing outputs"],
+    ids=["from evaluate", "from train", "to train", "only missing outputs"],
 )
 def test_a_run_that_finds_its_samples_there_has_the_dataset_and_digest_of_the_one_that_made_them(
     tracked, monkeypatch, part, options
@@ -168,7 +168,7 @@ def test_a_run_that_finds_its_samples_there_has_the_dataset_and_digest_of_the_on
         [
             node(lambda scale: samples, "scale", "d_samples", name="prepare"),
             node(lambda samples: ("weights", history), "d_samples", ["s.network", "s.history"], name="train"),
-            node(lambda history: metrics, "s.history", "s.metrics", name="judge"),
+            node(lambda history: metrics, "s.history", "s.metrics", name="estimator"),
         ]
     )
     monkeypatch.setattr("kedro.framework.project.pipelines", {"s": whole})
@@ -184,7 +184,7 @@ def test_a_run_that_finds_its_samples_there_has_the_dataset_and_digest_of_the_on
     assert described(second) == described(first)
 
 
-def test_samples_that_are_not_there_any_more_are_told_and_nothing_is_made_up(tracked, monkeypatch, catalog, caplog):
+def test_samples_that_are_not_there_any_more_are_reported_and_nothing_is_made_up(tracked, monkeypatch, catalog, caplog):
     caplog.set_level(logging.INFO, "mien")
     tracked.run()
     tracked.hooks.after_pipeline_run(steps())
@@ -199,7 +199,9 @@ def test_samples_that_are_not_there_any_more_are_told_and_nothing_is_made_up(tra
 
 def test_the_champion_is_chosen_by_the_best_epochs_validation_score(tracked, monkeypatch):
     chosen = []
-    monkeypatch.setattr("mien.mlflow_run.MlflowRun.register_network", lambda run, *told: chosen.append(told[1:]))
+    monkeypatch.setattr(
+        "mien.mlflow_run.MlflowRun.register_network", lambda run, *reported: chosen.append(reported[1:])
+    )
     tracked.run()
     tracked.hooks.after_pipeline_run(steps())
     assert chosen == [("best/val/accuracy", 0.75)]
@@ -360,7 +362,7 @@ def test_a_failing_node_of_a_session_leaves_a_failed_run(project, run_project):
     assert run.info.status == "FAILED"
     assert "may be the real one" in run.data.tags["error"]
     assert run.data.tags["dataset"] == "raf_db"
-    assert run.data.params["data.twin.num_train"] == str(TINY_DATA["raf_db"]["twin"]["num_train"])
+    assert run.data.params["data.synthetic.num_train"] == str(TINY_DATA["raf_db"]["synthetic"]["num_train"])
     assert (folder / "holiday.jpg").exists()
 
 

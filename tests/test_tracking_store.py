@@ -1,4 +1,4 @@
-"""MLflow's database: made whole by one run, and its damages told in words."""
+"""MLflow's database: made whole by one run, and its damages reported in words."""
 
 import shutil
 import sqlite3
@@ -11,7 +11,7 @@ from mien import tracking_store
 from mien.cli import mistake
 from mien.mlflow_run import connect
 from mien.outputs import FileError, part_path
-from mien.tracking_store import prepare_database, told_store
+from mien.tracking_store import configured_store, prepare_database
 
 
 def test_two_first_runs_make_one_database(tmp_path, monkeypatch):
@@ -65,28 +65,30 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_database_is_told_with_what_to_do(tmp_path, mlflow_store, damage):
+def test_a_damaged_database_is_reported_with_what_to_do(tmp_path, mlflow_store, damage):
     file = tmp_path / "mlflow.db"
     shutil.copy(mlflow_store, file)
     connect(tmp_path)
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(FileError) as error:
         connect(tmp_path)
-    told = mistake(error.value)
-    assert told.startswith(f"MLflow's database {file} is damaged, or no database (")
-    assert "mv mlflow.db mlflow.db.damaged" in told
-    assert len(told.splitlines()) == 2
+    reported = mistake(error.value)
+    assert reported.startswith(f"MLflow's database {file} is damaged, or no database (")
+    assert "mv mlflow.db mlflow.db.damaged" in reported
+    assert len(reported.splitlines()) == 2
 
 
-def test_what_the_database_does_not_take_is_told_in_words():
+def test_what_the_database_does_not_take_is_reported_in_words():
     from sqlalchemy.exc import OperationalError
 
     error = OperationalError("INSERT INTO runs\n(...)", {}, Exception("attempt to write a readonly database"))
-    with pytest.raises(ValueError, match=r"cannot keep runs in .*readonly database(?s:.*)MLFLOW_TRACKING_URI") as told:
+    with pytest.raises(
+        ValueError, match=r"cannot keep runs in .*readonly database(?s:.*)MLFLOW_TRACKING_URI"
+    ) as reported:
         refuse(error)
-    assert mistake(told.value) == str(told.value)
+    assert mistake(reported.value) == str(reported.value)
 
 
 def refuse(error: Exception) -> None:
-    with told_store("sqlite:////project/mlflow.db"):
+    with configured_store("sqlite:////project/mlflow.db"):
         raise error

@@ -1,4 +1,4 @@
-"""The project's commands: ``kedro run`` with mistakes told in one message, ``kedro lineage``, ``kedro readme``."""
+"""The project's commands: ``kedro run`` with mistakes reported in one message, ``kedro lineage``, ``kedro readme``."""
 
 import copy
 import errno
@@ -37,7 +37,7 @@ OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 """Errors of a disk that takes nothing more, which are no fault of the program."""
 
 OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EIO)
-"""Errors of a disk that are told by reading and by writing."""
+"""Errors of a disk that are reported by reading and by writing."""
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
@@ -71,8 +71,8 @@ def params_with_lists(context: click.Context, option: click.Parameter, text: str
         Parameters as sections in sections.
 
     Raises:
-        click.UsageError: An item without ``=``, told as Kedro tells it, and how a comma is written; a list without its
-            end; a name given twice, or both a section and something in it.
+        click.UsageError: An item without ``=``, reported as Kedro tells it, and how a comma is written; a list without
+            its end; a name given twice, or both a section and something in it.
     """
     items = _ITEM.findall(text) if isinstance(text, str) else []
     names = [item.partition("=")[2].strip() for item in items if item.strip().startswith("variant=")]
@@ -112,7 +112,7 @@ def _reading_lists(option: click.Parameter) -> click.Parameter:
 def _run(**options: Any) -> Any:
     if options.get("pipeline") and not options.get("pipelines"):  # the older spelling, of which Kedro warns
         options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
-    return _told(
+    return _reported(
         lambda: _checked_run(options), "Training goes on from its last finished epoch, the search for faces too"
     )
 
@@ -132,7 +132,7 @@ def _checked_run(options: dict[str, Any]) -> Any:
     return kedro_run.callback(**options)
 
 
-def _told(work: Callable[[], Any], resumed: str) -> Any:
+def _reported(work: Callable[[], Any], resumed: str) -> Any:
     """Do the work; tell an interruption and a user's mistake in a few words instead of a traceback."""
     try:
         with stopped_once():
@@ -213,7 +213,7 @@ def sweep(metadata: Any, name: str, env: str | None, seeds: str, params: dict[st
         raise click.ClickException(f"--seeds={seeds} are no whole numbers with commas between. Give them as in 0,1,2.")
     numbers = [int(seed) for seed in seeds.split(",") if seed]
     runner = SweepRunner(metadata.project_path, env, params)
-    _told(lambda: runner.run(name, numbers), "A sweep goes on where it stopped")
+    _reported(lambda: runner.run(name, numbers), "A sweep goes on where it stopped")
 
 
 @cli.command()
@@ -224,7 +224,7 @@ def results(metadata: Any, env: str | None, last: int) -> None:
     """Print the last runs that MLflow knows, with their test scores."""
     from mien.results import last_runs
 
-    click.echo(_told(lambda: last_runs(metadata.project_path, env, last), "The runs are listed"))
+    click.echo(_reported(lambda: last_runs(metadata.project_path, env, last), "The runs are listed"))
 
 
 @cli.command()
@@ -237,7 +237,7 @@ def readme(metadata: Any) -> None:
 
     file = metadata.project_path / "README.md"
     before = file.read_text(encoding="utf-8")
-    text = _told(
+    text = _reported(
         lambda: with_blocks(before, blocks(metadata.project_path, dict(pipelines))), "The blocks are made anew"
     )
     file.write_text(text, encoding="utf-8")
@@ -258,8 +258,8 @@ def mistake(error: BaseException) -> str | None:
             return str(link)
     for link in reversed(chain):
         if isinstance(link, ParameterValidationError):
-            told = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
-            return "\n".join([*told, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
+            reported = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
+            return "\n".join([*reported, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
         if isinstance(link, DataValidationError):
             return str(link)
         if isinstance(link, ValueError | FloatingPointError) and _raised_in_words(link.__traceback__):

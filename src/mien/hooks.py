@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ANNOUNCEMENTS = {
-    "demo": "Environment demo: drawn faces and small networks, minutes on a CPU. "
+    "demo": "Environment demo: synthetic faces and small networks, minutes on a CPU. "
     "For the published protocol on your own data add --env=paper",
     "paper": "Environment paper: the published protocol on your own data. Without --env=paper the demo runs",
     "reduced": "Environment reduced: your own data with small networks and few epochs, for a machine without GPU. "
@@ -126,16 +126,16 @@ def headlines(metrics: dict[str, float | None]) -> list[str]:
         >>> headlines({"test/accuracy": 0.5, "test/accuracy_low": 0.4, "test/accuracy_high": 0.6, "test/n": 25})
         ['test accuracy 50.0 % (95 % interval 40.0 to 60.0, n = 25)']
     """
-    drawn = ", on drawn faces" if metrics.get("drawn_share") == 1 else ""
+    drawn = ", on synthetic faces" if metrics.get("synthetic_share") == 1 else ""
     found = []
     for name, (words, unit, factor) in HEADLINES.items():
         value, low, high = (metrics.get(f"test/{name}{end}") for end in ("", "_low", "_high"))
         if value is None:
             continue
-        told = [f"n = {metrics['test/n']}{drawn}"]
+        reported = [f"n = {metrics['test/n']}{drawn}"]
         if low is not None and high is not None:
-            told.insert(0, f"95 % interval {factor * low:.1f} to {factor * high:.1f}")
-        found.append(f"test {words} {factor * value:.1f} {unit} ({', '.join(told)})")
+            reported.insert(0, f"95 % interval {factor * low:.1f} to {factor * high:.1f}")
+        found.append(f"test {words} {factor * value:.1f} {unit} ({', '.join(reported)})")
     return found
 
 
@@ -149,11 +149,11 @@ def check_raw_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> None:
         for entry in step.outputs:
             if not entry.endswith(".raw"):
                 continue
-            twin = catalog.load(step.inputs[0])
-            if twin.draw:
+            synthetic = catalog.load(step.inputs[0])
+            if synthetic.generate:
                 continue
             with _as_message():
-                step.func(twin)(catalog.get(entry).path)
+                step.func(synthetic)(catalog.get(entry).path)
 
 
 def output_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
@@ -176,7 +176,7 @@ def written_folders(root: Path, data: str, pipeline: "Pipeline", catalog: "DataC
         catalog.get(entry).path
         for step in pipeline.nodes
         for entry in step.outputs
-        if entry.endswith(".raw") and catalog.load(step.inputs[0]).draw
+        if entry.endswith(".raw") and catalog.load(step.inputs[0]).generate
     ]
     return list(dict.fromkeys([root, root / data, *drawn]))
 

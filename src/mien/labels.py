@@ -58,7 +58,7 @@ ETHNICITIES: tuple[str, ...] = ("white", "black", "asian", "indian", "others")
 """UTKFace's codes 0 to 4, which Kaggle's age, gender and ethnicity CSV keeps."""
 
 RAVDESS_EMOTIONS: tuple[str, ...] = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
-"""What RAVDESS' actors were asked for; its file names' code n is emotion n - 1. Calm is no expression of its own here.
+"""What RAVDESS' actors were requested; its file names' code n is emotion n - 1. Calm is no expression of its own here.
 
 Source: Zenodo record 1188976, which says fearful and surprised.
 """

@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.tracking_store import database_file, prepare_database, store_lock, told_store
+from mien.tracking_store import configured_store, database_file, prepare_database, store_lock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ MAX_PARAMETER = 6000
 LOCAL_ARTIFACTS = "mlartifacts"
 
 PAUSE = 60.0
-"""Seconds for which a store that did not answer is not asked again."""
+"""Seconds for which a store that did not answer is not requested again."""
 
 CHILD = "child_of_run"
 """Tag of a run that is a part of another and not listed beside it."""
@@ -65,7 +65,7 @@ def connect(root: Path) -> "MlflowClient":
     file = database_file(uri)
     if file is not None:
         prepare_database(file)
-    with told_store(uri):
+    with configured_store(uri):
         return mlflow.MlflowClient(uri)
 
 
@@ -76,7 +76,7 @@ def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
         ValueError: The store does not answer.
     """
     uri = tracking_uri(root)
-    with told_store(uri), store_lock(uri):  # of two first runs, the second finds the experiment of the first
+    with configured_store(uri), store_lock(uri):  # of two first runs, the second finds the experiment of the first
         found = client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
@@ -86,7 +86,7 @@ def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
 
 def end_dead_runs(client: "MlflowClient", experiment: str) -> None:
     """Close runs of this machine whose process was killed before it could: a killed process closes nothing."""
-    with told_store(client.tracking_uri):
+    with configured_store(client.tracking_uri):
         running = client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'")
     for run in running:
         tags = run.data.tags
@@ -139,7 +139,7 @@ class MlflowRun:
     Attributes:
         run_id: MLflow's id of the run.
         not_sent: What the store did not take, in order.
-        silent_until: Until when, by ``time.monotonic``, the store is not asked.
+        silent_until: Until when, by ``time.monotonic``, the store is not requested.
     """
 
     def __init__(self, client: "MlflowClient", experiment: str, name: str, tags: dict[str, str]) -> None:
@@ -147,7 +147,7 @@ class MlflowRun:
         self.not_sent: list[str] = []
         self.silent_until = 0.0
         self._client, self._experiment = client, experiment
-        with told_store(client.tracking_uri):
+        with configured_store(client.tracking_uri):
             self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
         self._epochs: set[tuple[str, int]] = set()
         self._open = True

@@ -106,7 +106,7 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 
 
 def check_run_names(options: Mapping[str, Any], pipelines: Mapping[str, "Pipeline"]) -> None:
-    """Check that the pipelines, nodes, tags, namespaces and entries that a run is asked for exist.
+    """Check that the pipelines, nodes, tags, namespaces and entries that a run is requested exist.
 
     Args:
         options: Of ``kedro run``, by Kedro's names: ``pipelines``, ``from_nodes`` …

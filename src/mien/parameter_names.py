@@ -82,10 +82,10 @@ def check_names(given: Mapping[str, Any], known: Known, where: str) -> None:
     Example:
         >>> check_names({"sae": {"model": {"depth": 4}}}, {"sae": {"model": {"depth": VALUE}}}, "--params")
     """
-    told = [_tell(path, rest, known, where) for path, rest in _unknown(given, known)]
-    if told:
-        more = len(told) - MOST_TOLD
-        raise ValueError("\n".join([*told[:MOST_TOLD], *([f"And {more} more."] if more > 0 else [])]))
+    reported = [_tell(path, rest, known, where) for path, rest in _unknown(given, known)]
+    if reported:
+        more = len(reported) - MOST_TOLD
+        raise ValueError("\n".join([*reported[:MOST_TOLD], *([f"And {more} more."] if more > 0 else [])]))
 
 
 def _unknown(given: Mapping[str, Any], known: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:

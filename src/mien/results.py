@@ -19,7 +19,7 @@ PREFIX = "mien-"
 WIDTH = 100
 """Letters of a line; longer names of variants and systems are cut."""
 
-DRAWN_NOTE = "~ measured on drawn faces: no result"
+SYNTHETIC_NOTE = "~ measured on synthetic faces: no result"
 
 _SYSTEM, _VARIANT = 3, 4  # columns that give way
 _LEAST_LETTERS = 8  # of them
@@ -34,7 +34,7 @@ def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
         last: How many at most.
 
     Returns:
-        A table in fixed columns; a sentence where there is no run. A score on drawn faces has a "~" before it.
+        A table in fixed columns; a sentence where there is no run. A score on synthetic faces has a "~" before it.
     """
     from mien.mlflow_run import connect
 
@@ -48,7 +48,9 @@ def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
     scores = [score for score in SCORES if any(score in run.data.metrics for run in runs)]
     header = ["started", "status", "env", "system", "variant", "n", *(SCORES[score] for score in scores)]
     lines = aligned([header, *(_row(run, scores) for run in runs)])
-    return "\n".join([*lines, *([DRAWN_NOTE] if any(run.data.metrics.get("drawn_share") for run in runs) else [])])
+    return "\n".join(
+        [*lines, *([SYNTHETIC_NOTE] if any(run.data.metrics.get("synthetic_share") for run in runs) else [])]
+    )
 
 
 def _newest(client: Any, experiments: list[str], last: int) -> list[Any]:
@@ -93,7 +95,7 @@ def _cell(row: list[str], column: int, width: int) -> str:
 def _row(run: Any, scores: list[str]) -> list[str]:
     tags, metrics = run.data.tags, run.data.metrics
     started = datetime.fromtimestamp(run.info.start_time / 1000).astimezone().strftime("%y-%m-%d %H:%M")
-    drawn = "~" if metrics.get("drawn_share") else ""
+    drawn = "~" if metrics.get("synthetic_share") else ""
     system, variant = tags.get("system") or run.info.run_name or "", tags.get("variant", "")
     if "sweep" in tags:
         system, variant = "sweep", tags["sweep"]

@@ -34,19 +34,19 @@ def check_inputs(
     missing = {entry: kept for entry in read if (kept := _kept(entry, catalog)) != ""}
     if not missing:
         return
-    told = [_tell(entry, missing[entry], pipeline) for entry in list(missing)[:MOST_TOLD]]
+    reported = [_tell(entry, missing[entry], pipeline) for entry in list(missing)[:MOST_TOLD]]
     if len(missing) > MOST_TOLD:
-        told.append(f"And {len(missing) - MOST_TOLD} more.")
+        reported.append(f"And {len(missing) - MOST_TOLD} more.")
     if None in missing.values():
         steps = _makers_of(missing, catalog, makers)
         while more := _missing_after(steps, catalog, makers, run_params, pipelines):
             steps |= _makers_of(more, catalog, makers)
         command = _begin_earlier(pipeline, steps, run_params, pipelines)
-        told.append(f"Begin earlier: {command}")
+        reported.append(f"Begin earlier: {command}")
     else:
         command = _make_first(list(missing), _makers_of(missing, catalog, makers), run_params, pipelines)
-        told.append(f"Make it first: {command}")
-    raise ValueError("\n".join(told))
+        reported.append(f"Make it first: {command}")
+    raise ValueError("\n".join(reported))
 
 
 def _kept(entry: str, catalog: "DataCatalog") -> str | None:
@@ -142,7 +142,7 @@ def _make_first(
     options = _beginning(_begins(steps), names, pipelines)
     whole = sum((pipelines[name] for name in names), Pipeline([]))
     besides = set(whole.nodes) - set(whole.to_outputs(*missing).nodes)
-    if options or any(step.name.endswith(".train") for step in besides):  # hours for what nobody asked for
+    if options or any(step.name.endswith(".train") for step in besides):  # hours for what nobody requested
         options.append(f"--to-outputs={','.join(missing)}")
     return _command(names, options, run_params)
 

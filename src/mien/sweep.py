@@ -237,10 +237,10 @@ class SweepRunner:
         options = {"pipeline_names": [run.system], "namespaces": [run.system], "env": self._env}
         datasets = record.dataset.split(",")
         flat = run_parameters(context.config_loader["parameters"], [run.system], datasets)
-        asked = command({**options, "runtime_params": params}), json.loads(json.dumps(flat, default=str))
+        requested = command({**options, "runtime_params": params}), json.loads(json.dumps(flat, default=str))
         recorded = dict(record.parameters)
         targets = recorded.pop(TARGETS_PARAMETER, None)
-        if (record.command, recorded) != asked:
+        if (record.command, recorded) != requested:
             return False
         # Of a system that tells targets, which others have not
         tables = [context.catalog.load(f"{name}_samples") for name in datasets] if targets else []

@@ -1,4 +1,7 @@
-"""MLflow's database in the project: made whole or not at all, by one run at a time; its faults are told in words."""
+"""MLflow's database in the project: made whole or not at all, by one run at a time.
+
+Its faults are reported in words.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -57,7 +60,7 @@ def _has_content(file: Path) -> bool:
 def _make(file: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    with written(file) as part, in_words(file), told_store(f"{SQLITE}{file}"):
+    with written(file) as part, in_words(file), configured_store(f"{SQLITE}{file}"):
         store = SqlAlchemyStore(f"{SQLITE}{part}", "./mlruns")  # MLflow's own default, for what names no place
         store.engine.dispose()
 
@@ -77,7 +80,7 @@ def _check(file: Path) -> None:
 
 
 @contextmanager
-def told_store(uri: str) -> Iterator[None]:
+def configured_store(uri: str) -> Iterator[None]:
     """Tell in three parts that a store does not answer or take anything.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Reading a tiny dataset of which one file is spoiled, and judging what comes of it.
+"""Reading a tiny dataset of which one file is spoiled, and evaluating what comes of it.
 
-The judgement is one of ``OUTCOMES``. Nothing may be a traceback, and nothing silently wrong.
+The evaluation is one of ``OUTCOMES``. Nothing may be a traceback, and nothing silently wrong.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
     """One of ``OUTCOMES``, and the message or what is wrong."""
 
     kind: str
-    told: str
+    reported: str
 
 
 class Sound(NamedTuple):
@@ -56,7 +56,7 @@ class Sound(NamedTuple):
     contents: dict[str, object]  # label by the digest of the first file
     lines: dict[str, set[bytes]]  # of label files that tell a sample's label, by identity
     pixels: dict[str, bytes]  # of images and sounds by reference
-    told: int  # files and rows that are not used
+    reported: int  # files and rows that are not used
 
 
 def build(name: str, folder: Path) -> Sound:
@@ -94,14 +94,14 @@ def corrupted(sound: Sound, folder: Path, file: str, what: str, seed: int) -> Pa
 
 
 def outcome(sound: Sound, root: Path, what: str, *, lenient: bool) -> Outcome:
-    """Read a spoiled dataset to the end of what pipelines do with its files, and judge it."""
+    """Read a spoiled dataset to the end of what pipelines do with its files, and evaluate it."""
     account = FileAccount(root, sound.name, 1.0 if lenient else MAX_PASSED_OVER)
     try:
         samples = TINY[sound.name].read(root, account)
         changed = _changed(sound, root, samples)
         pixels = _decoded(samples, root, changed)
-    except Exception as error:  # whatever comes out of a reader is judged
-        return judged(error, (str(root), *(path.name for path in sound.root.rglob("*"))))
+    except Exception as error:  # whatever comes out of a reader is evaluated
+        return evaluated(error, (str(root), *(path.name for path in sound.root.rglob("*"))))
     wrong = _what_is_wrong(sound, root, what, samples, account, lenient) or next(
         (
             f"{name} is decoded as something else"
@@ -113,7 +113,7 @@ def outcome(sound: Sound, root: Path, what: str, *, lenient: bool) -> Outcome:
     return Outcome(WRONG, wrong) if wrong else Outcome(RIGHT, "")
 
 
-def judged(error: BaseException, places: tuple[str, ...]) -> Outcome:
+def evaluated(error: BaseException, places: tuple[str, ...]) -> Outcome:
     """Whether an error says in our words what, where and what to do."""
     message = str(error)
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
@@ -142,8 +142,8 @@ def _what_is_wrong(
         return "sample ids repeat"
     new_lines = {line for file in _label_files(root) for line in _split(file)}
     for key, value in zip(identities, samples[label].tolist(), strict=True):
-        told_anew = not harmless and not sound.lines.get(key, set()) <= new_lines
-        if key in sound.labels and value != sound.labels[key] and not told_anew:
+        reported_anew = not harmless and not sound.lines.get(key, set()) <= new_lines
+        if key in sound.labels and value != sound.labels[key] and not reported_anew:
             return f"{key} had the label {sound.labels[key]} and has {value}"
     if what not in CONTENT_SWAPS and not any(_label_files(sound.root)):
         for digest, value in _contents(samples, root, label).items():
@@ -153,9 +153,9 @@ def _what_is_wrong(
     if lost < 0 and not corruption.adds and new_lines <= {b""} | set().union(*sound.lines.values()):
         return f"{-lost} samples more than before"
     gone = max(0, sum(len(_split(file)) for file in _label_files(sound.root)) - _num_lines(root))
-    told = _not_used(account) - sound.told + gone * any("#" in name for name in account._notes)
-    if lost > told and what not in NOWHERE_LISTED.get(sound.name, ()):
-        return f"{lost} samples are lost, and {told} files or rows more are accounted for as not used"
+    reported = _not_used(account) - sound.reported + gone * any("#" in name for name in account._notes)
+    if lost > reported and what not in NOWHERE_LISTED.get(sound.name, ()):
+        return f"{lost} samples are lost, and {reported} files or rows more are accounted for as not used"
     if harmless and lost > 0:
         return f"{lost} samples are lost by what does no harm"
     if not lenient and account.table()["lost"].any():
@@ -254,7 +254,7 @@ def _decoded(samples: pd.DataFrame, root: Path, changed: set[str]) -> dict[str, 
         found[name] = reason.encode() + hashlib.sha256(waveform.tobytes()).digest()
     if kept["video"].isna().all():
         return found
-    listed = list_frames(kept.assign(drawn=False), root, FrameParams(rate=25, max_frames=2))
+    listed = list_frames(kept.assign(synthetic=False), root, FrameParams(rate=25, max_frames=2))
     source = ImageSource(root)
     for name in listed["image"]:
         found[name] = _digest_or_reason(source, name).encode()

@@ -160,7 +160,7 @@ def test_a_wav_from_a_pipe_is_read_whole_whatever_length_it_announces(tmp_path, 
 
 
 @pytest.mark.parametrize("rate", [0, 1, 999, 1_000_000, 2**31 - 1, 2**32 - 1])
-def test_an_absurd_sample_rate_is_told_before_anything_is_allocated(tmp_path, rate):
+def test_an_absurd_sample_rate_is_reported_before_anything_is_allocated(tmp_path, rate):
     wav_with(tmp_path / "a.wav", rate=rate)
     with pytest.raises(AudioError, match=r"a\.wav") as error:
         read_waveform(tmp_path / "a.wav")

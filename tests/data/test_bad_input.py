@@ -267,7 +267,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", width, height, 8, 2, 0, 0, 0) + bytes(99)
 
 
-def drawn_by_pillow(**options: Any) -> Callable[[Path], None]:
+def painted_by_pillow(**options: Any) -> Callable[[Path], None]:
     def save(path: Path) -> None:
         frames = [
             Image.fromarray(picture()).convert(options.get("mode", "RGB")) for _ in range(options.get("frames", 1))
@@ -301,9 +301,9 @@ IMAGES: list[tuple[str, str, bytes | Callable[[Path], Any], str]] = [
     ("a PNG with alpha", "a.png", encoded(".png", np.dstack([picture(), picture()[..., 0]])), ""),
     ("16 bits", "a.png", encoded(".png", picture().astype(np.uint16) * 257), ""),
     ("floating-point pixels", "a.tif", encoded(".tif", picture().astype(np.float32)), "unsupported_depth"),
-    ("CMYK", "a.jpg", drawn_by_pillow(mode="CMYK"), ""),
-    ("one bit", "a.png", drawn_by_pillow(mode="1"), ""),
-    ("an animated GIF", "a.gif", drawn_by_pillow(frames=3), ""),
+    ("CMYK", "a.jpg", painted_by_pillow(mode="CMYK"), ""),
+    ("one bit", "a.png", painted_by_pillow(mode="1"), ""),
+    ("an animated GIF", "a.gif", painted_by_pillow(frames=3), ""),
     ("one pixel", "a.png", encoded(".png", picture(1, 1)), ""),
     ("20,000 pixels wide", "a.png", encoded(".png", np.zeros((1, 20_000), np.uint8)), ""),
     ("20,001 pixels wide", "a.png", encoded(".png", np.zeros((1, 20_001), np.uint8)), "too_large"),
@@ -392,7 +392,7 @@ def test_a_dataset_of_bad_images_is_prepared_to_the_end_without_them(tmp_path, m
         content(path) if callable(content) else put(path, content)
     (out / "unfinished").mkdir(parents=True)
     listed = pd.DataFrame({"sample_id": names, "image": names, "label": 0, "expression": "happy", "split": "train"})
-    listed = listed.assign(drawn=False, subject=pd.NA)
+    listed = listed.assign(synthetic=False, subject=pd.NA)
     samples = locate_faces(listed, root, out / "unfinished", alignment(method=method, workers=1))
     expected = [reason or ("already_aligned" if method == "given" else "no_face") for *_, reason in cases]
     assert samples["reason"].tolist() == expected

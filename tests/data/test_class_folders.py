@@ -1,4 +1,4 @@
-"""Class folders mean what a table says, whatever their order, and what lies beside them is told apart."""
+"""Class folders mean what a table says, whatever their order, and what lies beside them is distinguished."""
 
 import os
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_two_folders_of_one_class_are_refused(tmp_path):
         class_folders(tmp_path, CLASSES, "Faces")
 
 
-def test_images_are_told_by_their_endings_and_sorted(tmp_path):
+def test_images_are_reported_by_their_endings_and_sorted(tmp_path):
     put(tmp_path, "b.PNG", "a.jpeg", "Thumbs.db", "list.txt", "._a.jpeg", "c.png/inside.txt")
     assert image_names(tmp_path, "Faces") == ["a.jpeg", "b.PNG", "c.png"]
     assert subfolders(put(tmp_path, "x/y.png"), "Faces") == ["x"]
@@ -68,7 +68,7 @@ def test_what_cannot_be_listed_is_named(tmp_path, place):
         image_names(tmp_path / place, "Faces")
 
 
-def test_a_name_that_is_not_utf_8_is_told_in_characters_that_print(tmp_path):
+def test_a_name_that_is_not_utf_8_is_reported_in_characters_that_print(tmp_path):
     (tmp_path / os.fsdecode(b"caf\xe9.png")).touch()
     with pytest.raises(ValueError, match=r"not UTF-8: 'caf\\udce9\.png' in .*Rename it") as error:
         image_names(tmp_path, "Faces")

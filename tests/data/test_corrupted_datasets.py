@@ -67,14 +67,14 @@ def counts(reader: str, sound, folder: Path, examples: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_corrupted_file_is_told_or_changes_nothing_else(reader, sound, folder):
+def test_a_corrupted_file_is_reported_or_changes_nothing_else(reader, sound, folder):
     counted = counts(reader, sound, folder, examples=10)
     assert counted[CLEAR] + counted[RIGHT] == counted.total() >= 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
-def test_two_thousand_corrupted_files_are_told_or_change_nothing_else(reader, sound, folder):
+def test_two_thousand_corrupted_files_are_reported_or_change_nothing_else(reader, sound, folder):
     counted = counts(reader, sound, folder, examples=250)
     assert counted[CLEAR] + counted[RIGHT] == counted.total() >= 250
 

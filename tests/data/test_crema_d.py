@@ -1,4 +1,4 @@
-"""CREMA-D's names say all about a clip; files that Git LFS has not fetched are told from recordings."""
+"""CREMA-D's names say all about a clip; files that Git LFS has not fetched are reported from recordings."""
 
 import itertools
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_the_level_that_is_written_with_one_x_joins_its_video(tmp_path):
         read(tmp_path)
 
 
-def test_files_that_git_lfs_has_not_fetched_are_told_with_the_command(tmp_path, caplog):
+def test_files_that_git_lfs_has_not_fetched_are_reported_with_the_command(tmp_path, caplog):
     make(tmp_path / "none", content=POINTER)
     with pytest.raises(ValueError, match=r"246 files in .*AudioWAV are Git LFS pointers.*run `git lfs pull`"):
         read(tmp_path / "none")
@@ -137,7 +137,7 @@ def test_a_name_that_is_not_of_the_published_form_is_named(tmp_path, wrong):
         (b"ActorID,Sex\n1001,Male\xff\n", "label file is not text"),
     ],
 )
-def test_malformed_demographics_are_told(tmp_path, content, message):
+def test_malformed_demographics_are_reported(tmp_path, content, message):
     make(tmp_path)
     (tmp_path / DEMOGRAPHICS).write_bytes(content)
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""Equal images are marked by the first of them, and those that training has seen are told."""
+"""Equal images are marked by the first of them, and those that training has seen are reported."""
 
 import numpy as np
 import pandas as pd

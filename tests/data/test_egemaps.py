@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from mien.data.drawn_voice import Prosody, sample_speaker, speak
 from mien.data.egemaps import NUM_EGEMAPS, check_opensmile, egemaps_extractor, egemaps_functionals
+from mien.data.synthetic_voice import Prosody, sample_speaker, speak
 
 RATE = 16_000
 
@@ -25,12 +25,12 @@ def buzz(frequency: float, seconds: float = 1.0, level: float = 0.3) -> np.ndarr
 
 
 def test_the_numbers_are_those_that_opensmile_names_in_its_order(extractor):
-    told = dict(zip(extractor.feature_names, egemaps_functionals(buzz(220), RATE, extractor), strict=True))
-    assert len(told) == NUM_EGEMAPS
-    assert told["F0semitoneFrom27.5Hz_sma3nz_amean"] == pytest.approx(36, abs=0.1), "220 Hz are three octaves above"
+    reported = dict(zip(extractor.feature_names, egemaps_functionals(buzz(220), RATE, extractor), strict=True))
+    assert len(reported) == NUM_EGEMAPS
+    assert reported["F0semitoneFrom27.5Hz_sma3nz_amean"] == pytest.approx(36, abs=0.1), "220 Hz are three octaves above"
     louder = dict(zip(extractor.feature_names, egemaps_functionals(buzz(220, level=0.6), RATE, extractor), strict=True))
     level = "equivalentSoundLevel_dBp"
-    assert louder[level] - told[level] == pytest.approx(20 * np.log10(2), abs=0.01)
+    assert louder[level] - reported[level] == pytest.approx(20 * np.log10(2), abs=0.01)
 
 
 def test_a_drawn_voice_gives_the_same_numbers_by_any_extractor(extractor):
@@ -60,7 +60,7 @@ def test_silence_and_sounds_shorter_than_a_window_have_finite_numbers(extractor,
 
 def test_the_packages_python_opens_no_connection(extractor, monkeypatch):
     def refuse(*_: object) -> None:
-        raise ConnectionError("a connection was asked for")
+        raise ConnectionError("a connection was requested")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert np.isfinite(egemaps_functionals(buzz(150), RATE, egemaps_extractor())).all()
@@ -81,6 +81,6 @@ def test_what_is_no_waveform_is_refused(extractor, wave, message):
 
 def test_without_opensmile_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
-    for asked in (check_opensmile, egemaps_extractor):
+    for requested in (check_opensmile, egemaps_extractor):
         with pytest.raises(ValueError, match=r"opensmile, which is not installed.*pip install 'mien\[opensmile\]'"):
-            asked()
+            requested()

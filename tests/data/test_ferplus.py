@@ -137,7 +137,7 @@ def test_an_image_that_only_a_soft_rule_labels_is_kept_in_training_alone(tmp_pat
     assert counts.to_dict() == {"train": 10, "val": 9, "test": 9}
 
 
-def test_votes_are_those_of_label_csv_where_it_is_there_unless_others_are_asked_for(tmp_path):
+def test_votes_are_those_of_label_csv_where_it_is_there_unless_others_are_requested(tmp_path):
     Written(tmp_path).csv().folders(images=False, change=lambda votes: [votes[1], votes[0], *votes[2:]])
     assert choose_sources(tmp_path).layout == "csv"
     assert choose_sources(tmp_path).votes == "label_csv"

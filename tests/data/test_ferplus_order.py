@@ -10,18 +10,18 @@ from tests.data import small_datasets as small
 
 from mien.data.ferplus import read_ferplus
 from mien.data.ferplus_labels import VOTE_COLUMNS
-from mien.data.ferplus_order import BLOCK, BOUND, FER2013_EMOTIONS, IN_ORDER, Judged, check_order, judge
+from mien.data.ferplus_order import BLOCK, BOUND, FER2013_EMOTIONS, IN_ORDER, OrderCheck, check_emotion, check_order
 
 PIXELS, VOTES = Path("fer2013.csv"), Path("fer2013new.csv")
 
 
-def agreements(share: float, count: int, seed: int = 0, first: int = 2) -> list[Judged]:
-    drawn = np.random.default_rng(seed).random(count) < share
-    return [Judged(first + number, bool(agrees)) for number, agrees in enumerate(drawn)]
+def agreements(share: float, count: int, seed: int = 0, first: int = 2) -> list[OrderCheck]:
+    agreeing = np.random.default_rng(seed).random(count) < share
+    return [OrderCheck(first + number, bool(agrees)) for number, agrees in enumerate(agreeing)]
 
 
 def write_faces(root: Path, per_class: int, *, sorted_by_emotion: bool) -> None:
-    """Faces of every class in each part, FER2013's label as the votes have it; sorted within each part if asked for."""
+    """Faces of every class in each part, FER2013's label as the votes have it; sorted within each part if requested."""
     rng = np.random.default_rng(0)
     emotions = {VOTE_COLUMNS.index(name): code for code, name in enumerate(FER2013_EMOTIONS)}
     pixels, votes = ["emotion,pixels,Usage"], [small.NEW_VOTES_HEADER]
@@ -48,15 +48,17 @@ def test_faces_sorted_by_emotion_within_each_part_are_refused_and_unsorted_ones_
         read_ferplus(tmp_path / "sorted")
 
 
-def test_a_row_is_judged_by_its_majority_alone():
-    assert judge("3", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS) == Judged(5, True)
-    assert judge("0", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS) == Judged(5, False)
-    assert judge("3", (0, 5, 5, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS) is None
-    assert judge("3", (0, 0, 0, 0, 0, 0, 0, 9, 0, 0), 5, PIXELS) is None  # contempt, of which FER2013 has no label
-    assert judge("3", (0, 0, 0, 0, 0, 0, 0, 0, 0, 10), 5, PIXELS) is None
+def test_a_row_is_evaluated_by_its_majority_alone():
+    assert check_emotion("3", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS) == OrderCheck(5, True)
+    assert check_emotion("0", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS) == OrderCheck(5, False)
+    assert check_emotion("3", (0, 5, 5, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS) is None
+    assert (
+        check_emotion("3", (0, 0, 0, 0, 0, 0, 0, 9, 0, 0), 5, PIXELS) is None
+    )  # contempt, of which FER2013 has no label
+    assert check_emotion("3", (0, 0, 0, 0, 0, 0, 0, 0, 0, 10), 5, PIXELS) is None
     for wrong in ("-1", "7", "3.0", "x"):
         with pytest.raises(ValueError, match=rf"line 5 of fer2013.csv says '{wrong}' in the column emotion"):
-            judge(wrong, (10, 0, 0, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS)
+            check_emotion(wrong, (10, 0, 0, 0, 0, 0, 0, 0, 0, 0), 5, PIXELS)
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,6 +78,6 @@ def test_rows_of_which_a_part_is_shuffled_are_refused_with_its_lines(before, see
 
 def test_the_bound_is_half_way_and_few_rows_need_more_than_chance():
     assert pytest.approx(0.455) == BOUND
-    check_order([Judged(2 + number, number < 3) for number in range(21)], PIXELS, VOTES)
+    check_order([OrderCheck(2 + number, number < 3) for number in range(21)], PIXELS, VOTES)
     with pytest.raises(ValueError, match=r"agrees with the votes of fer2013new\.csv in 0"):
-        check_order([Judged(2 + number, False) for number in range(21)], PIXELS, VOTES)
+        check_order([OrderCheck(2 + number, False) for number in range(21)], PIXELS, VOTES)

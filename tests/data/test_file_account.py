@@ -1,4 +1,4 @@
-"""The account of a dataset's files: everything below its folder is told, and a loss above the share is refused."""
+"""The account of a dataset's files: everything below its folder is reported, and a loss above the share is refused."""
 
 import contextlib
 import logging
@@ -55,7 +55,7 @@ def files_below(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
 
 
-def told(account: FileAccount) -> dict[str, int]:
+def reported(account: FileAccount) -> dict[str, int]:
     """Count by status and reason."""
     table = account.table()
     keys = [f"{status} {reason}".strip() for status, reason in zip(table["status"], table["reason"], strict=True)]
@@ -63,7 +63,7 @@ def told(account: FileAccount) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("dataset", EVERY)
-def test_every_file_of_a_sound_folder_is_told_once_and_nothing_is_lost(tmp_path, dataset):
+def test_every_file_of_a_sound_folder_is_reported_once_and_nothing_is_lost(tmp_path, dataset):
     build, read = EVERY[dataset]
     build(tmp_path)
     put(tmp_path / "README.txt", "read me")
@@ -150,7 +150,7 @@ def test_nvie_reads_tif_and_counts_a_subjects_folder_under_another_name(tmp_path
         read_nvie(tmp_path / "b", num_folds=3)
     account = FileAccount(tmp_path / "b", "It", max_passed_over=0.3)
     assert (read_nvie(tmp_path / "b", num_folds=3, account=account)["kind"] == "spontaneous").sum() == 10
-    assert told(account)["passed_over in_no_folder_of_a_subject"] == 16
+    assert reported(account)["passed_over in_no_folder_of_a_subject"] == 16
 
 
 def ravdess_with_picture(root: Path) -> None:
@@ -174,7 +174,7 @@ def test_clips_of_any_format_and_depth_are_found(tmp_path, suffix):
     paths = ["video", "audio"]
     pd.testing.assert_frame_equal(before.drop(columns=paths), clips.drop(columns=paths))
     assert clips[paths].notna().all(axis=None)
-    assert told(account) == {"used": 2 * len(clips)}
+    assert reported(account) == {"used": 2 * len(clips)}
 
 
 @pytest.mark.parametrize(("folder", "suffix"), [("VideoFlash", ".mp4"), ("Video", ".avi"), ("VideoFlash/more", ".MOV")])
@@ -187,7 +187,7 @@ def test_half_of_crema_ds_clips_in_another_format_or_folder_have_their_picture(t
     clips = read_crema_d(tmp_path, account=account)
     assert len(clips) == 36
     assert clips[["video", "audio"]].notna().all(axis=None)
-    assert told(account) == {"used": 72}
+    assert reported(account) == {"used": 72}
 
 
 def test_clips_without_picture_or_sound_are_counted_said_and_refused_above_the_share(tmp_path, caplog):
@@ -198,13 +198,13 @@ def test_clips_without_picture_or_sound_are_counted_said_and_refused_above_the_s
         read_ravdess(tmp_path)
     account = lenient(tmp_path)
     clips = read_ravdess(tmp_path, account=account)
-    assert told(account)["missing without_picture"] == clips["video"].isna().sum() == 24
+    assert reported(account)["missing without_picture"] == clips["video"].isna().sum() == 24
     for path in tmp_path.rglob("02-*.mp4"):
         path.unlink()
     account = FileAccount(tmp_path, "RAVDESS")
     with caplog.at_level(logging.INFO, "mien"):
         read_ravdess(tmp_path, account=account)  # sound alone is a choice
-    assert told(account) == {"used": 48, "missing without_picture": 48}
+    assert reported(account) == {"used": 48, "missing without_picture": 48}
     assert "missing of the train split (without_picture" in caplog.text
 
 
@@ -260,7 +260,7 @@ def test_a_loss_is_refused_exactly_above_the_share(kept, lost, share):
         account.check("Do.")
 
 
-def test_a_small_split_is_judged_by_itself():
+def test_a_small_split_is_evaluated_by_itself():
     account = FileAccount(Path("nowhere"), "It")
     account.use((f"{number}.png" for number in range(10_000)), "train")
     account.use((f"t{number}.png" for number in range(56)), "test")
@@ -281,7 +281,7 @@ def test_unreadable_samples_above_the_share_of_a_split_are_an_error_with_all_of_
         check_unreadable(reasons, splits, names, 0.01, "images")
 
 
-def test_links_are_followed_once_and_links_back_are_told(tmp_path):
+def test_links_are_followed_once_and_links_back_are_reported(tmp_path):
     small.spos(tmp_path / "cache")
     root = tmp_path / "root"
     root.mkdir()
@@ -290,7 +290,7 @@ def test_links_are_followed_once_and_links_back_are_told(tmp_path):
     (root / "back").symlink_to(root)
     account = FileAccount(root, "It")
     assert read_spos(root, account=account).equals(read_spos(tmp_path / "cache"))
-    assert told(account) == {"used": 9, "passed_over link_back_into_the_folder": 1}
+    assert reported(account) == {"used": 9, "passed_over link_back_into_the_folder": 1}
 
 
 def test_a_moved_folder_of_a_class_names_what_to_do(tmp_path):

@@ -20,7 +20,7 @@ def samples(subjects: int = 20, per_kind: int = 3, folds: int = 5) -> pd.DataFra
         for n in range(per_kind)
     ]
     table = subject_folds(pd.DataFrame(rows), folds)
-    return table.assign(row=np.arange(len(table)), split="folds")
+    return table.assign(face_index=np.arange(len(table)), split="folds")
 
 
 @settings(max_examples=20, deadline=None)
@@ -37,7 +37,7 @@ def test_no_subject_is_in_two_parts_of_a_trial_and_every_sample_is_tested_once(s
         assert set(rows.loc[rows["split"] == "test", "fold"]) == {int(trial.removeprefix("fold_"))}
 
 
-def test_the_validation_part_is_about_the_asked_fraction_and_has_every_class():
+def test_the_validation_part_is_about_the_requested_fraction_and_has_every_class():
     trials = fold_trials(samples(40, folds=5), validation_fraction=0.125)
     for _, rows in trials.groupby("trial"):
         val = rows[rows["split"] == "val"]
@@ -63,17 +63,17 @@ def test_a_learning_curve_tests_the_same_subjects_and_trains_on_more_and_more():
     for n in (4, 8, 12):
         rows = trials[trials["trial"] == f"subjects_{n}"]
         assert set(rows.loc[rows["split"] == "test", "sample_id"]) == tested
-        learnt = set(rows.loc[rows["split"] != "test", "subject"])
-        assert len(learnt) == n
-        assert before < learnt
-        assert not learnt & set(rows.loc[rows["split"] == "test", "subject"])
-        before = learnt
+        trained = set(rows.loc[rows["split"] != "test", "subject"])
+        assert len(trained) == n
+        assert before < trained
+        assert not trained & set(rows.loc[rows["split"] == "test", "subject"])
+        before = trained
 
 
 def test_samples_without_a_face_are_counted_by_reason(caplog):
     table = samples()
-    table.loc[:1, "row"], table.loc[:1, "reason"] = -1, "unreadable"
-    table.loc[2, "row"], table.loc[2, "reason"] = -1, "unequal_sizes"
+    table.loc[:1, "face_index"], table.loc[:1, "reason"] = -1, "unreadable"
+    table.loc[2, "face_index"], table.loc[2, "reason"] = -1, "unequal_sizes"
     with caplog.at_level(logging.WARNING):
         trials = fold_trials(table, validation_fraction=0.2)
     assert trials["sample_id"].nunique() == len(table) - 3

@@ -1,4 +1,4 @@
-"""Drawn faces with exact landmarks: the points lie where the picture has them, whatever is cut out."""
+"""Synthetic faces with exact landmarks: the points lie where the picture has them, whatever is cut out."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def test_landmarks_without_drawing_are_those_of_the_drawn_scene():
         np.testing.assert_array_equal(scene_landmarks(parameters, (90, 120), **place), drawn.landmarks)
 
 
-def test_five_points_are_those_of_the_drawn_face_for_one_face_and_for_many():
+def test_five_points_are_those_of_the_synthetic_face_for_one_face_and_for_many():
     drawn = draw_scene(sample_face(np.random.default_rng(0), "sad"), (64, 64))
     np.testing.assert_allclose(five_points(drawn.landmarks), drawn.five_points, rtol=1e-6)
     left_eye = drawn.landmarks[36:42].mean(axis=0)
@@ -73,14 +73,14 @@ def test_a_face_that_is_not_aligned_lies_whole_within_its_crop():
     assert max(sizes) > 1.1 * min(sizes)
 
 
-def test_moved_faces_lean_as_far_as_asked_and_no_further():
+def test_moved_faces_lean_as_far_as_requested_and_no_further():
     turned = replace(STILL, rotate_degrees=30.0)
     rolls = [roll_angle_degrees(five_points(place_landmark_face(turned, 0, n, n).landmarks)) for n in range(40)]
     assert 20 < max(rolls) < 36  # a turned head leans a little by itself
     assert -36 < min(rolls) < -20
 
 
-def test_a_face_depends_on_its_numbers_alone_and_persons_are_told_apart():
+def test_a_face_depends_on_its_numbers_alone_and_persons_are_distinguished():
     one, again = (place_landmark_face(MOVING, 5, 2, 9) for _ in range(2))
     np.testing.assert_array_equal(one.landmarks, again.landmarks)
     assert one.parameters == again.parameters
@@ -99,7 +99,7 @@ def test_expressions_take_turns_and_free_units_leave_them():
     assert np.mean([array.max() for array in units]) > 0.5, "neutral faces would show nearly nothing"
 
 
-def test_a_drawn_face_has_its_size_and_a_dark_pupil_in_each_eye():
+def test_a_synthetic_face_has_its_size_and_a_dark_pupil_in_each_eye():
     face = place_landmark_face(STILL, 0, 1, 6)
     image = draw_landmark_face(face, 112)
     assert image.shape == (112, 112, 3)

@@ -1,4 +1,4 @@
-"""Augmentation of landmarks: points move with the picture, sides are told apart, every change does its part."""
+"""Augmentation of landmarks: points move with the picture, sides are distinguished, every change does its part."""
 
 from dataclasses import replace
 
@@ -162,7 +162,7 @@ def test_grey_has_no_colour_and_a_shrunk_face_has_no_detail():
     assert min(rough) < 0.5 * noise.std()
 
 
-def test_an_erased_patch_is_as_large_as_asked_at_most():
+def test_an_erased_patch_is_as_large_as_requested_at_most():
     image = np.full((SIZE, SIZE, 3), 128, np.uint8)
     for seed in range(20):
         hidden, _ = replace(NOTHING, erase=0.25)(image, unknown_points(), seed)

@@ -111,7 +111,7 @@ def test_jitter_has_three_pixels_at_its_reference_distance():
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
 
 
-def test_an_image_of_the_size_asked_for_passes_unchanged():
+def test_an_image_of_the_size_requested_passes_unchanged():
     np.testing.assert_array_equal(lopes.resample(IMAGE, lopes.box_to_square(lopes.image_box((64, 64)), 64), 64), IMAGE)
 
 

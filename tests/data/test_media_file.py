@@ -51,7 +51,7 @@ def test_a_link_in_a_circle_is_unreadable(tmp_path):
     assert error.value.reason == "unreadable"
 
 
-def test_a_name_that_is_not_utf8_is_told_in_words_that_a_log_can_hold(tmp_path):
+def test_a_name_that_is_not_utf8_is_reported_in_words_that_a_log_can_hold(tmp_path):
     write_wav(tmp_path / "a.wav", np.zeros(800, np.int16), 16_000)
     odd = (tmp_path / "a.wav").rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
     with pytest.raises(AudioError) as error:

@@ -1,4 +1,4 @@
-"""What C libraries write to descriptor 2 is caught, told with the file's name, and nothing else is lost."""
+"""What C libraries write to descriptor 2 is caught, reported with the file's name, and nothing else is lost."""
 
 import logging
 import os
@@ -14,10 +14,10 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
 def test_lines_are_caught_and_the_descriptor_is_itself_again(capfd):
-    with caught_stderr() as told:
+    with caught_stderr() as reported:
         os.write(2, b"one\n\ntwo\n")
     os.write(2, b"three\n")
-    assert told == ["one", "two"]
+    assert reported == ["one", "two"]
     assert capfd.readouterr().err == "three\n"
     with pytest.raises(RuntimeError, match="inside"), caught_stderr():
         raise RuntimeError("inside")

@@ -77,7 +77,7 @@ def test_case_extension_and_nesting_order_make_no_difference(tmp_path, onset, ap
     assert found(tmp_path) == ([("013", "surprise", onset, apex)], {})
 
 
-def test_a_picked_frame_is_told_by_the_sequence_that_has_a_frame_of_its_name(tmp_path):
+def test_a_picked_frame_is_reported_by_the_sequence_that_has_a_frame_of_its_name(tmp_path):
     touch(
         tmp_path, "013/visible/sequence2/a0017.bmp", "013/visible/sequence2/a0030.bmp", "013/visible/sequence3/b1.bmp"
     )

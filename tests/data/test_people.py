@@ -11,7 +11,7 @@ from tests.data.small_datasets import lenient
 from mien.data.people import canonical_name, one_name_each
 from mien.data.sfew import hold_out_movies
 from mien.data.spos import read_spos
-from mien.data.spos_twin import draw_spos
+from mien.data.synthetic_spos import draw_spos
 
 
 def names(*given: str) -> pd.Series:
@@ -59,7 +59,7 @@ def test_names_that_are_one_way_already_stay_as_they_are():
     assert one_name_each(missing, "It").fillna("-").tolist() == ["1", "-", "1"]
 
 
-def test_joined_spellings_are_told(caplog):
+def test_joined_spellings_are_reported(caplog):
     with caplog.at_level(logging.INFO, "mien"):
         one_name_each(names("1", "1.0", "2", "Ann", "ann "), "It")
     assert "It: 2 names are other spellings of one met before: 3 people" in caplog.text

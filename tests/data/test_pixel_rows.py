@@ -100,7 +100,7 @@ def test_any_numbers_and_any_blanks_come_back_as_csv_and_int_read_them(tmp_path_
         ("[" + " ".join(["7"] * NUM_PIXELS) + "]", "not_a_number", r"has '\[7'"),
     ],
 )
-def test_pixels_that_are_no_image_are_refused_by_reason_and_told_once_in_the_scan(
+def test_pixels_that_are_no_image_are_refused_by_reason_and_reported_once_in_the_scan(
     tmp_path, caplog, pixels, reason, message
 ):
     path = write(tmp_path, [f"0,{pixels},Training-and-a-name", *fer_rows()])
@@ -130,7 +130,7 @@ def test_the_blank_after_the_last_row_is_no_row(tmp_path):
         read_pixel_row(path, path.stat().st_size - 1)
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
+def test_a_missing_file_and_a_folder_are_distinguished(tmp_path):
     for path, reason in ((tmp_path / "no.csv", "missing"), (tmp_path, "directory")):
         with pytest.raises(ImageError) as error:
             read_pixel_row(path, 0)

@@ -1,4 +1,4 @@
-"""RAVDESS' names say all about a clip; wrong, doubled and missing files are told."""
+"""RAVDESS' names say all about a clip; wrong, doubled and missing files are reported."""
 
 import itertools
 import os
@@ -110,7 +110,7 @@ def test_archives_unpacked_each_into_its_own_folder_are_found(tmp_path):
     assert row["audio"] == "Audio_Speech_Actors_01-24/Actor_01/03-01-01-01-01-01-01.wav"
 
 
-def test_song_is_listed_when_asked_for(tmp_path):
+def test_song_is_listed_when_requested(tmp_path):
     make(tmp_path, range(1, 4), (3,))
     make(tmp_path, range(1, 4), (3,), channel=2)
     assert set(read_ravdess(tmp_path, ("speech",), 0.3, 0.3)["channel"]) == {"speech"}
@@ -142,7 +142,7 @@ def test_a_name_that_is_not_of_the_published_form_is_named(tmp_path, wrong):
     str(error.value).encode("utf-8")
 
 
-def test_a_copy_packed_within_itself_is_told(tmp_path):
+def test_a_copy_packed_within_itself_is_reported(tmp_path):
     make(tmp_path, range(1, 4), (3,))
     make(tmp_path, range(1, 4), (3,), archive="audio_speech_actors_01-24")
     with pytest.raises(ValueError, match=r"a recording twice: .*audio_speech_actors_01-24.*Remove one"):

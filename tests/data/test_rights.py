@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.data.corrupted_reading import CLEAR, RIGHT, Outcome, build, files, judged
+from tests.data.corrupted_reading import CLEAR, RIGHT, Outcome, build, evaluated, files
 from tests.data.small_datasets import lenient
 from tests.data.tiny_datasets import TINY
 
@@ -52,13 +52,13 @@ def read_to_the_end(dataset: str, root: Path) -> Outcome:
         for name in samples["audio"].dropna() if "audio" in samples else ():
             read_or_reason(root / name)
     except Exception as error:
-        return judged(error, (str(root),))
+        return evaluated(error, (str(root),))
     return Outcome(RIGHT, "")
 
 
 @pytest.mark.parametrize("of", ["file", "folder", "root"])
 @pytest.mark.parametrize("dataset", TINY)
-def test_what_may_not_be_read_is_told(dataset, of, folder):
+def test_what_may_not_be_read_is_reported(dataset, of, folder):
     sound = build(dataset, folder / "sound")
     first = {(Path(file).parts[0].rstrip("0123456789"), Path(file).suffix): file for file in reversed(files(sound))}
     for number, file in enumerate(first.values()):

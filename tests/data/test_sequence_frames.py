@@ -94,7 +94,7 @@ def test_a_link_out_of_the_folder_is_a_frame_as_the_files_of_a_cache_are(tmp_pat
     assert taken(root, 3) == ("f/2.bmp",)
 
 
-def test_a_picked_image_that_was_saved_anew_is_told_by_its_name_unless_that_may_name_the_sequence(tmp_path):
+def test_a_picked_image_that_was_saved_anew_is_reported_by_its_name_unless_that_may_name_the_sequence(tmp_path):
     sequence(tmp_path)
     put(tmp_path, picked__7=b"BM saved anew", picked__4=b"BM saved anew")
     assert taken(tmp_path, 3, apex="picked/7.bmp") == ("f/4.bmp",)

@@ -147,8 +147,8 @@ def test_without_test_there_are_no_unlabelled_samples_and_the_log_says_so(tmp_pa
     account = FileAccount(tmp_path, "SFEW")
     samples = read_sfew(write(tmp_path, test=""), account=account)
     assert samples["split"].tolist() == ["train"] * 7 + ["test"] * 7
-    told = account.table().set_index("reason").loc["split_without_images"]
-    assert (told["status"], told["split"], told["lost"]) == ("missing", "unlabelled", False)
+    reported = account.table().set_index("reason").loc["split_without_images"]
+    assert (reported["status"], reported["split"], reported["lost"]) == ("missing", "unlabelled", False)
     assert "original images of Test are not in" in caplog.text
 
 
@@ -309,7 +309,7 @@ def test_a_name_that_is_not_utf_8_is_named(tmp_path):
 
 
 def test_images_that_cannot_be_read_do_not_stop_the_listing(tmp_path):
-    """Their reason is given when they are read; which source they are of is told by one that can be."""
+    """Their reason is given when they are read; which source they are of is reported by one that can be."""
     write(tmp_path)
     (tmp_path / "Train/Surprise" / name_of("Train", 6)).write_bytes(b"")
     (tmp_path / "Train/Fear" / name_of("Train", 2)).unlink()

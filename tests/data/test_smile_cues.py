@@ -1,4 +1,4 @@
-"""The six cues move the way that Matsugu et al.'s rules say, on drawn faces whose muscles are known."""
+"""The six cues move the way that Matsugu et al.'s rules say, on synthetic faces whose muscles are known."""
 
 from dataclasses import replace
 

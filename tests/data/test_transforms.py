@@ -63,7 +63,7 @@ def test_the_image_given_is_not_changed():
     np.testing.assert_array_equal(FACE, before)
 
 
-def test_flips_come_as_often_as_asked():
+def test_flips_come_as_often_as_requested():
     assert share(augmented(flip=1.0), MIRRORED) == 1
     assert share(augmented(200, flip=0.5), MIRRORED) == pytest.approx(0.5, abs=0.12)  # 3.4 standard errors
 
@@ -101,7 +101,7 @@ def test_one_rectangle_is_erased_within_the_published_area_and_filled_with_the_m
         assert (image[~erased] == 255).all()
 
 
-def test_erasing_comes_as_often_as_asked():
+def test_erasing_comes_as_often_as_requested():
     assert share(augmented(200, erase=0.5), FACE) == pytest.approx(0.5, abs=0.12)
 
 
@@ -116,7 +116,7 @@ def test_the_affine_change_stays_within_its_bounds_and_shows_no_black_corners():
     assert len({np.argwhere(image[..., 0] > 150)[0].tobytes() for image in turned}) > 10
 
 
-def test_grey_images_keep_their_shape_and_come_as_often_as_asked():
+def test_grey_images_keep_their_shape_and_come_as_often_as_requested():
     images = augmented(200, grayscale=0.3)
     grey = [(image == image[..., :1]).all() for image in images]
     assert np.mean(grey) == pytest.approx(0.3, abs=0.11)  # 3.4 standard errors
@@ -159,7 +159,7 @@ def test_how_much_a_step_changes_tells_nothing_of_the_other_steps(seen):
     assert dependent_pairs({name: {"": values} for name, values in {**at_work, **amounts}.items()}) == []
 
 
-def test_the_amounts_that_are_read_off_pictures_are_those_that_were_asked_for():
+def test_the_amounts_that_are_read_off_pictures_are_those_that_were_requested():
     recipe = RECIPES["base sae"] | {"flip_or_noise": 0.0, "rotate_degrees": 10.0, "scale": 0.1, "shift": 0.04}
     amounts = look_at(augmented_picture(recipe, 400), recipe).amounts
     for name, most in {"rotation": np.deg2rad(10), "width": 0.1, "height": 0.1}.items():

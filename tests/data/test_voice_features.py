@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.drawn_voice import Prosody, sample_speaker, speak
+from mien.data.synthetic_voice import Prosody, sample_speaker, speak
 from mien.data.voice_features import (
     CONTOURS,
     PROSODY,
@@ -27,7 +27,7 @@ def tone(frequency: float, seconds: float = 1.0, level: float = 0.3) -> np.ndarr
     return (level * wave / np.abs(wave).max()).astype(np.float32)
 
 
-def told(sound: np.ndarray, name: str) -> float:
+def reported(sound: np.ndarray, name: str) -> float:
     return float(prosody_vector(sound)[PROSODY.index(name)])
 
 
@@ -36,8 +36,8 @@ def told(sound: np.ndarray, name: str) -> float:
 def test_the_pitch_of_a_buzz_is_its_own(frequency):
     sound = voice_contours(tone(frequency), RATE)
     expected = 12 * np.log2(frequency / 55)
-    assert told(sound, "pitch_median") == pytest.approx(expected, abs=0.6), "lags are whole samples"
-    assert told(sound, "voiced_share") > 0.9
+    assert reported(sound, "pitch_median") == pytest.approx(expected, abs=0.6), "lags are whole samples"
+    assert reported(sound, "voiced_share") > 0.9
 
 
 def test_there_are_a_hundred_steps_a_second_with_bands_and_contours():
@@ -64,7 +64,7 @@ def test_sixteen_bits_are_the_same_as_floats_of_full_scale_one():
 
 def test_noise_is_not_voiced():
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
-    assert told(voice_contours(noise, RATE), "voiced_share") < 0.1
+    assert reported(voice_contours(noise, RATE), "voiced_share") < 0.1
 
 
 def test_four_bursts_in_two_seconds_are_two_a_second_with_a_pause_of_their_length():
@@ -72,9 +72,9 @@ def test_four_bursts_in_two_seconds_are_two_a_second_with_a_pause_of_their_lengt
     for start in (0.1, 0.6, 1.1, 1.6):
         wave[round(start * RATE) : round((start + 0.25) * RATE)] = tone(150, 0.25)
     sound = voice_contours(wave, RATE)
-    assert told(sound, "syllable_rate") == pytest.approx(2)
-    assert told(sound, "longest_pause") == pytest.approx(0.25, abs=0.06)
-    assert told(sound, "pause_share") == pytest.approx(0.75 / 1.75, abs=0.08)
+    assert reported(sound, "syllable_rate") == pytest.approx(2)
+    assert reported(sound, "longest_pause") == pytest.approx(0.25, abs=0.06)
+    assert reported(sound, "pause_share") == pytest.approx(0.75 / 1.75, abs=0.08)
 
 
 def test_a_filter_peaks_at_one_and_each_frequency_between_two_is_shared_by_both():
@@ -92,7 +92,7 @@ def test_a_drawn_angry_voice_is_louder_higher_and_brighter_than_its_neutral_one(
         for prosody in (Prosody(), Prosody(4.0, 3.5, -2.5, 8.0, 1.22, 4.0, 0.5, 1.6))
     )
     for name in ("energy_mean", "pitch_median", "brightness", "syllable_rate"):
-        assert told(angry, name) > told(neutral, name), name
+        assert reported(angry, name) > reported(neutral, name), name
 
 
 @pytest.mark.parametrize("length", [1, 10, 399, 640])

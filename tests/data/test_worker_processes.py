@@ -39,21 +39,21 @@ def test_one_worker_or_one_item_needs_no_process():
     assert list(map_in_order(process_of, [], workers=2)) == []
 
 
-def test_items_are_asked_for_only_as_there_is_room():
-    asked = []
+def test_items_are_requested_only_as_there_is_room():
+    requested = []
 
     def items():
         for item in range(50):
-            asked.append(item)
+            requested.append(item)
             yield item
 
     results = map_in_order(abs, items(), workers=2)
-    assert asked == []
+    assert requested == []
     for taken in range(1, 4):
         next(results)
-        assert len(asked) <= taken + 2 * WAITING_PER_WORKER
+        assert len(requested) <= taken + 2 * WAITING_PER_WORKER
     results.close()
-    assert len(asked) < 50
+    assert len(requested) < 50
 
 
 def test_an_error_passes_through_with_its_reason():

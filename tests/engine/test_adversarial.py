@@ -128,7 +128,7 @@ def test_a_generator_whose_images_are_all_alike_ends_the_training_and_is_said_to
     assert "has collapsed: for 3 epochs" in caplog.text
 
 
-def test_with_a_running_average_the_generator_that_is_judged_is_not_the_one_that_trains(tmp_path):
+def test_with_a_running_average_the_generator_that_is_evaluated_is_not_the_one_that_trains(tmp_path):
     plain, _ = run(tmp_path / "plain", max_epochs=1)
     averaged, _ = run(tmp_path / "averaged", max_epochs=1, average=0.9)
     assert same_weights(plain.critic, averaged.critic)
@@ -145,27 +145,27 @@ def test_a_checkpoint_holds_a_running_average_only_where_one_is_kept(tmp_path, a
     assert kept == (set(Pair().generator.state_dict()) if average else set())
 
 
-def test_without_a_running_average_the_generator_that_trains_is_judged_and_kept(tmp_path):
+def test_without_a_running_average_the_generator_that_trains_is_evaluated_and_kept(tmp_path):
     seen = []
 
     def observe(epoch: int):
-        seen.append({name: value.clone() for name, value in judged.generator.state_dict().items()})
+        seen.append({name: value.clone() for name, value in evaluated.generator.state_dict().items()})
         return {"val/score": 1 / epoch}, {}
 
     seed_everything(5)
-    judged = Pair()
+    evaluated = Pair()
     recipe = AdversarialRecipe(max_epochs=2, batch_size=8, seed=0, optimizer=partial(Adam, lr=1e-2))
     checkpoints = Checkpoints(tmp_path, "f", keep_finished=True)
-    fit_adversaries(make_fabric("cpu"), judged, Rings(), recipe, checkpoints, observe, "val/score")
+    fit_adversaries(make_fabric("cpu"), evaluated, Rings(), recipe, checkpoints, observe, "val/score")
     trained = checkpoints.begin()
     assert trained is not None
-    for name, value in judged.generator.state_dict().items():
+    for name, value in evaluated.generator.state_dict().items():
         torch.testing.assert_close(value, trained.weights[f"generator.{name}"], rtol=0, atol=0)
         torch.testing.assert_close(value, seen[-1][name], rtol=0, atol=0)
 
 
 class ScalarReads(TorchDispatchMode):
-    """Counts how often a tensor's value is asked for, which on a GPU waits for it."""
+    """Counts how often a tensor's value is requested, which on a GPU waits for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,7 +188,7 @@ def test_an_epoch_of_many_steps_reads_no_more_numbers_from_the_device_than_one_o
 
 
 def test_the_epochs_numbers_are_means_over_its_steps(tmp_path):
-    """With nothing learnt, the mean over epochs of many steps is that of the same images in one step."""
+    """With nothing trained, the mean over epochs of many steps is that of the same images in one step."""
     still = {"optimizer": partial(SGD, lr=0.0), "max_epochs": 1, "loss": "hinge"}
     (many,), (one,) = (run(tmp_path / str(size), batch_size=size, **still)[1] for size in (4, 40))
     assert many["train/critic_of_real"] == pytest.approx(one["train/critic_of_real"], abs=1e-6)

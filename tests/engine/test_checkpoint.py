@@ -117,7 +117,7 @@ def test_another_fingerprint_clears_the_folder_and_says_so(tmp_path, caplog):
 def test_a_finished_run_begins_anew_without_a_warning(tmp_path, caplog):
     interrupted(tmp_path)
     Checkpoints(tmp_path, "same").finish()
-    assert Checkpoints(tmp_path, "same").load_best()["w"] == 2, "finishing keeps what was learnt"
+    assert Checkpoints(tmp_path, "same").load_best()["w"] == 2, "finishing keeps what was trained"
     assert Checkpoints(tmp_path, "same").begin() is None
     assert not (tmp_path / BEST_FILE).exists()
     assert caplog.text == ""
@@ -255,7 +255,7 @@ def test_of_two_trainings_in_one_folder_the_second_waits_and_takes_what_the_firs
     assert second.load_best()["w"] == 1
 
 
-def test_a_full_disk_while_an_epoch_is_written_is_told_and_leaves_the_ones_before(tmp_path, monkeypatch):
+def test_a_full_disk_while_an_epoch_is_written_is_reported_and_leaves_the_ones_before(tmp_path, monkeypatch):
     interrupted(tmp_path)
 
     def full(*args, **options):

@@ -15,7 +15,7 @@ def test_the_cpu_is_always_there():
 def test_more_cuda_devices_than_the_machine_has_are_refused_with_what_to_set(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     hint = r"Set <system>\.training\.device\.accelerator, or prediction's likewise, to cpu or auto"
-    with pytest.raises(ValueError, match=rf"2 CUDA device\(s\) asked for, 1 found.*{hint}"):
+    with pytest.raises(ValueError, match=rf"2 CUDA device\(s\) requested, 1 found.*{hint}"):
         make_fabric("cuda", devices=2)
 
 

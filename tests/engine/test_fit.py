@@ -119,7 +119,7 @@ def test_a_run_interrupted_in_any_epoch_ends_with_the_weights_of_an_uninterrupte
 
 
 @pytest.mark.parametrize("interrupted_in", [1, 3])
-def test_a_model_that_changes_by_epoch_is_told_each_and_resumes_exactly(tmp_path, interrupted_in):
+def test_a_model_that_changes_by_epoch_is_reported_each_and_resumes_exactly(tmp_path, interrupted_in):
     whole, _ = run(tmp_path / "whole", make=Warming)
     assert whole.begun == [0, 1, 2, 3]
     with pytest.raises(KeyboardInterrupt):

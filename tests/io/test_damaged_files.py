@@ -87,11 +87,11 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, dataset, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DatasetError) as error:
         entry.load()
-    told = mistake(error.value)
-    assert told.startswith(f"{path} cannot be read: ")
-    assert told.endswith("Delete it and run its pipeline again.")
-    assert len(told) - len(str(path)) < 320, "a message, not a dump"
-    assert "\n" not in told
+    reported = mistake(error.value)
+    assert reported.startswith(f"{path} cannot be read: ")
+    assert reported.endswith("Delete it and run its pipeline again.")
+    assert len(reported) - len(str(path)) < 320, "a message, not a dump"
+    assert "\n" not in reported
     entry.save(WRITERS[dataset][1](1))  # what the message advises
     entry.load()
 
@@ -135,7 +135,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("dataset", WRITERS, ids=lambda dataset: dataset.__name__)
-def test_a_full_and_a_read_only_disk_are_told_and_leave_the_old_file(small_disk, dataset):
+def test_a_full_and_a_read_only_disk_are_reported_and_leave_the_old_file(small_disk, dataset):
     name, example = WRITERS[dataset]
     entry = dataset(filepath=str(small_disk / name))
     filler = small_disk / "filler"
@@ -147,9 +147,9 @@ def test_a_full_and_a_read_only_disk_are_told_and_leave_the_old_file(small_disk,
                 break
     with pytest.raises(DatasetError) as error:
         entry.save(example(0))
-    told = mistake(error.value)
-    assert told.startswith(f"The disk is full: {small_disk / name.split('.')[0]}"), told
-    assert "Make room" in told
+    reported = mistake(error.value)
+    assert reported.startswith(f"The disk is full: {small_disk / name.split('.')[0]}"), reported
+    assert "Make room" in reported
     assert not entry.exists()
     filler.unlink()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)

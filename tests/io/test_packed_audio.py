@@ -87,7 +87,7 @@ def test_clips_without_any_sound_are_refused_with_what_to_do(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_cut_off_or_something_else_is_told(tmp_path):
+def test_a_file_that_is_cut_off_or_something_else_is_reported(tmp_path):
     path = tmp_path / "audio.npy"
     entry = PackedAudio(filepath=str(path))
     entry.save(WaveformStream(16_000, [(noise(900), "read")]))

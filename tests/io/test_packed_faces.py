@@ -41,14 +41,14 @@ def test_faces_are_mapped_not_loaded_and_cannot_be_changed(tmp_path):
 
 
 def test_faces_are_computed_while_they_are_written(tmp_path):
-    """Nothing is asked for before it is needed, and nothing is kept."""
-    asked = []
+    """Nothing is requested before it is needed, and nothing is kept."""
+    requested = []
 
     def batches(start):
         for number in range(1, 4):
-            asked.append(number)
+            requested.append(number)
             yield np.full((2, 4, 4, 3), number, np.uint8)
-            assert asked[-1] == number, "a batch ahead of the one that is written"
+            assert requested[-1] == number, "a batch ahead of the one that is written"
 
     PackedFaces(filepath=str(tmp_path / "faces.npy")).save(FaceStream((6, 4, 4, 3), batches, "key"))
     assert np.load(tmp_path / "faces.npy")[:, 0, 0, 0].tolist() == [1, 1, 2, 2, 3, 3]

@@ -11,10 +11,10 @@ from mien.io.raw_folder import CheckpointFolder, RawFolder
 def test_saving_calls_the_function_with_the_path_and_loading_gives_the_path(tmp_path):
     entry = RawFolder(filepath=str(tmp_path / "raf_db"))
     assert not entry.exists()
-    entry.save(lambda folder: (folder.mkdir(), (folder / "drawn").touch()))
+    entry.save(lambda folder: (folder.mkdir(), (folder / "synthetic").touch()))
     assert entry.exists()
     assert entry.load() == entry.path == Path(tmp_path / "raf_db")
-    assert (entry.load() / "drawn").is_file()
+    assert (entry.load() / "synthetic").is_file()
 
 
 def test_a_complaint_about_the_folder_passes_on_in_its_own_words(tmp_path):
@@ -30,7 +30,7 @@ def test_a_file_in_the_place_of_the_folder_does_not_count_as_there(tmp_path):
     assert not RawFolder(filepath=str(tmp_path / "raf_db")).exists()
 
 
-def test_the_checkpoint_folder_is_made_when_it_is_asked_for(tmp_path):
+def test_the_checkpoint_folder_is_made_when_it_is_requested(tmp_path):
     entry = CheckpointFolder(filepath=str(tmp_path / "sae" / "paper"))
     assert entry.exists(), "a run that looks for missing inputs must not stop at an empty checkpoint folder"
     assert not (tmp_path / "sae").exists()

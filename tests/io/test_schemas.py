@@ -25,7 +25,7 @@ def listed() -> pd.DataFrame:
             "expression": ["surprise", "fear", "surprise"],
             "split": ["train", "val", "test"],
             "subject": pd.Series([pd.NA] * 3, dtype="string"),
-            "drawn": [True, True, True],
+            "synthetic": [True, True, True],
         }
     )
 
@@ -41,7 +41,7 @@ def samples() -> pd.DataFrame:
         height=np.float32([180, 180, np.nan]),
         width=np.float32([120, 120, np.nan]),
         brightness=np.float32([127.5, 0, np.nan]),
-        row=[0, 1, -1],
+        face_index=[0, 1, -1],
     )
 
 
@@ -70,7 +70,7 @@ def predictions() -> pd.DataFrame:
         {
             "sample_id": ["train_2", "test_1"],
             "split": ["val", "test"],
-            "drawn": [False, False],
+            "synthetic": [False, False],
             "target": [1, 0],
             "score/surprise": [0.25, 1.0],
             "score/fear": [0.75, 0.0],
@@ -109,7 +109,7 @@ def test_columns_of_a_datasets_own_are_let_pass():
         ("listed", "label", [0.0, 1.0, np.nan]),
         ("listed", "expression", ["surprise", None, "fear"]),
         ("listed", "split", ["train", "dev", "test"]),
-        ("listed", "drawn", [1, 0, 1]),
+        ("listed", "synthetic", [1, 0, 1]),
         ("samples", "sample_id", ["same", "same", "other"]),
         ("listed", "image", ["a.jpg", "", "c.jpg"]),
         ("listed pairs", "kind", ["posed", "acted", "posed"]),
@@ -128,7 +128,7 @@ def test_columns_of_a_datasets_own_are_let_pass():
         ("samples", "score", np.float32([0.9, 1.2, 0.1])),
         ("samples", "score", [0.9, 0.2, 0.1]),  # float64
         ("samples", "roll_degrees", np.float32([0, 181, 0])),
-        ("samples", "row", [0, 1, -2]),
+        ("samples", "face_index", [0, 1, -2]),
         ("predictions", "sample_id", ["same", "same"]),
         ("predictions", "split", ["train", "test"]),
         ("predictions", "target", [-1, 0]),
@@ -154,7 +154,7 @@ def test_every_named_column_is_needed(name):
             schema.validate(table().drop(columns=column))
 
 
-def test_only_a_sample_that_is_never_judged_may_lack_a_label():
+def test_only_a_sample_that_is_never_evaluated_may_lack_a_label():
     unlabelled = listed().assign(label=[0, 1, -1], split=["train", "val", "unlabelled"])
     Listed.validate(unlabelled)
     with pytest.raises(SchemaError, match="without label"):
@@ -171,7 +171,7 @@ def test_samples_of_pairs_and_of_attributes_are_what_is_listed_and_located():
 
 def test_predictions_need_scores():
     with pytest.raises(SchemaError):
-        Predictions.validate(predictions()[["sample_id", "split", "drawn", "target"]])
+        Predictions.validate(predictions()[["sample_id", "split", "synthetic", "target"]])
 
 
 def test_only_unlabelled_predictions_may_lack_a_target():

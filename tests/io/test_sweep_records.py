@@ -1,4 +1,4 @@
-"""Records of sweeps: one file each, read back whole or told to be damaged."""
+"""Records of sweeps: one file each, read back whole or reported to be damaged."""
 
 import pytest
 from kedro.io import DatasetError
@@ -20,7 +20,7 @@ def test_sweeps_come_back_by_name_and_one_started_anew_replaces_its_own(tmp_path
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"name": "tiny"}', '{"name": "tiny", "members": [1], "seeds": []}'])
-def test_a_damaged_record_is_told_by_file_with_what_to_do(tmp_path, content):
+def test_a_damaged_record_is_reported_by_file_with_what_to_do(tmp_path, content):
     (tmp_path / "tiny.json").write_text(content)
     with pytest.raises(DatasetError, match=r"tiny\.json cannot be read: .*Start the sweep again"):
         SweepRecords(filepath=str(tmp_path)).load()

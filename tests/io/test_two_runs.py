@@ -138,10 +138,10 @@ def test_a_process_killed_at_any_moment_leaves_a_whole_file_and_the_next_save_le
 
 def test_faces_that_another_run_has_packed_meanwhile_are_taken(tmp_path, caplog):
     caplog.set_level("INFO", "mien")
-    asked = []
+    requested = []
 
     def batches(start: int):
-        asked.append(start)
+        requested.append(start)
         yield pixels(0)[start:]
 
     started = FaceStream(pixels(0).shape, lambda start: (time.sleep(0.2), faces(0).batches(start))[1], "0")
@@ -151,6 +151,6 @@ def test_faces_that_another_run_has_packed_meanwhile_are_taken(tmp_path, caplog)
         time.sleep(0.001)
     entry(PackedFaces, tmp_path).save(FaceStream(pixels(0).shape, batches, "0"))
     first.join()
-    assert asked == []
+    assert requested == []
     assert "was packed by the other run: it is taken" in caplog.text
     np.testing.assert_array_equal(entry(PackedFaces, tmp_path).load(), pixels(0))

@@ -39,7 +39,7 @@ def test_the_first_querys_attention_sums_to_one():
     torch.testing.assert_close(row.sum(1), torch.ones(2))
 
 
-def test_scores_are_not_made_unless_asked_for():
+def test_scores_are_not_made_unless_requested():
     assert CrossAttention(8, 2)(torch.randn(1, 3, 8), torch.randn(1, 3, 8))[1] is None
 
 

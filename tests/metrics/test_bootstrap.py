@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.metrics.drawn_predictions import naive_bounds
+from tests.metrics.synthetic_predictions import naive_bounds
 
 from mien.metrics import INTERVAL_PERCENTILES, bootstrap
 from mien.metrics.bootstrap import (

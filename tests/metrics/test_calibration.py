@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.metrics.drawn_predictions import drawn
+from tests.metrics.synthetic_predictions import drawn
 
 from mien.metrics import classification_metrics, reliability_bins
 from mien.metrics.calibration import bin_numbers, expected_calibration_error

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
-from tests.metrics.drawn_predictions import MAIN, PER_CLASS, drawn, naive_bounds
+from tests.metrics.synthetic_predictions import MAIN, PER_CLASS, drawn, naive_bounds
 
 from mien.data.raf_db import PUBLISHED_COUNTS
 from mien.metrics import classification_metrics, confusion_counts

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
-from tests.metrics.drawn_predictions import drawn
+from tests.metrics.synthetic_predictions import drawn
 
 from mien.metrics import precision_recall_points, roc_curve_points
 

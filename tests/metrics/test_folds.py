@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.metrics.drawn_predictions import drawn, naive_bounds
+from tests.metrics.synthetic_predictions import drawn, naive_bounds
 
 from mien.metrics import classification_metrics, fold_metrics
 

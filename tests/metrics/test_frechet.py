@@ -38,7 +38,7 @@ def test_it_stands_more_dimensions_than_points():
 @pytest.mark.parametrize(
     "other",
     [points(1, width=3), points(1, n=1), np.full((5, 4), np.nan), np.zeros(4)],
-    ids=["width", "row", "nan", "1d"],
+    ids=["width", "face_index", "nan", "1d"],
 )
 def test_tables_that_do_not_compare_are_refused(other):
     with pytest.raises(ValueError, match="two tables of finite numbers"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.metrics.drawn_predictions import MAIN, PER_CLASS, drawn
+from tests.metrics.synthetic_predictions import MAIN, PER_CLASS, drawn
 
 from mien.metrics import classification_metrics
 

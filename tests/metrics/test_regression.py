@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
-from tests.metrics.drawn_predictions import found_bounds, naive_bounds
+from tests.metrics.synthetic_predictions import found_bounds, naive_bounds
 
 from mien.metrics import regression_metrics
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.metrics.drawn_predictions import drawn
+from tests.metrics.synthetic_predictions import drawn
 
 from mien.metrics import classification_metrics, regression_metrics, subgroup_errors, subgroup_metrics
 

@@ -158,7 +158,7 @@ def test_without_transformers_the_message_says_how_to_install_it(saved, monkeypa
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[1]", "version https://git-lfs.github.com/spec/v1"])
-def test_a_damaged_file_of_the_folder_is_told_with_what_to_do(folder, damaged):
+def test_a_damaged_file_of_the_folder_is_reported_with_what_to_do(folder, damaged):
     (folder / "config.json").write_text(damaged)
     with pytest.raises(ValueError, match=r"config\.json cannot be read: it is .*Take a whole copy of the folder"):
         load_clip_text(None, folder)

@@ -77,14 +77,14 @@ def test_a_person_is_aged_through_the_encoder_and_refused_without_one():
         small().age_face(images, ages, ages)
 
 
-def test_the_judge_does_not_learn():
-    judge = {
+def test_the_estimator_does_not_learn():
+    estimator = {
         "architecture": "attribute_cnn",
         "config": {"num_outputs": 1, "channels": [2], "hidden": [3], "image_size": 16},
     }
-    model = small(judge=judge)
-    assert not any(parameter.requires_grad for parameter in model.judge.parameters())
-    assert any(name.startswith("judge.") for name in model.state_dict())
+    model = small(estimator=estimator)
+    assert not any(parameter.requires_grad for parameter in model.estimator.parameters())
+    assert any(name.startswith("estimator.") for name in model.state_dict())
 
 
 @pytest.mark.parametrize("changes", [{"widths": (8,)}, {"image_size": 18}, {"output": "tanh"}])

@@ -1,4 +1,4 @@
-"""The batched cascade on drawn faces, whose place is known, and its independence of how images are grouped."""
+"""The batched cascade on synthetic faces, whose place is known, and its independence of how images are grouped."""
 
 import re
 from contextlib import nullcontext
@@ -37,7 +37,7 @@ def assert_same(a: list[FaceDetections], b: list[FaceDetections]) -> None:
         np.testing.assert_array_equal(one.points, other.points)
 
 
-def test_a_drawn_face_is_found_with_its_points_where_they_were_drawn(detector, drawn, images):
+def test_a_synthetic_face_is_found_with_its_points_where_they_were_drawn(detector, drawn, images):
     errors = []
     for truth, faces in zip(drawn, detector.detect(images), strict=True):
         iod = np.linalg.norm(truth.five_points[1] - truth.five_points[0])
@@ -145,7 +145,7 @@ def test_noise_holds_no_face(detector):
     assert [len(faces) for faces in detector.detect(noise)] == [0, 0]
 
 
-def test_faces_much_smaller_than_asked_for_are_not_looked_for(detector, images):
+def test_faces_much_smaller_than_requested_are_not_looked_for(detector, images):
     canvas = np.full((200, 200, 3), 128, np.uint8)
     canvas[70:120, 60:117] = cv2.resize(images[0], (57, 50), interpolation=cv2.INTER_AREA)
     assert len(detector.detect([canvas])[0]) == 1

@@ -72,7 +72,7 @@ def square_about(box) -> tuple[float, float, float]:
 
 
 class Levels:
-    """The image at each resolution that somebody asked for, in 8 bits before it is normalised."""
+    """The image at each resolution that somebody requested, in 8 bits before it is normalised."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self.image = torch.from_numpy(pixels).permute(2, 0, 1).float()
@@ -224,7 +224,7 @@ def test_each_stage_gives_the_boxes_of_the_plain_cascade():
         assert max(overlap(*pair, smaller=False) for pair in pairs) <= 0.7  # also between boxes of two scales
 
 
-def test_drawn_faces_are_found_where_the_plain_cascade_finds_them():
+def test_synthetic_faces_are_found_where_the_plain_cascade_finds_them():
     scenes = [scene(number) for number in range(4)]
     for image, found in zip(scenes, FaceDetector().detect(scenes), strict=True):
         overlaps, shifts = likeness(found, plain_cascade(image), 0.9).T
@@ -234,7 +234,7 @@ def test_drawn_faces_are_found_where_the_plain_cascade_finds_them():
 
 
 @pytest.mark.slow
-def test_faces_of_200_drawn_scenes_are_found_where_the_plain_cascade_finds_them():
+def test_faces_of_200_synthetic_scenes_are_found_where_the_plain_cascade_finds_them():
     scenes = [scene(number) for number in range(200)]
     alike = [
         likeness(found, plain_cascade(image), 0.9)

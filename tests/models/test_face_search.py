@@ -13,7 +13,7 @@ from mien.data.alignment import (
     roll_angle_degrees,
     similarity_transform,
 )
-from mien.data.synthetic import DrawnFace, draw_scene, sample_face
+from mien.data.synthetic import SyntheticFace, draw_scene, sample_face
 from mien.models.face_detector import FaceDetections, FaceDetector
 from mien.models.face_search import (
     LARGEST_ENLARGED,
@@ -50,7 +50,7 @@ def search(detector) -> FaceSearch:
     return FaceSearch(detector)
 
 
-def drawn(number: int, size=(150, 170), roll_degrees: float = 0.0, **arguments) -> DrawnFace:
+def drawn(number: int, size=(150, 170), roll_degrees: float = 0.0, **arguments) -> SyntheticFace:
     face = sample_face(
         np.random.default_rng([number, round(roll_degrees) % 360]), EXPRESSIONS[number % 7], roll_degrees=roll_degrees
     )
@@ -269,7 +269,7 @@ def remaining_tilt(found: SearchedImage, truth: np.ndarray, image: np.ndarray) -
 
 
 @pytest.mark.slow
-def test_drawn_faces_of_any_roll_are_found_and_stand_upright_once_aligned(search):
+def test_synthetic_faces_of_any_roll_are_found_and_stand_upright_once_aligned(search):
     recall, tilts = {}, {}
     for roll in range(-180, 181, 15):
         faces = [drawn(number, (160, 160), float(roll)) for number in range(24)]

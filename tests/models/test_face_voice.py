@@ -33,7 +33,7 @@ def test_weights_temperatures_and_settings_come_back_from_a_file(tmp_path):
     torch.testing.assert_close(loaded(images), model.eval()(images))
 
 
-def test_single_faces_are_judged_by_the_face(tmp_path):
+def test_single_faces_are_evaluated_by_the_face(tmp_path):
     model = create_model("face_voice", **CONFIG).eval()
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(model(images), model.members["face"](images))

@@ -60,7 +60,7 @@ def test_only_what_predicts_takes_gradients():
     assert free == {member_key(f"fold_{fold}", 0, "comb_2") for fold in (0, 1)}
 
 
-def test_it_is_told_what_it_cannot_do():
+def test_it_is_reported_what_it_cannot_do():
     with pytest.raises(ValueError, match="no net or stack 'sub_1'"):
         built(primary="sub_1")
     with pytest.raises(ValueError, match="None of the trainings"):

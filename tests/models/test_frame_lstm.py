@@ -35,7 +35,7 @@ def test_it_computes_what_torchs_own_lstm_does(model):
     torch.testing.assert_close(model(features, torch.ones(2, 7)), expected)
 
 
-def test_a_clip_without_frames_is_judged_by_the_bias(model):
+def test_a_clip_without_frames_is_evaluated_by_the_bias(model):
     torch.testing.assert_close(model(torch.randn(1, 3, 4), torch.zeros(1, 3))[0], model.classify.bias)
 
 

@@ -96,7 +96,7 @@ def test_sizes_that_do_not_fit_are_refused(config, message):
         MobileFaceNet(**config)
 
 
-def test_a_head_told_where_to_start_has_that_mean_and_spread_over_a_batch():
+def test_a_head_reported_where_to_start_has_that_mean_and_spread_over_a_batch():
     torch.manual_seed(0)
     model = MobileFaceNet((8, 12, 16, 20), (1, 1, 1), image_size=32, num_outputs=6).train()
     mean, std = torch.linspace(0.2, 0.8, 6), torch.linspace(0.05, 0.3, 6)

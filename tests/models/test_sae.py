@@ -90,9 +90,9 @@ def test_every_switch_trains(config):
 
 def test_with_mixed_rows_the_last_block_is_read_whole_and_nothing_is_skipped():
     config = {"row_mixing": "poster", "prune_blocks": (0,)}
-    whole, asked = small(**config), small(**config, last_block_cls_only=True)
-    assert torch.equal(whole(images()), asked(images()))
-    assert sae_macs(whole) == sae_macs(asked)
+    whole, requested = small(**config), small(**config, last_block_cls_only=True)
+    assert torch.equal(whole(images()), requested(images()))
+    assert sae_macs(whole) == sae_macs(requested)
 
 
 @pytest.mark.parametrize("config", [{"alignment": "per_stream"}, {"score_levels": "large"}, {"renormalize": True}])

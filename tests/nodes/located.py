@@ -1,4 +1,4 @@
-"""Drawn scenes, a detector that knows them, and tables of them: what tests of the preparation's steps share."""
+"""Synthetic scenes, a detector that knows them, and tables of them: what tests of the preparation's steps share."""
 
 import functools
 from pathlib import Path
@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mien.data.synthetic import DrawnFace, draw_scene, sample_face
+from mien.data.synthetic import SyntheticFace, draw_scene, sample_face
 from mien.models.face_detector import FaceDetections
 from mien.nodes.alignment import locate_faces
 from mien.nodes.params import AlignmentParams
 
 
 @functools.cache
-def scene(number: int) -> DrawnFace:
-    """One of two drawn scenes, a face each, rolled either way."""
+def scene(number: int) -> SyntheticFace:
+    """One of two synthetic scenes, a face each, rolled either way."""
     rng = np.random.default_rng(number)
     return draw_scene(sample_face(rng, "happy", roll_degrees=(15.0, -15.0)[number]), (80, 96))
 
@@ -31,7 +31,7 @@ def no_faces() -> FaceDetections:
 
 
 class KnowingDetector:
-    """Knows the drawn scenes: scene 0 has its face, scene 1 its face and a small one in the corner, others none."""
+    """Knows the synthetic scenes: scene 0 has its face, scene 1 its face and a small one in the corner, others none."""
 
     made_with: dict[str, Any]
 
@@ -69,7 +69,7 @@ def listed(*images: str) -> pd.DataFrame:
             "expression": ["happy"] * len(images),
             "split": ["train"] * len(images),
             "subject": pd.Series([pd.NA] * len(images), dtype="string"),
-            "drawn": [True] * len(images),
+            "synthetic": [True] * len(images),
         },
         index=range(7, 7 + len(images)),
     )

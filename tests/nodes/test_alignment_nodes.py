@@ -1,4 +1,4 @@
-"""From listed images to located faces: what becomes of each image, told in the table."""
+"""From listed images to located faces: what becomes of each image, reported in the table."""
 
 import shutil
 import threading
@@ -30,7 +30,7 @@ def test_every_image_gets_a_reason_a_crop_and_its_row(raw, policy, crop, rows):
     samples = located(raw, *IMAGES, without_face=policy)
     assert samples["reason"].tolist() == ["aligned", "truncated", "no_face", "several_faces", "aligned"]
     assert samples["crop"].tolist() == ["points", "none", crop, "points", "points"]
-    assert samples["row"].tolist() == rows
+    assert samples["face_index"].tolist() == rows
     assert samples["sample_id"].tolist() == ["s0", "s1", "s2", "s3", "s4"]
     Samples.validate(samples)
 
@@ -93,7 +93,7 @@ def test_the_batch_size_changes_nothing(raw, batch_size):
     pd.testing.assert_frame_equal(located(raw, *IMAGES, batch_size=batch_size), located(raw, *IMAGES, batch_size=2))
 
 
-def test_the_detector_is_told_its_parameters(raw):
+def test_the_detector_is_reported_its_parameters(raw):
     located(raw, "one.png", min_face_size=31)
     assert KnowingDetector.made_with == {"min_face_size": 31, "thresholds": (0.6, 0.7, 0.8)}
 
@@ -102,7 +102,7 @@ def test_given_alignment_takes_every_readable_image_whole(raw):
     samples = located(raw, "one.png", "absent.jpg", "none.png", method="given")
     assert samples["reason"].tolist() == ["already_aligned", "missing", "already_aligned"]
     assert samples["crop"].tolist() == ["whole", "none", "whole"]
-    assert samples["row"].tolist() == [0, -1, 1]
+    assert samples["face_index"].tolist() == [0, -1, 1]
     assert samples[POINT_COLUMNS].isna().all(axis=None)
     assert samples["width"].tolist()[::2] == [96, 96]
     Samples.validate(samples)
@@ -115,7 +115,7 @@ def test_a_pair_has_one_place_of_the_face_the_onsets_or_else_the_apexs(raw):
     samples = locate_faces(listed_pairs(*PAIRS), raw, raw / "unfinished", alignment())
     PairSamples.validate(samples)
     assert samples["reason"].tolist() == ["aligned", "several_faces", "no_face", "truncated"]
-    assert samples["row"].tolist() == [0, 1, 2, -1]
+    assert samples["face_index"].tolist() == [0, 1, 2, -1]
     points = samples[POINT_COLUMNS].to_numpy(float)
     np.testing.assert_allclose(points[0], scene(0).five_points.ravel(), rtol=1e-6)
     np.testing.assert_allclose(points[1], scene(1).five_points.ravel(), rtol=1e-6)
@@ -124,7 +124,7 @@ def test_a_pair_has_one_place_of_the_face_the_onsets_or_else_the_apexs(raw):
 def test_a_pair_of_two_sizes_is_left_out_because_one_transform_does_not_fit_both(raw):
     cv2.imwrite(str(raw / "small.png"), scene(1).image[::2, ::2, ::-1])
     samples = locate_faces(listed_pairs(("one.png", "small.png")), raw, raw / "unfinished", alignment())
-    assert samples.loc[0, ["reason", "crop", "row"]].tolist() == ["sizes_differ", "none", -1]
+    assert samples.loc[0, ["reason", "crop", "face_index"]].tolist() == ["sizes_differ", "none", -1]
 
 
 class StoppedError(Exception):
@@ -200,7 +200,7 @@ def test_what_an_interruption_left_is_not_used_for_other_settings_or_files(raw, 
         (raw / "none.png").write_bytes((raw / "two.png").read_bytes())
         assert located(raw, "none.png", "one.png")["reason"].tolist() == ["several_faces", "aligned"]
     else:
-        assert located(raw, "none.png", "one.png", without_face="drop")["row"].tolist() == [-1, 0]
+        assert located(raw, "none.png", "one.png", without_face="drop")["face_index"].tolist() == [-1, 0]
 
 
 def test_an_empty_list_gives_an_empty_table_with_every_column(raw):

@@ -61,7 +61,7 @@ def clips() -> pd.DataFrame:
         subject=["s1", "s1", "s2", "s3", "s3"],
         gender=["male", "male", None, "female", "female"],
         intensity="normal",
-        drawn=True,
+        synthetic=True,
     )
 
 
@@ -92,7 +92,7 @@ def test_frames_take_over_what_is_known_of_their_clip(raw, clips, caplog):
     assert frames["clip"].tolist() == ["a"] * 4 + ["c"] + ["d"] + ["e"] * 4
     assert frames["sample_id"].iloc[4] == "c_f000"
     merged = frames.merge(clips, left_on="clip", right_on="sample_id", suffixes=("", "_of_clip"))
-    for column in ("label", "expression", "split", "subject", "drawn"):
+    for column in ("label", "expression", "split", "subject", "synthetic"):
         assert (merged[column] == merged[f"{column}_of_clip"]).all(), column
     assert "1 of 4 videos cannot be read, the first d: truncated" in caplog.text
 
@@ -140,18 +140,18 @@ def test_clips_are_counted_over_all_splits_and_keep_their_own(raw, clips, caplog
     ListedClips.validate(clips)
     published = {"all": {"surprise": 2, "fear": 2, "disgust": 2}}
     with caplog.at_level(logging.WARNING, "mien"):
-        listed = list_clips(clips.drop(columns="drawn"), raw, name="It", published=published)
+        listed = list_clips(clips.drop(columns="synthetic"), raw, name="It", published=published)
     assert listed["split"].tolist() == clips["split"].tolist()
-    assert not listed["drawn"].any()
+    assert not listed["synthetic"].any()
     assert "It: The class disgust of the all split has 1 samples, 1 fewer than the 2 published." in caplog.text
     assert "fear" not in caplog.text
 
 
 def test_the_pipeline_gives_systems_the_six_entries_that_they_read():
-    pipeline = clip_dataset_pipeline("it", provide=lambda twin: None, read=lambda raw, reader: None, published={})
+    pipeline = clip_dataset_pipeline("it", provide=lambda synthetic: None, read=lambda raw, reader: None, published={})
     outputs = {name for name in pipeline.all_outputs() if "." not in name}
     read = ("clips", "samples", "faces_48", "audio", "faces_lopes", "jittered_lopes")
     assert outputs == {f"it_{name}" for name in read}
     parameters = {name for name in pipeline.inputs() if name.startswith("params:")}
-    sections = ("twin", "reader", "reader.max_passed_over", "frames", "audio", "alignment", "lopes")
+    sections = ("synthetic", "reader", "reader.max_passed_over", "frames", "audio", "alignment", "lopes")
     assert parameters == {f"params:it.{name}" for name in sections}

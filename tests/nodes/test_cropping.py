@@ -24,7 +24,7 @@ def pack(stream, start: int = 0) -> np.ndarray:
 
 
 def test_each_kind_of_crop_becomes_a_face_in_its_row(raw):
-    given = located(raw, "two.png", method="given").assign(row=2)
+    given = located(raw, "two.png", method="given").assign(face_index=2)
     samples = pd.concat([located(raw, "one.png", "none.png"), given]).iloc[::-1]
     stream = crop_faces(samples, raw, alignment(), size=32)
     assert stream.shape == (3, 32, 32, 3)
@@ -77,10 +77,10 @@ def test_all_images_of_a_sequence_are_cut_by_the_onsets_points_in_the_order_of_t
         np.testing.assert_array_equal(face[..., 0], expected)
 
 
-def test_faces_are_cropped_batch_by_batch_and_not_before_they_are_asked_for(raw, monkeypatch):
+def test_faces_are_cropped_batch_by_batch_and_not_before_they_are_requested(raw, monkeypatch):
     monkeypatch.setattr(cropping, "CROP_BATCH", 2)
     samples = located(raw, *IMAGES, "absent.png")
-    samples.loc[5, "row"] = 4  # a file that has gone since: found out only when its batch is cropped
+    samples.loc[5, "face_index"] = 4  # a file that has gone since: found out only when its batch is cropped
     batches = iter(crop_faces(samples, raw, alignment(), size=16).batches(0))
     assert [len(next(batches)), len(next(batches))] == [2, 2]
     with pytest.raises(ValueError, match=r"absent\.png"):

@@ -115,7 +115,7 @@ def test_outcomes_are_named_with_count_and_share():
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_drawn_faces_are_named_under_the_title(synthetic):
+def test_synthetic_faces_are_named_under_the_title(synthetic):
     figure, plot = draw(samples(), synthetic=synthetic)
     assert figure.layout.title.text == "raf_db (7 samples)"
     assert (figure.layout.title.subtitle.text == "synthetic faces") is synthetic

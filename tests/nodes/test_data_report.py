@@ -70,7 +70,7 @@ def test_the_summary_tells_what_became_of_the_samples(raw):
     }
     assert summary["detection_rate"] == 3 / 4, "of those that could be read"
     assert summary["median_size"] == {"height": 80, "width": 96}
-    assert summary["drawn_share"] == 1
+    assert summary["synthetic_share"] == 1
     assert summary["roll_degrees"]["median"] == pytest.approx(samples["roll_degrees"].median())
     assert summary["roll_degrees"]["p05"] < 0 < summary["roll_degrees"]["p95"]
     levels = [scene(0).image.mean(), cv2.imread(str(raw / "none.png")).mean(), scene(1).image.mean()]
@@ -110,7 +110,7 @@ def test_small_faces_are_enlarged(raw):
 
 def test_of_many_faces_64_different_ones_are_shown_from_the_whole_table():
     n = 1000
-    samples = pd.DataFrame({"row": range(n), "crop": "points", "expression": "sad", "drawn": False})
+    samples = pd.DataFrame({"face_index": range(n), "crop": "points", "expression": "sad", "synthetic": False})
     packed = np.zeros((n, TILE, TILE, 3), np.uint8)
     packed[..., 0], packed[..., 1] = np.arange(n)[:, None, None] // 256, np.arange(n)[:, None, None] % 256
     sheet = aligned_sheet(samples, packed, "expression")
@@ -214,7 +214,7 @@ def test_nothing_rejected_is_said(raw):
 )
 def test_every_reason_has_its_fair_part_of_the_sheet(tmp_path, counts, shares):
     reasons = [reason for reason, count in counts.items() for _ in range(count)]
-    samples = pd.DataFrame({"reason": reasons, "drawn": False})
+    samples = pd.DataFrame({"reason": reasons, "synthetic": False})
     samples["sample_id"] = [f"s{row}" for row in samples.index]
     samples["image"] = "absent.png"
     captions = captions_of(rejected_sheet, samples, tmp_path)

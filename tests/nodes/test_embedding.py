@@ -16,7 +16,7 @@ PREDICTION = PredictionParams(batch_size=8, device={**PREDICTION_CPU, "channels_
 
 
 @pytest.fixture(scope="module")
-def drawn_map():
+def synthetic_map():
     n, classes = 40, ("a", "b")
     samples = pd.DataFrame(
         {
@@ -24,31 +24,31 @@ def drawn_map():
             "split": ["test"] * 30 + ["val"] * 10,
             "label": np.arange(n) % 2,
             "expression": [classes[number % 2] for number in range(n)],
-            "row": np.arange(n),
-            "drawn": True,
+            "face_index": np.arange(n),
+            "synthetic": True,
         }
     )
-    samples.loc[0, "row"] = -1
+    samples.loc[0, "face_index"] = -1
     model = create_model("softmax_regression", num_classes=2, image_size=16)
     network = Network("softmax_regression", {"num_classes": 2, "image_size": 16}, classes, model)
     faces = np.random.default_rng(0).integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
     return map_features(samples, faces, network, PREDICTION)
 
 
-def test_a_map_is_drawn_for_the_screen_and_for_a_paper(drawn_map):
-    assert [type(figure) for figure in drawn_map[1:]] == [PlotlyFigure, MatplotlibFigure]
+def test_a_map_is_drawn_for_the_screen_and_for_a_paper(synthetic_map):
+    assert [type(figure) for figure in synthetic_map[1:]] == [PlotlyFigure, MatplotlibFigure]
 
 
-def test_the_test_rows_with_a_face_are_its_points(drawn_map):
-    assert sum(len(trace.x) for trace in drawn_map[1].data if trace.x is not None) == 29
+def test_the_test_rows_with_a_face_are_its_points(synthetic_map):
+    assert sum(len(trace.x) for trace in synthetic_map[1].data if trace.x is not None) == 29
 
 
-def test_it_says_that_the_faces_are_drawn(drawn_map):
-    assert drawn_map[1].layout.title.subtitle.text == "synthetic faces"
+def test_it_says_that_the_faces_are_drawn(synthetic_map):
+    assert synthetic_map[1].layout.title.subtitle.text == "synthetic faces"
 
 
-def test_the_table_has_the_places_of_the_figure(drawn_map):
-    table, figure, _ = drawn_map
+def test_the_table_has_the_places_of_the_figure(synthetic_map):
+    table, figure, _ = synthetic_map
     assert len(table) == table["sample_id"].nunique() == 29
     for label, trace in enumerate(figure.data):
         np.testing.assert_allclose(table.loc[table["label"] == label, "x"], np.array(trace.x, float), rtol=1e-6)

@@ -18,7 +18,7 @@ def predictions() -> pd.DataFrame:
         {
             "sample_id": list("abcdef"),
             "split": ["test", "test", "test", "test", "val", "val"],
-            "drawn": [True, False, False, False, True, True],
+            "synthetic": [True, False, False, False, True, True],
             "target": [0, 1, 1, 1, 0, 1],
             "score/surprise": surprise,
             "score/fear": 1 - surprise,
@@ -33,12 +33,12 @@ def test_both_splits_are_measured_under_names_that_other_systems_share():
     assert (metrics["test/recall/fear"], metrics["test/n/surprise"], metrics["test/n"]) == (pytest.approx(2 / 3), 1, 4)
     assert metrics["test/auroc"] == 1.0
     assert (metrics["best/val/accuracy"], metrics["best/val/n"]) == (0.0, 2)
-    assert {name.split("/")[0] for name in metrics} == {"test", "best", "drawn_share"}
+    assert {name.split("/")[0] for name in metrics} == {"test", "best", "synthetic_share"}
     assert metrics["test/accuracy_low"] <= 0.75 <= metrics["test/accuracy_high"]
 
 
-def test_the_drawn_share_is_that_of_the_test_rows():
-    assert evaluate_classes(predictions(), EVALUATION)[0]["drawn_share"] == 0.25
+def test_the_synthetic_share_is_that_of_the_test_rows():
+    assert evaluate_classes(predictions(), EVALUATION)[0]["synthetic_share"] == 0.25
 
 
 def test_the_order_of_rows_does_not_matter_and_the_seed_decides_the_interval():
@@ -104,7 +104,7 @@ def people(n: int = 60) -> pd.DataFrame:
     return table.assign(
         sample_id=[str(k) for k in range(n)],
         split="test",
-        drawn=False,
+        synthetic=False,
         target=rng.integers(0, 3, n),
         gender=["female", "male", None] * (n // 3),
         age=np.tile([3, 29, 30, 105], n // 4),

@@ -14,7 +14,7 @@ SAMPLES = pd.DataFrame(
         "subject": [f"s{n // 2}" for n in range(24)],
         "label": [n % 2 for n in range(24)],
         "fold": [n // 8 for n in range(24)],
-        "row": np.arange(24),
+        "face_index": np.arange(24),
         "reason": "aligned",
     }
 )

@@ -113,7 +113,7 @@ def test_neighbours_depend_on_the_seed_and_the_image_alone(raw):
     assert not np.array_equal(other[1], alone[1])
 
 
-def test_only_rows_that_can_be_learnt_from_get_neighbours(raw):
+def test_only_rows_that_can_be_trained_on_get_neighbours(raw):
     samples = located(raw, *IMAGES)
     samples["split"] = ["val", "train", "test", "train", "folds"]
     stream = synthesise_faces(samples, raw, params())
@@ -123,7 +123,7 @@ def test_only_rows_that_can_be_learnt_from_get_neighbours(raw):
     np.testing.assert_array_equal(packed[1, 0, ..., 0], by_hand(0))
 
 
-def test_no_row_to_learn_from_is_told(raw):
+def test_no_row_to_learn_from_is_reported(raw):
     samples = located(raw, "one.png").assign(split="test")
     with pytest.raises(ValueError, match=r"none of the 1 samples.*Look at the columns split and reason"):
         synthesise_faces(samples, raw, params())

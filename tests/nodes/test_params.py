@@ -18,12 +18,12 @@ from mien.nodes.params import (
     flatten,
 )
 from mien.pipeline_registry import register_pipelines
-from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
+from mien.pipelines.data_raf_db.params import RafDbReader, SyntheticRafDb
 from mien.pipelines.sae.params import SAEModelParams
 from mien.sweep import SweepMember
 
 SECTIONS: dict[str, type[Params]] = {
-    "raf_db.twin": RafDbTwin,
+    "raf_db.synthetic": SyntheticRafDb,
     "raf_db.reader": RafDbReader,
     "raf_db.alignment": AlignmentParams,
     "sae.model": SAEModelParams,
@@ -55,10 +55,10 @@ def _set(values: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("section", "path", "bad", "good"),
     [
-        ("raf_db.twin", "num_train", 0, 1),
-        ("raf_db.twin", "num_test", 0, 1),
-        ("raf_db.twin", "image_size", 63, 64),
-        ("raf_db.twin", "seed", -1, 0),
+        ("raf_db.synthetic", "num_train", 0, 1),
+        ("raf_db.synthetic", "num_test", 0, 1),
+        ("raf_db.synthetic", "image_size", 63, 64),
+        ("raf_db.synthetic", "seed", -1, 0),
         ("raf_db.reader", "validation_fraction", 0.0, 0.001),
         ("raf_db.reader", "validation_fraction", 1.0, 0.999),
         ("raf_db.reader", "seed", -1, 0),
@@ -176,8 +176,8 @@ def test_no_number_of_any_section_may_be_a_switch_or_no_number_or_beyond_all_bou
     for path, value in scalars(published, float):
         with pytest.raises(ValidationError) as error:
             EVERY[section](**_set(published, path.split("."), with_first(value, bad)))
-        told = ".".join(map(str, error.value.errors()[0]["loc"]))
-        assert told.startswith(path) or path.startswith(told)  # of names with values, the name of them all
+        reported = ".".join(map(str, error.value.errors()[0]["loc"]))
+        assert reported.startswith(path) or path.startswith(reported)  # of names with values, the name of them all
 
 
 @pytest.mark.parametrize("section", EVERY)
@@ -205,7 +205,7 @@ def test_names_that_become_files_are_no_paths(name):
         SweepMember(system="sae", variant=name)
 
 
-@pytest.mark.parametrize("section", ["age_csv.reader", "ravdess.reader", "crema_d.reader", "landmarks.drawing"])
+@pytest.mark.parametrize("section", ["age_csv.reader", "ravdess.reader", "crema_d.reader", "landmarks.synthetic_faces"])
 def test_validation_and_test_leave_something_to_train_on(section):
     system, name = section.split(".")
     halves = {"validation_fraction": 0.5, "test_fraction": 0.5}

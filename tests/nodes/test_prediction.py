@@ -32,9 +32,9 @@ def samples() -> pd.DataFrame:
         {
             "sample_id": [f"s{number}" for number in range(7)],
             "split": splits,
-            "drawn": [True, False] * 3 + [True],
+            "synthetic": [True, False] * 3 + [True],
             "label": [0, 1, 2, 0, 1, 2, 1],
-            "row": [5, 0, 11, -1, 2, 3, 7],
+            "face_index": [5, 0, 11, -1, 2, 3, 7],
         },
         index=range(10, 17),
     )
@@ -49,8 +49,16 @@ def test_unseen_samples_with_a_face_are_predicted_in_the_tables_order(samples, n
     assert table["sample_id"].tolist() == ["s0", "s2", "s5", "s6"]
     assert table["split"].tolist() == ["test", "val", "val", "test"]
     assert table["target"].tolist() == [0, 2, 2, 1]
-    assert table["drawn"].tolist() == [True, True, False, True]
-    assert list(table.columns) == ["sample_id", "split", "drawn", "target", "score/happy", "score/sad", "score/neutral"]
+    assert table["synthetic"].tolist() == [True, True, False, True]
+    assert list(table.columns) == [
+        "sample_id",
+        "split",
+        "synthetic",
+        "target",
+        "score/happy",
+        "score/sad",
+        "score/neutral",
+    ]
     Predictions.validate(table)
 
 

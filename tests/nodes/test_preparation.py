@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from tests.nodes.located import alignment
 
-from mien.data.drawn_folder import draw_folder
+from mien.data.synthetic_folder import draw_folder
 from mien.nodes.alignment import POINT_COLUMNS
-from mien.nodes.params import TwinParams
+from mien.nodes.params import SyntheticParams
 from mien.nodes.plots import DRAWN
 from mien.nodes.prediction import predict_classes
 from mien.nodes.preparation import face_dataset_pipeline, list_samples, provide_folder
@@ -14,8 +14,8 @@ from mien.nodes.samples import select_train_and_val
 from mien.nodes.system import system_pipeline
 
 
-def provide(twin):
-    return twin
+def provide(synthetic):
+    return synthetic
 
 
 def read(raw, reader):
@@ -49,7 +49,7 @@ def test_a_dataset_goes_from_its_folder_to_samples_faces_of_every_size_and_a_rep
     ]
     cropped = ["sfew_samples", "sfew.raw", "params:sfew.alignment"]
     assert steps(pipeline) == {
-        "sfew.provide": (["params:sfew.twin"], ["sfew.raw"]),
+        "sfew.provide": (["params:sfew.synthetic"], ["sfew.raw"]),
         "sfew.read": (["sfew.raw", "params:sfew.reader"], ["sfew.listed", "sfew.files"]),
         "sfew.locate_faces": (located, ["sfew_samples"]),
         "sfew.crop_112": (cropped, ["sfew_faces_112"]),
@@ -62,14 +62,14 @@ def test_each_crop_node_cuts_at_its_own_size_and_channels(tmp_path):
     crops = {64: "rgb", 48: "grey"}
     pipeline = face_dataset_pipeline("sfew", provide=provide, read=read, published=PUBLISHED, crops=crops)
     points = dict.fromkeys(POINT_COLUMNS, 0.0)
-    samples = pd.DataFrame({"row": [0, -1], "image": ["a", "b"], "crop": ["whole", "none"], **points})
+    samples = pd.DataFrame({"face_index": [0, -1], "image": ["a", "b"], "crop": ["whole", "none"], **points})
     shapes = {
         step.name: step.func(samples, tmp_path, alignment()).shape for step in pipeline.nodes if "crop" in step.name
     }
     assert shapes == {"sfew.crop_64": (1, 64, 64, 3), "sfew.crop_48": (1, 48, 48, 1)}
 
 
-class Twin(TwinParams):
+class SyntheticFaces(SyntheticParams):
     num_train: int
 
 
@@ -89,14 +89,16 @@ def find(folder):
     return folder / "images"
 
 
-def test_a_folder_is_drawn_with_the_twins_own_arguments(tmp_path):
-    provide_folder(Twin(draw=True, seed=3, num_train=2), name="SFEW", find=find, draw=draw)(tmp_path / "sfew")
+def test_a_folder_is_drawn_with_the_synthetic_datasets_own_arguments(tmp_path):
+    provide_folder(SyntheticFaces(generate=True, seed=3, num_train=2), name="SFEW", find=find, draw=draw)(
+        tmp_path / "sfew"
+    )
     assert sorted(path.name for path in (tmp_path / "sfew/images").iterdir()) == ["0.txt", "1.txt"]
 
 
-def test_the_users_own_folder_is_checked_and_named_never_drawn_over(tmp_path, caplog):
+def test_the_users_own_folder_is_checked_and_named_never_written_over(tmp_path, caplog):
     caplog.set_level("INFO", "mien")
-    check = provide_folder(Twin(draw=False, seed=3, num_train=2), name="SFEW", find=find, draw=draw)
+    check = provide_folder(SyntheticFaces(generate=False, seed=3, num_train=2), name="SFEW", find=find, draw=draw)
     with pytest.raises(ValueError, match="is missing"):
         check(tmp_path / "sfew")
     assert not (tmp_path / "sfew").exists()
@@ -105,16 +107,18 @@ def test_the_users_own_folder_is_checked_and_named_never_drawn_over(tmp_path, ca
     assert f"SFEW is read from {tmp_path / 'sfew/images'}" in caplog.text
 
 
-def test_drawn_samples_are_marked_and_told_and_only_real_ones_are_compared_with_published_counts(tmp_path, caplog):
+def test_synthetic_samples_are_marked_and_reported_and_only_real_ones_are_compared_with_published_counts(
+    tmp_path, caplog
+):
     caplog.set_level("INFO", "mien")
     samples = pd.DataFrame({"split": ["train"], "expression": ["happy"]})
     real = list_samples(samples, tmp_path, name="SFEW", published=PUBLISHED)
-    assert real["drawn"].tolist() == [False]
+    assert real["synthetic"].tolist() == [False]
     assert "SFEW: The class happy of the train split has 1 samples, 1 fewer than the 2 published." in caplog.text
     caplog.clear()
     draw(tmp_path / "sfew", num_train=1, seed=0)
     drawn = list_samples(samples, tmp_path / "sfew", name="SFEW", published=PUBLISHED)
-    assert drawn["drawn"].tolist() == [True]
+    assert drawn["synthetic"].tolist() == [True]
     assert "say nothing about real faces" in caplog.text
     assert "published" not in caplog.text
 

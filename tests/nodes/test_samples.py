@@ -8,7 +8,7 @@ from mien.nodes.samples import class_names, select_train_and_val
 
 def table(*rows: tuple[str, int]) -> pd.DataFrame:
     splits, places = zip(*rows, strict=True)
-    return pd.DataFrame({"sample_id": [f"s{i}" for i in range(len(rows))], "split": splits, "row": places})
+    return pd.DataFrame({"sample_id": [f"s{i}" for i in range(len(rows))], "split": splits, "face_index": places})
 
 
 def test_training_gets_train_and_val_rows_with_a_face_in_order():

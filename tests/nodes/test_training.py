@@ -1,4 +1,4 @@
-"""The train step: what is learnt from which rows, what a resumed run must match, what comes back."""
+"""The train step: what is trained on which rows, what a resumed run must match, what comes back."""
 
 import itertools
 import logging
@@ -40,7 +40,7 @@ def samples() -> pd.DataFrame:
             "split": ["train"] * NUM_TRAIN + ["val"] * NUM_VAL,
             "label": labels,
             "expression": [NAMES[label] for label in labels],
-            "row": np.random.default_rng(1).permutation(20)[:n],
+            "face_index": np.random.default_rng(1).permutation(20)[:n],
         }
     )
 
@@ -102,13 +102,13 @@ def spy_on_fit(monkeypatch) -> list[dict[str, Any]]:
     return calls
 
 
-def test_train_rows_are_learnt_from_and_val_rows_choose_without_augmentation(tmp_path, monkeypatch):
+def test_train_rows_are_trained_on_and_val_rows_choose_without_augmentation(tmp_path, monkeypatch):
     calls = spy_on_fit(monkeypatch)
     train(tmp_path)
     train_set, val_set, table = calls[0]["train_set"], calls[0]["val_set"], samples()
     for images, split in ((train_set, "train"), (val_set, "val")):
         rows = table[table["split"] == split]
-        assert images.rows.tolist() == rows["row"].tolist()
+        assert images.rows.tolist() == rows["face_index"].tolist()
         assert images.targets.tolist() == rows["label"].tolist()
     assert train_set.augment is not None
     assert val_set.augment is None
@@ -148,7 +148,7 @@ def test_a_run_resumes_only_with_the_same_data_architecture_recipe_devices_and_p
         {"config": {**TINY_SAE, "keep_rate": 1.0}},
         {"alter": lambda model: model.head.bias.data.add_(1e-6)},
         {"samples": samples().assign(label=[1] * 2 + samples()["label"][2:].tolist(), expression=_renamed)},
-        {"samples": samples().assign(row=samples()["row"].to_numpy()[::-1])},
+        {"samples": samples().assign(face_index=samples()["face_index"].to_numpy()[::-1])},
         {"faces": other_faces},
         {"training": training(device={"precision": "bf16-mixed"})},
         {"training": training(device={"devices": 2})},

@@ -12,7 +12,7 @@ from tests.pipelines.tiny_systems import PREDICTION_CPU
 
 from mien.io.schemas import AttributePredictions
 from mien.nodes.params import EvaluationParams, PredictionParams
-from mien.pipelines.age_gender_ethnicity.insides import show_components, show_networks
+from mien.pipelines.age_gender_ethnicity.feature_maps import show_components, show_networks
 from mien.pipelines.age_gender_ethnicity.nodes import evaluate, initialise, predict
 from mien.pipelines.age_gender_ethnicity.params import AttributeModelParams, AttributeTrainingParams
 from mien.pipelines.age_gender_ethnicity.plots import plot_models
@@ -65,12 +65,12 @@ def faces_and_samples(n: int = 80) -> tuple[np.ndarray, pd.DataFrame]:
         {
             "sample_id": [f"row_{number:05d}" for number in range(n)],
             "split": splits,
-            "drawn": False,
+            "synthetic": False,
             "subject": pd.Series([pd.NA] * n, dtype="string"),
             "age": ages,
             "gender": genders,
             "ethnicity": ethnicities,
-            "row": np.arange(n),
+            "face_index": np.arange(n),
         }
     )
     return faces, samples
@@ -110,7 +110,7 @@ def test_predictions_have_a_row_per_unseen_face_target_and_network(predictions):
     assert set(predictions["gender"]) == {"male", "female"}
 
 
-def test_what_can_be_read_off_a_pixel_is_learnt(predictions):
+def test_what_can_be_read_off_a_pixel_is_trained(predictions):
     metrics, _ = evaluate(predictions, EVALUATION)
     assert metrics["test/gender/dnn/accuracy"] > 0.9
     assert metrics["test/gender/linear/accuracy"] == 1.0
@@ -141,7 +141,7 @@ def test_subgroups_have_every_network_with_n_and_interval(predictions):
 def test_linear_and_logistic_regression_are_scikit_learns(trained):
     faces, samples, network, history = trained
     rows = samples[samples["split"] == "train"]
-    pixels = faces[rows["row"]].reshape(len(rows), -1) / 255
+    pixels = faces[rows["face_index"]].reshape(len(rows), -1) / 255
     mean, std = pixels.mean(axis=0), pixels.std(axis=0, ddof=1)
     of_age = [Ridge(alpha=penalty).fit((pixels - mean) / std, rows["age"]) for penalty in (1.0, 10.0)]
     of_gender = [
@@ -160,7 +160,7 @@ def test_linear_and_logistic_regression_are_scikit_learns(trained):
 def test_principal_components_are_fitted_to_the_train_rows_alone(trained, tmp_path):
     faces, samples, network, _ = trained
     changed = faces.copy()
-    changed[samples.loc[samples["split"] == "val", "row"]] = 0
+    changed[samples.loc[samples["split"] == "val", "face_index"]] = 0
     seen, training = samples[samples["split"] != "test"], training_params(max_epochs=1)
     other, _ = train(seen, changed, tmp_path, initialise(seen, model_params(), training), training)
     assert torch.equal(other.model.components.directions, network.model.components.directions)
@@ -266,7 +266,7 @@ def test_a_class_with_one_row_in_training_and_none_in_test_is_scored_where_it_ca
 
 @pytest.mark.slow
 def test_five_hundred_components_explain_more_than_nine_tenths_of_faces_that_they_were_not_fitted_to():
-    from mien.data.age_csv_twin import _draw_chunk, _faces
+    from mien.data.synthetic_age_csv import _draw_chunk, _faces
     from mien.layers.principal_components import PrincipalComponents
 
     drawn = np.stack(_draw_chunk(_faces(900, 0))).reshape(900, -1).astype(np.float32) / 255

@@ -1,4 +1,4 @@
-"""What every dataset must do, in a tiny run through Kedro from its drawn folder to packed faces and a data report.
+"""What every dataset must do, in a tiny run through Kedro from its synthetic folder to packed faces and a data report.
 
 A new dataset joins with one row in ``TINY_DATA`` of ``tests/pipelines/tiny_systems.py``.
 """
@@ -16,7 +16,7 @@ from tests.pipelines.temporary_project import copy_project, open_catalog, run_se
 from tests.pipelines.tiny_systems import TINY_DATA
 from tests.project.project_config import data_entries
 
-from mien.data.drawn_folder import MARKER
+from mien.data.synthetic_folder import MARKER
 from mien.io.figures import PaperFigure
 from mien.io.raw_folder import CheckpointFolder, RawFolder
 from mien.io.sheets import SheetImage
@@ -95,11 +95,11 @@ def test_every_entry_is_written_and_can_be_read_back_as_its_schema_says(tiny):
             tiny.catalog.load(entry)
 
 
-def test_the_samples_say_that_they_are_drawn_and_every_face_is_in_its_row(tiny):
+def test_the_samples_say_that_they_are_synthetic_and_every_face_is_in_its_row(tiny):
     samples = tiny.samples
-    assert samples["drawn"].all()
+    assert samples["synthetic"].all()
     assert (tiny.project / "data/demo/01_raw" / tiny.dataset / MARKER).is_file()
-    rows = np.sort(samples.loc[samples["row"] >= 0, "row"])
+    rows = np.sort(samples.loc[samples["face_index"] >= 0, "face_index"])
     for entry in (entry for entry in data_entries(tiny.pipeline) if "_faces_" in entry):
         faces = tiny.catalog.load(entry)
         np.testing.assert_array_equal(rows, np.arange(len(faces)))
@@ -109,7 +109,7 @@ def test_the_samples_say_that_they_are_drawn_and_every_face_is_in_its_row(tiny):
         assert all(face.std() > 5 for face in faces), "an empty face"
 
 
-def test_no_subject_is_learnt_from_and_tested_on(tiny):
+def test_no_subject_is_trained_on_and_tested_on(tiny):
     samples = tiny.samples.dropna(subset=["subject"])
     part = samples["fold"] if "fold" in samples else samples["split"]
     assert (part.groupby(samples["subject"]).nunique() <= 1).all()
@@ -117,7 +117,7 @@ def test_no_subject_is_learnt_from_and_tested_on(tiny):
 
 def test_the_summary_counts_what_the_samples_hold(tiny):
     summary, samples = tiny.catalog.load(f"{tiny.dataset}.summary"), tiny.samples
-    assert summary["drawn_share"] == 1
+    assert summary["synthetic_share"] == 1
     assert json.loads(json.dumps(summary)) == summary
     counts = tiny.catalog.load(f"{tiny.dataset}.counts")
     assert set(counts.columns) == {"split", "class", "found", "published", "difference"}
@@ -144,22 +144,22 @@ def test_the_same_run_again_gives_the_same_bytes(tiny):
     assert {entry for entry in before if before[entry] != after[entry]} == set()
 
 
-def test_the_drawn_folder_is_read_as_the_users_own_where_nothing_is_drawn(tiny, caplog):
+def test_the_synthetic_folder_is_read_as_the_users_own_where_nothing_is_drawn(tiny, caplog):
     """Without the marker the folder is one in the published layout like any other."""
     caplog.set_level("INFO", "mien")
     marker = tiny.project / "data/demo/01_raw" / tiny.dataset / MARKER
     content = marker.read_bytes()
     marker.unlink()
     try:
-        tiny.run({"twin": {"draw": False}}, to_outputs=[tiny.listed_entry])
-        assert not tiny.catalog.load(tiny.listed_entry)["drawn"].any()
+        tiny.run({"synthetic": {"generate": False}}, to_outputs=[tiny.listed_entry])
+        assert not tiny.catalog.load(tiny.listed_entry)["synthetic"].any()
         assert "is read from" in caplog.text
     finally:
         marker.write_bytes(content)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_a_missing_folder_is_told_with_where_to_get_the_data_and_that_the_demo_needs_none(
+def test_a_missing_folder_is_reported_with_where_to_get_the_data_and_that_the_demo_needs_none(
     dataset, project, run_project
 ):
     with pytest.raises(Exception, match=dataset) as error:

@@ -1,4 +1,4 @@
-"""What every system must do, in a tiny run through Kedro from drawn raw files to metrics and figures.
+"""What every system must do, in a tiny run through Kedro from synthetic raw files to metrics and figures.
 
 A new system joins with one row in ``tests/pipelines/tiny_systems.py``.
 """
@@ -136,10 +136,10 @@ def test_every_entry_is_written_and_can_be_read_back_as_its_schema_says(tiny):
 def test_metrics_are_numbers_under_names_that_systems_share(tiny):
     metrics = tiny.catalog().load(f"{tiny.system}.metrics")
     assert metrics["test/n"] > 0
-    assert metrics["drawn_share"] == 1.0, "a run on drawn faces must say so"
+    assert metrics["synthetic_share"] == 1.0, "a run on synthetic faces must say so"
     for name, value in metrics.items():
         assert value is None or math.isfinite(value), name
-    assert {name.split("/")[0] for name in metrics} == {"test", "best", "drawn_share"}
+    assert {name.split("/")[0] for name in metrics} == {"test", "best", "synthetic_share"}
     assert not set(metrics) & set(tiny.catalog().load(f"{tiny.system}.history")), "a name has two meanings"
 
 
@@ -151,7 +151,9 @@ def machine() -> str:
 
 
 def test_scores_are_the_frozen_ones(tiny):
-    """A change that must not touch the numbers touches none. One that must: ``MIEN_FREEZE=1 pytest -k frozen -m 'slow or not slow'``, and say why.
+    """A change that must not touch the numbers touches none. One that must.
+
+    ``MIEN_FREEZE=1 pytest -k frozen -m 'slow or not slow'``, and say why.
 
     On another kind of machine, a few of the tiny samples may fall on the other side.
     """
@@ -189,7 +191,7 @@ def test_predictions_cover_every_unseen_sample_and_no_other(tiny):
     names = {entry for step in steps for entry in step.inputs if entry.endswith("_samples") or entry == gathered}
     assert names
     for name in {gathered} if gathered in names else names:
-        samples = catalog.load(name).query("split != 'train' and row >= 0").set_index("sample_id")["split"]
+        samples = catalog.load(name).query("split != 'train' and face_index >= 0").set_index("sample_id")["split"]
         for table in tables:
             assert len(table) == len(samples)
             assert table.set_index("sample_id")["split"].to_dict() == samples.to_dict()
@@ -280,7 +282,7 @@ def test_no_test_face_changes_what_is_trained(tiny):
     noise = np.random.default_rng(0).integers(0, 256, faces.shape, dtype=np.uint8)
     for split, same in (("test", True), ("train", False)):
         noisy = faces.copy()
-        rows = samples.loc[(samples["split"] == split) & (samples["row"] >= 0), "row"].to_numpy()
+        rows = samples.loc[(samples["split"] == split) & (samples["face_index"] >= 0), "face_index"].to_numpy()
         assert len(rows)
         noisy[rows] = noise[rows]
         catalog.get(faces_name).save(FaceStream(noisy.shape, lambda start, rows=noisy: [rows[start:]], split))

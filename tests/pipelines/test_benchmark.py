@@ -75,7 +75,7 @@ def test_the_markdown_has_a_line_per_row_and_names_the_machine(table):
     last = table.iloc[-1]
     assert f"| {last['image_size']} px | 1 | batches of 3 | {last['images_per_s']:.1f} (" in lines[-1]
     assert last["machine"] in text
-    assert "3 drawn scenes" in text
+    assert "3 synthetic scenes" in text
 
 
 @pytest.mark.parametrize(

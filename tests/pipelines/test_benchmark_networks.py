@@ -258,13 +258,13 @@ def test_ratios_are_taken_within_each_round(by_hand):
     assert np.isnan(row_of(by_hand[0], "few", "fusion")["peak_mb"])
 
 
-def test_aims_are_judged_by_cpu_time_on_a_cpu_and_only_at_their_batch_size(by_hand):
+def test_aims_are_evaluated_by_cpu_time_on_a_cpu_and_only_at_their_batch_size(by_hand):
     aims = by_hand[1]
     assert aims[["way", "of", "part"]].to_numpy().tolist() == [["few", "all", "fusion"], ["few", "poster", "whole"]]
     np.testing.assert_allclose(aims["ratio"], [0.3, 7.5])
     np.testing.assert_allclose(aims["ratio_high"], [0.4, 10])
     assert aims["met"].tolist() == [True, False]
-    assert (aims["judged_by"] == BY_CPU).all()
+    assert (aims["estimated_by"] == BY_CPU).all()
 
 
 def test_the_page_has_a_line_per_network_and_says_what_is_met(by_hand):

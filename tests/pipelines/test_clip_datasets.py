@@ -1,4 +1,7 @@
-"""RAVDESS and CREMA-D, the datasets of clips: their nodes, and their pipelines from drawn clips to faces and sound."""
+"""RAVDESS and CREMA-D, the datasets of clips: their nodes.
+
+And their pipelines from synthetic clips to faces and sound.
+"""
 
 import inspect
 import itertools
@@ -13,13 +16,13 @@ import pytest
 from tests.pipelines.temporary_project import open_catalog
 
 from mien.data.crema_d import CODES, SENTENCES
-from mien.data.crema_d_twin import draw_crema_d
-from mien.data.drawn_folder import MARKER
-from mien.data.ravdess_twin import draw_ravdess
+from mien.data.synthetic_crema_d import draw_crema_d
+from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic_ravdess import draw_ravdess
 from mien.io.schemas import ListedClips
 from mien.pipelines import data_crema_d, data_ravdess
-from mien.pipelines.data_crema_d.params import CremaDReader, CremaDTwin
-from mien.pipelines.data_ravdess.params import RavdessReader, RavdessTwin
+from mien.pipelines.data_crema_d.params import CremaDReader, SyntheticCremaD
+from mien.pipelines.data_ravdess.params import RavdessReader, SyntheticRavdess
 
 SIZES = {"num_actors": 3, "clips_per_actor": 8, "seed": 0, "image_size": 64, "fps": 1}
 PARTS = {"validation_fraction": 0.3, "test_fraction": 0.3}
@@ -50,14 +53,14 @@ class ClipDataset:
     draw: Callable[..., None]
     provide: Callable[[Any], Callable[[Path], Any]]
     read: Callable[[Path, Any], Any]
-    twin: type
+    synthetic: type
     reader: Any
     names: Callable[[], list[str]]
 
     @property
     def tiny(self) -> dict[str, Any]:
         alignment = {"method": "given", "workers": 1}
-        return {self.key: {"twin": {"draw": True, **SIZES}, "reader": PARTS, "alignment": alignment}}
+        return {self.key: {"synthetic": {"generate": True, **SIZES}, "reader": PARTS, "alignment": alignment}}
 
 
 CREMA_D = ClipDataset(
@@ -68,7 +71,7 @@ CREMA_D = ClipDataset(
     draw=draw_crema_d,
     provide=data_crema_d.nodes.provide_crema_d,
     read=data_crema_d.nodes.read_listed_clips,
-    twin=CremaDTwin,
+    synthetic=SyntheticCremaD,
     reader=CremaDReader(max_passed_over=0.01, **PARTS, seed=0),
     names=crema_d_names,
 )
@@ -80,7 +83,7 @@ RAVDESS = ClipDataset(
     draw=draw_ravdess,
     provide=data_ravdess.nodes.provide_ravdess,
     read=data_ravdess.nodes.read_listed_clips,
-    twin=RavdessTwin,
+    synthetic=SyntheticRavdess,
     reader=RavdessReader(max_passed_over=0.01, channels=("speech",), **PARTS, seed=0),
     names=ravdess_names,
 )
@@ -101,17 +104,17 @@ def named(dataset, tmp_path) -> Path:
     return tmp_path / dataset.key
 
 
-def test_drawing_passes_every_parameter_of_the_twin_on(dataset, tmp_path, monkeypatch):
+def test_drawing_passes_every_parameter_of_the_synthetic_dataset_on(dataset, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
         f"{dataset.draw.__module__}.{dataset.draw.__name__}", lambda folder, **sizes: drawn.append((folder, sizes))
     )
-    dataset.provide(dataset.twin(draw=True, **SIZES))(tmp_path)
+    dataset.provide(dataset.synthetic(generate=True, **SIZES))(tmp_path)
     assert drawn == [(tmp_path, SIZES)]
 
 
-def test_the_users_own_folder_is_found_and_named_never_drawn_over(dataset, named, tmp_path, caplog):
-    check = dataset.provide(dataset.twin(draw=False, **SIZES))
+def test_the_users_own_folder_is_found_and_named_never_written_over(dataset, named, tmp_path, caplog):
+    check = dataset.provide(dataset.synthetic(generate=False, **SIZES))
     with caplog.at_level(logging.INFO, "mien"):
         check(named)
     assert f"{dataset.name} is read from {named}" in caplog.text
@@ -124,25 +127,25 @@ def test_a_real_folder_is_compared_with_the_published_counts_over_all_splits(dat
     with caplog.at_level(logging.WARNING, "mien"):
         listed, _ = dataset.read(named, dataset.reader)
     ListedClips.validate(listed)
-    assert not listed["drawn"].any()
+    assert not listed["synthetic"].any()
     assert dataset.counted in caplog.text
     assert set(listed["split"]) == {"train", "val", "test"}
 
 
-def test_drawn_clips_are_marked_and_have_no_published_counts_to_keep(dataset, named, caplog):
+def test_synthetic_clips_are_marked_and_have_no_published_counts_to_keep(dataset, named, caplog):
     (named / MARKER).write_text("{}")
     with caplog.at_level(logging.INFO, "mien"):
         listed, _ = dataset.read(named, dataset.reader)
-    assert listed["drawn"].all()
+    assert listed["synthetic"].all()
     assert "fewer than" not in caplog.text
 
 
-def test_the_twins_parameters_are_those_of_the_function_that_draws(dataset):
-    assert set(dataset.twin.model_fields) - {"draw"} == set(inspect.signature(dataset.draw).parameters) - {"root"}
+def test_the_synthetic_datasets_parameters_are_those_of_the_function_that_draws(dataset):
+    assert set(dataset.synthetic.model_fields) - {"generate"} == set(inspect.signature(dataset.draw).parameters) - {"root"}
 
 
 @pytest.mark.slow
-def test_drawn_clips_become_frames_faces_and_sound_and_the_same_every_time(dataset, project, run_project):
+def test_synthetic_clips_become_frames_faces_and_sound_and_the_same_every_time(dataset, project, run_project):
     results = []
     for _ in range(2):
         run_project(f"data_{dataset.key}", params=dataset.tiny)

@@ -1,4 +1,4 @@
-"""CompCNN's nodes: what each trial learns from, how rows are judged, and what a fold's own faces must not change."""
+"""CompCNN's nodes: what each trial learns from, how rows are evaluated, and what a fold's own faces must not change."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from mien.mlflow_run import MlflowRun
 from mien.nodes.folds import ProtocolParams, split_by_folds
 from mien.nodes.params import PredictionParams
 from mien.nodes.samples import select_train_and_val
-from mien.pipelines.comp_cnn import judging
+from mien.pipelines.comp_cnn import evaluating
 from mien.pipelines.comp_cnn.nodes import best_row, initialise, predict, train
 from mien.pipelines.comp_cnn.params import (
     NAMES,
@@ -59,7 +59,7 @@ def samples(subjects: int = 9, folds: int = 3) -> pd.DataFrame:
             "fold": subject % folds,
             "illumination": "front",
             "glasses": False,
-            "drawn": True,
+            "synthetic": True,
             "reason": "aligned",
             "crop": "points",
         }
@@ -69,7 +69,7 @@ def samples(subjects: int = 9, folds: int = 3) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     for name in ("score", "roll_degrees", "turned_degrees", "enlarged", "height", "width", "brightness"):
         table[name] = np.float32(1 if name in ("enlarged", "height", "width") else 0)
-    return table.assign(row=np.arange(len(table)))
+    return table.assign(face_index=np.arange(len(table)))
 
 
 def faces(n: int = 18) -> np.ndarray:
@@ -122,7 +122,7 @@ def test_training_rows_of_a_trial_hold_nobody_of_its_fold():
 
 def test_a_folds_faces_change_the_nets_of_the_other_folds_alone(run, tmp_path):
     noisy = faces()
-    tested = samples().query("fold == 0")["row"].to_numpy()
+    tested = samples().query("fold == 0")["face_index"].to_numpy()
     noisy[tested] = np.random.default_rng(1).integers(0, 256, noisy[tested].shape, dtype=np.uint8)
     network, _ = trained(tmp_path, noisy, rows=["diff_cnn", "comb_1"])
     assert equal(weights(network, "fold_0"), weights(run[0], "fold_0"))
@@ -184,7 +184,7 @@ def test_every_sample_is_predicted_by_the_nets_that_have_not_seen_its_subject(ru
     assert set(predictions.loc[predictions["primary"], "model"]) == {run[0].config["primary"]}
     net = run[0].model.net("fold_1", 0, "comb_1")
     one = test[(test["model"] == "comb_1") & (test["trial"] == "fold_1")].iloc[0]
-    row = rows.loc[rows["sample_id"] == one["sample_id"], "row"].iloc[0]
+    row = rows.loc[rows["sample_id"] == one["sample_id"], "face_index"].iloc[0]
     image = torch.tensor((faces()[row, :, 2:46, 2:46, 0] / 255 - 0.5) / 0.25, dtype=torch.float32)
     with torch.no_grad():
         expected = torch.softmax(net(image[None]), dim=1)[0].numpy()
@@ -205,7 +205,7 @@ def predicted(errors: dict[str, list[list[int]]]) -> pd.DataFrame:
                         {
                             "sample_id": f"p{number}",
                             "split": split,
-                            "drawn": True,
+                            "synthetic": True,
                             "subject": f"s{number // 2}",
                             "target": target,
                             "emotion": "happy" if number < 4 else "sad",
@@ -223,13 +223,13 @@ def predicted(errors: dict[str, list[list[int]]]) -> pd.DataFrame:
 
 def test_an_error_rate_is_the_mean_over_seeds_and_not_the_best_of_them():
     table = predicted({"diff_cnn": [[0, 1, 2, 3], [0, 9]], "comb_1": [[0], []]})
-    scores = judging.score_models(table, EVALUATION).set_index("model")
+    scores = evaluating.score_models(table, EVALUATION).set_index("model")
     assert scores.loc["diff_cnn", "errors"] == 3
     assert scores.loc["diff_cnn", "error_rate"] == pytest.approx(3 / 16)
     assert scores.loc["diff_cnn", "error_rate_sd"] == pytest.approx(np.std([4 / 16, 2 / 16], ddof=1))
     assert scores.loc["comb_1", ["n", "seeds", "errors"]].tolist() == [16, 2, 0.5]
     assert scores.loc["diff_cnn", "error_rate_low"] < 3 / 16 < scores.loc["diff_cnn", "error_rate_high"]
-    metrics, subgroups = judging.evaluate(table, EVALUATION)
+    metrics, subgroups = evaluating.evaluate(table, EVALUATION)
     assert metrics["test/diff_cnn/error_rate"] == pytest.approx(3 / 16)
     assert metrics["test/error_rate"] == metrics["test/comb_1/error_rate"] == pytest.approx(1 / 32)
     assert metrics["test/accuracy"] == metrics["test/comb_1/accuracy"] == pytest.approx(31 / 32)
@@ -240,17 +240,17 @@ def test_an_error_rate_is_the_mean_over_seeds_and_not_the_best_of_them():
 
 def test_errors_by_fold_and_by_emotion_add_up_to_all():
     table = predicted({"diff_cnn": [[0, 1, 2, 9]], "comb_1": [[]]})
-    folds = judging.score_folds(table).set_index(["model", "fold"])
+    folds = evaluating.score_folds(table).set_index(["model", "fold"])
     assert folds.loc[("diff_cnn", 0), ["n", "errors", "error_rate"]].tolist() == [8, 3, 3 / 8]
     assert folds.loc[("diff_cnn", 1), "errors"] == 1
-    emotions = judging.score_emotions(table, EVALUATION).set_index(["model", "emotion"])
+    emotions = evaluating.score_emotions(table, EVALUATION).set_index(["model", "emotion"])
     assert emotions.loc[("diff_cnn", "happy"), ["n", "errors", "error_rate"]].tolist() == [4, 3, 0.75]
     assert emotions.loc[("diff_cnn", "sad"), ["n", "errors"]].tolist() == [12, 1]
 
 
 def test_rows_are_compared_on_the_same_samples_by_subject():
     table = predicted({"diff_cnn": [list(range(0, 16, 2))], "sub_1": [[0]], "comb_1": [[]]})
-    compared = judging.compare_models(table, EVALUATION)
+    compared = evaluating.compare_models(table, EVALUATION)
     assert compared[["one", "other"]].to_numpy().tolist() == [
         ["sub_1", "diff_cnn"],
         ["comb_1", "diff_cnn"],
@@ -266,13 +266,13 @@ def test_rows_are_compared_on_the_same_samples_by_subject():
 def test_a_learning_curve_is_read_off_its_own_trials():
     folds = predicted({"diff_cnn": [[0]], "comb_1": [[]]})
     curve = folds[folds["split"] == "test"].assign(trial="subjects_4", primary=False)
-    scores = judging.score_curve(pd.concat([folds, curve]), EVALUATION)
+    scores = evaluating.score_curve(pd.concat([folds, curve]), EVALUATION)
     assert scores[["model", "train_subjects", "n", "accuracy"]].to_numpy().tolist() == [
         ["comb_1", 4, 16, 1.0],
         ["diff_cnn", 4, 16, 15 / 16],
     ]
-    assert judging.score_curve(folds, EVALUATION).empty
-    assert judging.score_models(pd.concat([folds, curve]), EVALUATION)["n"].tolist() == [16, 16]
+    assert evaluating.score_curve(folds, EVALUATION).empty
+    assert evaluating.score_models(pd.concat([folds, curve]), EVALUATION)["n"].tolist() == [16, 16]
 
 
 def test_rows_can_be_chosen_on_the_command_line():
@@ -307,15 +307,16 @@ def test_a_table_of_other_kinds_is_refused():
         initialise(rows, model(), training())
 
 
-@pytest.mark.parametrize(("packed", "asked"), [(2, 3), (4, 2), (4, 3)])
-def test_another_number_of_frames_than_the_dataset_packs_is_refused_by_the_names_of_both(packed, asked):
+@pytest.mark.parametrize(("packed", "requested"), [(2, 3), (4, 2), (4, 3)])
+def test_another_number_of_frames_than_the_dataset_packs_is_refused_by_the_names_of_both(packed, requested):
     rows = select_train_and_val(trials(samples()))
     rows = rows.assign(**{f"frame_{number}": "c.bmp" for number in range(1, packed - 1)})
     with pytest.raises(
         ValueError,
-        match=rf"disagree: nvie\.reader\.num_frames .*was {packed} .*comp_cnn\.model\.num_frames is {asked}\. Set both",
+        match=rf"disagree: nvie\.reader\.num_frames .*was {packed} .*"
+        rf"comp_cnn\.model\.num_frames is {requested}\. Set both",
     ):
-        initialise(rows, model(num_frames=asked), training())
+        initialise(rows, model(num_frames=requested), training())
     initialise(rows, model(num_frames=packed, rows=["sub_1"]), training())
 
 
@@ -327,13 +328,13 @@ def test_faces_of_fewer_frames_than_their_samples_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_sequences_go_the_whole_way_from_drawn_frames_to_scores(project, run_project, monkeypatch):
+def test_sequences_go_the_whole_way_from_synthetic_frames_to_scores(project, run_project, monkeypatch):
     monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)  # takes MLflow seconds
     params = merged(
         {"comp_cnn": TINY_SYSTEMS["comp_cnn"], "nvie": TINY_DATA["nvie"], "variant": "sequence"},
         {
             "comp_cnn": {"model": {"num_frames": 3, "rows": ["diff_cnn", "comb_1"]}},
-            "nvie": {"reader": {"num_frames": 3}, "twin": {"num_frames": 5}},
+            "nvie": {"reader": {"num_frames": 3}, "synthetic": {"num_frames": 5}},
         },
     )
     shown = ("nvie.aligned_sheet", "comp_cnn.mistakes_sheet", "comp_cnn.features_figure")

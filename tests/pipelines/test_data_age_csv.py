@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import yaml
 
-from mien.data import age_csv_twin
+from mien.data import synthetic_age_csv
 from mien.data.age_csv import FILE
-from mien.data.drawn_folder import MARKER, is_drawn
 from mien.data.image_source import ImageSource
+from mien.data.synthetic_folder import MARKER, is_synthetic
 from mien.io.schemas import ListedAttributes
 from mien.nodes.alignment import locate_faces
 from mien.nodes.params import AlignmentParams
 from mien.pipelines.data_age_csv.nodes import provide_age_csv, read_listed
-from mien.pipelines.data_age_csv.params import AgeCsvReader, AgeCsvTwin
+from mien.pipelines.data_age_csv.params import AgeCsvReader, SyntheticAgeCsv
 from mien.pipelines.data_age_csv.pipeline import create_pipeline
 
 SIZES = {"num_samples": 60, "seed": 1}
@@ -25,16 +25,16 @@ READER = {"max_passed_over": 0.01, "validation_fraction": 0.1, "test_fraction": 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn") / "age_csv"
+    folder = tmp_path_factory.mktemp("synthetic") / "age_csv"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(age_csv_twin, "_REPEATED_EVERY", 20)
-        provide_age_csv(AgeCsvTwin(draw=True, **SIZES))(folder)
+        patch.setattr(synthetic_age_csv, "_REPEATED_EVERY", 20)
+        provide_age_csv(SyntheticAgeCsv(generate=True, **SIZES))(folder)
     return folder
 
 
-def test_the_users_own_file_is_found_and_named_never_drawn_over(drawn, tmp_path, caplog):
-    assert is_drawn(drawn)
-    check = provide_age_csv(AgeCsvTwin(draw=False, **SIZES))
+def test_the_users_own_file_is_found_and_named_never_written_over(drawn, tmp_path, caplog):
+    assert is_synthetic(drawn)
+    check = provide_age_csv(SyntheticAgeCsv(generate=False, **SIZES))
     with caplog.at_level(logging.INFO, "mien"):
         check(drawn)
     assert f"is read from {drawn / FILE}" in caplog.text
@@ -43,11 +43,11 @@ def test_the_users_own_file_is_found_and_named_never_drawn_over(drawn, tmp_path,
     assert not (tmp_path / "age_csv").exists()
 
 
-def test_drawn_faces_are_marked_and_repeated_ones_are_in_no_split(drawn, caplog):
+def test_synthetic_faces_are_marked_and_repeated_ones_are_in_no_split(drawn, caplog):
     with caplog.at_level(logging.INFO, "mien"):
         listed, _ = read_listed(drawn, AgeCsvReader(**READER))
     ListedAttributes.validate(listed)
-    assert listed["drawn"].all()
+    assert listed["synthetic"].all()
     assert "3 of 60 faces repeat an earlier one" in caplog.text
     assert "published." not in caplog.text
     source = ImageSource(drawn)
@@ -58,7 +58,7 @@ def test_drawn_faces_are_marked_and_repeated_ones_are_in_no_split(drawn, caplog)
 def test_a_real_file_is_compared_with_the_published_counts_repeated_faces_included(drawn, tmp_path, caplog):
     real = shutil.copytree(drawn, tmp_path / "age_csv")
     (real / MARKER).unlink()
-    assert not read_listed(real, AgeCsvReader(**READER))[0]["drawn"].any()
+    assert not read_listed(real, AgeCsvReader(**READER))[0]["synthetic"].any()
     assert "The all split has 60 samples, 23,645 fewer than the 23,705 published." in caplog.text
     assert "The class asian of the all split" in caplog.text
 
@@ -75,7 +75,7 @@ def test_published_crops_are_packed_as_they_are_in_grey(drawn, tmp_path):
     faces = np.concatenate(list(stream.batches(0)))
     assert faces.shape == stream.shape == (len(samples), 48, 48, 1)
     source = ImageSource(drawn)
-    for row, image in zip(samples["row"], samples["image"], strict=True):
+    for row, image in zip(samples["face_index"], samples["image"], strict=True):
         np.testing.assert_array_equal(faces[row][..., 0], source.read(image)[..., 0])
 
 

@@ -10,16 +10,16 @@ from tests.data import small_datasets
 from tests.pipelines.temporary_project import open_catalog
 
 from mien.data.alignment import align_face
-from mien.data.drawn_folder import MARKER
 from mien.data.images import read_image
 from mien.data.nvie_subset import SUBSET_FILE
 from mien.data.onset_apex import MANIFEST
+from mien.data.synthetic_folder import MARKER
 from mien.io.schemas import ListedPairs
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.pipelines.data_nvie.nodes import provide_nvie, read_listed
-from mien.pipelines.data_nvie.params import NvieReader, NvieTwin
+from mien.pipelines.data_nvie.params import NvieReader, SyntheticNvie
 
-TWIN = {"num_subjects": 10, "num_emotions": 1, "seed": 0, "image_size": 96, "num_frames": 3}
+SYNTHETIC = {"num_subjects": 10, "num_emotions": 1, "seed": 0, "image_size": 96, "num_frames": 3}
 READER = NvieReader(max_passed_over=1, subset="full", num_folds=10, seed=0, num_frames=2)
 
 
@@ -32,13 +32,13 @@ def listed_pairs(tmp_path) -> Path:
 
 def test_drawing_passes_every_parameter_of_the_twin_on(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("mien.data.nvie_twin.draw_nvie", lambda folder, **sizes: drawn.append((folder, sizes)))
-    provide_nvie(NvieTwin(draw=True, **TWIN))(tmp_path / "nvie")
-    assert drawn == [(tmp_path / "nvie", TWIN)]
+    monkeypatch.setattr("mien.data.synthetic_nvie.draw_nvie", lambda folder, **sizes: drawn.append((folder, sizes)))
+    provide_nvie(SyntheticNvie(generate=True, **SYNTHETIC))(tmp_path / "nvie")
+    assert drawn == [(tmp_path / "nvie", SYNTHETIC)]
 
 
-def test_the_users_own_folder_is_found_and_named_never_drawn_over(listed_pairs, tmp_path, caplog):
-    check = provide_nvie(NvieTwin(draw=False, **TWIN))
+def test_the_users_own_folder_is_found_and_named_never_written_over(listed_pairs, tmp_path, caplog):
+    check = provide_nvie(SyntheticNvie(generate=False, **SYNTHETIC))
     with caplog.at_level(logging.INFO, "mien"):
         check(listed_pairs)
     assert f"USTC-NVIE is read from {listed_pairs}" in caplog.text
@@ -62,7 +62,7 @@ def test_a_real_folder_is_compared_with_the_published_totals_of_its_subset(liste
         "\n".join(f"{n}_{kind}" for n in (1, 2) for kind in ("posed", "spontaneous"))
     )
     with caplog.at_level(logging.WARNING, "mien"):
-        assert not read_listed(listed_pairs, READER)[0]["drawn"].any()
+        assert not read_listed(listed_pairs, READER)[0]["synthetic"].any()
         some, _ = read_listed(listed_pairs, READER.model_copy(update={"subset": "subset", "num_folds": 2}))
     assert len(some) == 4
     assert caplog.messages == [
@@ -73,15 +73,15 @@ def test_a_real_folder_is_compared_with_the_published_totals_of_its_subset(liste
     ]
 
 
-def test_drawn_pairs_are_marked_and_have_no_published_totals_to_keep(listed_pairs, caplog):
+def test_synthetic_pairs_are_marked_and_have_no_published_totals_to_keep(listed_pairs, caplog):
     (listed_pairs / MARKER).write_text("{}")
     with caplog.at_level(logging.INFO, "mien"):
         listed, _ = read_listed(listed_pairs, READER)
-    assert listed["drawn"].all()
+    assert listed["synthetic"].all()
     assert "fewer than" not in caplog.text
 
 
-def test_a_pair_without_an_image_is_dropped_and_told_by_reason(listed_pairs, caplog):
+def test_a_pair_without_an_image_is_dropped_and_reported_by_reason(listed_pairs, caplog):
     (listed_pairs / "004/posed/apex.png").unlink()
     (listed_pairs / "005/spontaneous/onset.png").write_bytes(b"")
     with caplog.at_level(logging.WARNING, "mien"):
@@ -94,7 +94,7 @@ def test_a_pair_without_an_image_is_dropped_and_told_by_reason(listed_pairs, cap
 
 @pytest.mark.slow
 def test_onset_and_apex_are_found_upright_and_cut_by_one_transform(project, run_project):
-    params = {"nvie": {"twin": {"num_subjects": 10, "num_emotions": 1}, "reader": {"max_passed_over": 0.5}}}
+    params = {"nvie": {"synthetic": {"num_subjects": 10, "num_emotions": 1}, "reader": {"max_passed_over": 0.5}}}
     run_project("data_nvie", params=params)
     catalog = open_catalog(project, params=params)
     samples, faces = catalog.load("nvie_samples"), np.array(catalog.load("nvie_faces_48"))
@@ -107,4 +107,4 @@ def test_onset_and_apex_are_found_upright_and_cut_by_one_transform(project, run_
         points = sample[POINT_COLUMNS].to_numpy(np.float32).reshape(5, 2)
         for image, role in enumerate(("onset", "apex")):
             face = cv2.cvtColor(align_face(read_image(raw / sample[role]), points, 48), cv2.COLOR_RGB2GRAY)
-            np.testing.assert_array_equal(faces[sample["row"], image, ..., 0], face)
+            np.testing.assert_array_equal(faces[sample["face_index"], image, ..., 0], face)

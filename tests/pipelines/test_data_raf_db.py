@@ -8,11 +8,11 @@ import pytest
 from tests.pipelines.temporary_project import open_catalog
 from tests.pipelines.tiny_systems import TINY_DATA
 
-from mien.data.drawn_folder import MARKER
-from mien.data.raf_db_twin import draw_raf_db
+from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic_raf_db import draw_raf_db
 from mien.io.schemas import Listed
 from mien.pipelines.data_raf_db.nodes import provide_raf_db, read_listed
-from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
+from mien.pipelines.data_raf_db.params import RafDbReader, SyntheticRafDb
 
 SIZES = {"num_train": 28, "num_test": 14, "seed": 1, "image_size": 64}
 READER = RafDbReader(max_passed_over=0.01, source="aligned", layout="auto", validation_fraction=0.25, seed=0)
@@ -20,8 +20,8 @@ READER = RafDbReader(max_passed_over=0.01, source="aligned", layout="auto", vali
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn") / "raf_db"
-    provide_raf_db(RafDbTwin(draw=True, **SIZES))(folder)
+    folder = tmp_path_factory.mktemp("synthetic") / "raf_db"
+    provide_raf_db(SyntheticRafDb(generate=True, **SIZES))(folder)
     return folder
 
 
@@ -30,8 +30,8 @@ def test_drawing_is_what_the_twin_asks_for(drawn, tmp_path):
     assert (tmp_path / "raf_db" / MARKER).read_bytes() == (drawn / MARKER).read_bytes()
 
 
-def test_the_users_own_folder_is_found_and_named_never_drawn_over(drawn, tmp_path, caplog):
-    check = provide_raf_db(RafDbTwin(draw=False, **SIZES))
+def test_the_users_own_folder_is_found_and_named_never_written_over(drawn, tmp_path, caplog):
+    check = provide_raf_db(SyntheticRafDb(generate=False, **SIZES))
     with caplog.at_level(logging.INFO, "mien"):
         check(drawn)
     assert f"RAF-DB is read from {drawn / 'basic'}" in caplog.text
@@ -40,13 +40,13 @@ def test_the_users_own_folder_is_found_and_named_never_drawn_over(drawn, tmp_pat
     assert not (tmp_path / "raf_db").exists()
 
 
-def test_drawn_faces_are_marked_in_every_row_and_in_the_log(drawn, caplog):
+def test_synthetic_faces_are_marked_in_every_row_and_in_the_log(drawn, caplog):
     with caplog.at_level(logging.INFO, "mien"):
         listed, _ = read_listed(drawn, READER)
     Listed.validate(listed)
-    assert listed["drawn"].all()
+    assert listed["synthetic"].all()
     assert "say nothing about real faces" in caplog.text
-    assert "published" not in caplog.text, "a drawn folder has no published counts to keep"
+    assert "published" not in caplog.text, "a synthetic folder has no published counts to keep"
 
 
 def test_a_validation_split_is_set_aside_from_train_alone(drawn):
@@ -64,7 +64,7 @@ def test_a_real_folder_is_compared_with_the_published_counts(drawn, tmp_path, ca
     copy.mkdir()
     (copy / "basic").symlink_to(drawn / "basic")  # the same folder without the marker
     listed, _ = read_listed(copy, READER)
-    assert not listed["drawn"].any()
+    assert not listed["synthetic"].any()
     assert "than the 12,271 published" in caplog.text
 
 
@@ -83,9 +83,9 @@ def test_the_same_images_in_class_folders_are_the_same_samples_in_the_same_split
 
 
 @pytest.mark.slow
-def test_drawn_faces_are_detected_and_aligned_and_the_same_every_time(project, run_project):
-    twin = {"twin": {**TINY_DATA["raf_db"]["twin"], "image_size": 180}}
-    params = {"raf_db": {**twin, "reader": {"source": "original"}, "alignment": {"method": "mtcnn"}}}
+def test_synthetic_faces_are_detected_and_aligned_and_the_same_every_time(project, run_project):
+    synthetic = {"synthetic": {**TINY_DATA["raf_db"]["synthetic"], "image_size": 180}}
+    params = {"raf_db": {**synthetic, "reader": {"source": "original"}, "alignment": {"method": "mtcnn"}}}
     results = []
     for _ in range(2):
         run_project("data_raf_db", params=params)

@@ -54,7 +54,7 @@ MODEL = {
     "batch_norm": True,
     "spectral_norm": True,
     "encoder": True,
-    "judge": "age_cnn",
+    "estimator": "age_cnn",
 }
 PREDICTION = AgingPredictionParams(batch_size=16, seed=0, device=PREDICTION_DEVICE)
 EVALUATION = AgingEvaluationParams(
@@ -63,10 +63,10 @@ EVALUATION = AgingEvaluationParams(
 
 
 def start(samples: pd.DataFrame, **changes):
-    judges = initialise_attributes(samples, model_params("age_cnn+gender_dnn+multi_task"), training_params())
+    evaluates = initialise_attributes(samples, model_params("age_cnn+gender_dnn+multi_task"), training_params())
     return initialise(
-        samples, AgingModelParams(**{**MODEL, **changes}), AgingTrainingParams(**TRAINING), judges
-    ), judges
+        samples, AgingModelParams(**{**MODEL, **changes}), AgingTrainingParams(**TRAINING), evaluates
+    ), evaluates
 
 
 @pytest.fixture(scope="module")
@@ -79,32 +79,32 @@ def trained(tmp_path_factory):
     return faces, samples, network, history
 
 
-def test_the_judge_is_the_chosen_network_and_stays_as_it_was(trained):
+def test_the_estimator_is_the_chosen_network_and_stays_as_it_was(trained):
     _, samples, network, _ = trained
-    _, judges = start(samples[samples["split"] != "test"])
-    ours, theirs = network.model.judge.state_dict(), judges.model.members["age_cnn"].state_dict()
+    _, evaluates = start(samples[samples["split"] != "test"])
+    ours, theirs = network.model.estimator.state_dict(), evaluates.model.members["age_cnn"].state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-@pytest.mark.parametrize("judge", ["gender_dnn", "age_dnn"])
-def test_a_judge_that_says_no_age_of_an_image_is_refused_with_those_that_do(judge):
+@pytest.mark.parametrize("estimator", ["gender_dnn", "age_dnn"])
+def test_a_estimator_that_says_no_age_of_an_image_is_refused_with_those_that_do(estimator):
     _, samples = faces_and_samples()
     with pytest.raises(ValueError, match="Choose from: age_cnn, multi_task"):
-        start(samples, judge=judge)
+        start(samples, estimator=estimator)
 
 
-def test_predictions_say_of_each_unseen_face_what_judge_and_critic_do(trained):
+def test_predictions_say_of_each_unseen_face_what_estimator_and_critic_do(trained):
     faces, samples, network, _ = trained
     predictions = predict(samples, faces, network, PREDICTION)
     AgingPredictions.validate(predictions)
     assert predictions["sample_id"].tolist() == samples.loc[samples["split"] != "train", "sample_id"].tolist()
     row = predictions.iloc[3]
-    pixels = faces[samples.set_index("sample_id").loc[row["sample_id"], "row"]].reshape(1, 1, 8, 8)
+    pixels = faces[samples.set_index("sample_id").loc[row["sample_id"], "face_index"]].reshape(1, 1, 8, 8)
     image = torch.from_numpy(pixels.astype(np.float32)) / 255
     with torch.no_grad():
-        judged = network.model.judge(image)
+        evaluated = network.model.estimator(image)
         real = torch.sigmoid(network.model.critic(image, torch.tensor([float(row["age"])])))
-    assert row["judged_age"] == pytest.approx(judged.item(), rel=1e-4)
+    assert row["estimated_age"] == pytest.approx(evaluated.item(), rel=1e-4)
     assert row["critic/real"] == pytest.approx(real.item(), rel=1e-4)
 
 
@@ -122,12 +122,12 @@ def table(n: int = 60, noise: float = 5.0) -> pd.DataFrame:
     ages = rng.integers(1, 90, n)
     numbers = {
         "value": ages + noise,
-        "judged_age": ages + 2.0,
+        "estimated_age": ages + 2.0,
         "critic/real": np.full(n, 0.8),
         "critic/generated": np.full(n, 0.3),
         "distance/real": np.full(n, 0.2),
         "distance/generated": np.full(n, 0.1),
-        "asked_age": 90.0 - ages,
+        "requested_age": 90.0 - ages,
         "aged_age": 93.0 - ages,
         "reconstruction": np.full(n, 0.05),
         **{f"{kind}_feature/{k}": rng.normal(size=n) for kind in ("real", "generated") for k in range(3)},
@@ -136,7 +136,7 @@ def table(n: int = 60, noise: float = 5.0) -> pd.DataFrame:
         {
             "sample_id": [f"row_{k}" for k in range(n)],
             "split": np.where(np.arange(n) % 2 == 0, "test", "val"),
-            "drawn": True,
+            "synthetic": True,
             "gender": np.where(np.arange(n) % 4 < 2, 0, 1),
             "age": ages,
             "ethnicity": 0,
@@ -151,13 +151,13 @@ def test_measures_are_those_that_a_hand_computes():
     metrics, _ = evaluate(predictions, EVALUATION)
     assert metrics["test/mae_years"] == pytest.approx(5)
     assert metrics["test/pearson"] == pytest.approx(1)
-    assert metrics["test/judge_mae_years"] == pytest.approx(2)
+    assert metrics["test/estimator_mae_years"] == pytest.approx(2)
     assert metrics["test/aged_mae_years"] == pytest.approx(3)
     assert metrics["test/diversity"] == pytest.approx(0.5)
     assert metrics["test/collapsed"] == 0.0
     assert metrics["test/critic_accuracy"] == 1.0
     assert metrics["test/critic_calibration_error"] == pytest.approx((0.2 + 0.3) / 2, abs=1e-6)
-    assert metrics["drawn_share"] == 1.0
+    assert metrics["synthetic_share"] == 1.0
     test = predictions[predictions["split"] == "test"]
     real, made = (test.filter(regex=f"^{kind}_feature/").to_numpy() for kind in ("real", "generated"))
     assert metrics["test/frechet_distance"] == pytest.approx(frechet_distance(real, made))
@@ -204,7 +204,7 @@ def test_sheets_have_a_column_per_age_and_say_where_there_is_no_encoder(trained)
 def test_figures_stand_in_their_order(trained):
     drawn = plot_faces(table(), evaluate(table(), EVALUATION)[0], trained[3])
     assert len(drawn) == len(DRAWN)
-    assert "Asked and judged age" in drawn[0].layout.title.text
+    assert "Requested and evaluated age" in drawn[0].layout.title.text
 
 
 def test_history_has_what_the_epoch_was_chosen_by(trained):

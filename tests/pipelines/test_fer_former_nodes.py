@@ -44,10 +44,10 @@ def samples(names: tuple[str, ...] = NAMES, splits: tuple[str, ...] = ("train", 
         {
             "sample_id": [f"s{number}" for number in range(18)],
             "split": [splits[number // 3 % 3] for number in range(18)],
-            "drawn": False,
+            "synthetic": False,
             "label": labels,
             "expression": [names[label] for label in labels],
-            "row": range(18),
+            "face_index": range(18),
         }
     )
 
@@ -302,7 +302,7 @@ def test_without_a_text_encoder_that_learns_there_is_one_group(changes):
     assert len(build_text_optimizer(TRAINING, network(**changes).model).param_groups) == 1
 
 
-def test_training_keeps_the_epoch_whose_best_head_is_best_and_starts_where_it_is_told(tmp_path):
+def test_training_keeps_the_epoch_whose_best_head_is_best_and_starts_where_it_is_reported(tmp_path):
     start = network()
     before = {name: tensor.clone() for name, tensor in start.model.state_dict().items()}
     trained, history = train(samples(), FACES, tmp_path, start, TRAINING)

@@ -29,7 +29,7 @@ from mien.models import create_model
 from mien.models.network import Network
 from mien.pipeline_registry import is_system, register_pipelines
 from mien.pipelines.data_ferplus.nodes import provide_ferplus, read_listed
-from mien.pipelines.data_ferplus.params import FerPlusReader, FerPlusTwin
+from mien.pipelines.data_ferplus.params import FerPlusReader, SyntheticFerPlus
 
 PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]
 PIPELINES = register_pipelines()
@@ -105,13 +105,13 @@ def test_every_system_on_ferplus_is_tried():
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory) -> dict[str, pd.DataFrame]:
     """What the preparation lists of a drawn FER+ in each mode, every image with a packed face."""
-    folder = tmp_path_factory.mktemp("drawn") / "ferplus"
-    provide_ferplus(FerPlusTwin(**TINY_DATA["ferplus"]["twin"], folders=False, seed=0))(folder)
+    folder = tmp_path_factory.mktemp("synthetic") / "ferplus"
+    provide_ferplus(SyntheticFerPlus(**TINY_DATA["ferplus"]["synthetic"], folders=False, seed=0))(folder)
     readers = {
         mode: FerPlusReader(max_passed_over=0.01, layout="auto", votes="auto", label_mode=mode) for mode in MODES
     }
     listed = {mode: read_listed(folder, reader)[0] for mode, reader in readers.items()}
-    return {mode: Listed.validate(each).assign(row=range(len(each))) for mode, each in listed.items()}
+    return {mode: Listed.validate(each).assign(face_index=range(len(each))) for mode, each in listed.items()}
 
 
 def typed_parameters(pipeline: Pipeline) -> dict[str, Any]:
@@ -156,12 +156,12 @@ def test_every_classifier_trains_towards_what_the_table_says(name, tables, tmp_p
     assert len(set(losses)) == len(MODES), "two modes train alike"
 
 
-def test_the_mode_is_told_to_the_dataset_alone_and_stands_in_mlflow_as_the_table_has_it(project, run_project):
+def test_the_mode_is_reported_to_the_dataset_alone_and_stands_in_mlflow_as_the_table_has_it(project, run_project):
     ferplus = {**TINY_DATA["ferplus"], "reader": {"label_mode": "multi_target"}}
     run_project("data_ferplus", params={"ferplus": ferplus})
     name = "fer_former_ferplus"
-    told_otherwise = {**TINY, "ferplus": TINY_DATA["ferplus"]}
-    run_project(name, params=told_otherwise, namespaces=[name], to_nodes=[f"{name}.train"])
+    set_otherwise = {**TINY, "ferplus": TINY_DATA["ferplus"]}
+    run_project(name, params=set_otherwise, namespaces=[name], to_nodes=[f"{name}.train"])
     client = connect(project)
     experiments = [each.experiment_id for each in client.search_experiments()]
     run = client.search_runs(experiments, order_by=["attributes.start_time DESC"])[0]

@@ -23,15 +23,15 @@ from mien.models.weights import load_network
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.params import PredictionParams
 from mien.pipeline_registry import register_pipelines
+from mien.pipelines.landmarks.evaluation import evaluate
 from mien.pipelines.landmarks.faces import list_faces, pack_faces
-from mien.pipelines.landmarks.judging import evaluate
 from mien.pipelines.landmarks.nodes import initialise, predict, predict_dataset, train
 from mien.pipelines.landmarks.params import (
-    DrawingParams,
     LandmarkEvaluationParams,
     LandmarkModelParams,
     LandmarkTrainingParams,
     MovedPredictionParams,
+    SyntheticFacesParams,
     WeakLabelParams,
 )
 from mien.pipelines.landmarks.tables import LANDMARK_COLUMNS, PREDICTED_COLUMNS, detected_points, points_of
@@ -98,10 +98,10 @@ def test_the_network_that_systems_read_needs_no_dataset():
 
 
 def test_files_of_the_network_lie_in_the_environments_variant_whatever_the_runs_is(project):
-    asked = open_catalog(project, params={**PARAMS, "variant": "keep_0.1"})
+    requested = open_catalog(project, params={**PARAMS, "variant": "keep_0.1"})
     for name in ("landmark_network", "landmarks.errors", "landmarks.faces", "landmarks.train_and_val"):
-        assert "/landmarks/demo/" in Path(asked.get(name)._filepath).as_posix()
-    assert "/landmarks_raf_db/demo/" in Path(asked.get("landmarks_raf_db.network")._filepath).as_posix()
+        assert "/landmarks/demo/" in Path(requested.get(name)._filepath).as_posix()
+    assert "/landmarks_raf_db/demo/" in Path(requested.get("landmarks_raf_db.network")._filepath).as_posix()
 
 
 def test_persons_are_in_one_split_each_and_training_sees_no_test_face(catalog):
@@ -110,17 +110,17 @@ def test_persons_are_in_one_split_each_and_training_sees_no_test_face(catalog):
     assert samples["split"].value_counts().to_dict() == {"train": 40, "val": 10, "test": 10}
     assert set(seen["split"]) == {"train", "val"}
     assert len(seen) == 50
-    assert samples["row"].tolist() == list(range(60))
-    assert samples["drawn"].all()
+    assert samples["face_index"].tolist() == list(range(60))
+    assert samples["synthetic"].all()
 
 
-def test_packed_faces_are_the_drawn_ones_with_their_landmarks(catalog):
+def test_packed_faces_are_the_synthetic_ones_with_their_landmarks(catalog):
     samples, faces = catalog.load("landmarks.samples"), catalog.load("landmarks.faces")
-    crops = LandmarkCrops(**section("drawing")["crops"])
+    crops = LandmarkCrops(**section("synthetic_faces")["crops"])
     for number in (0, 31, 59):
         row = samples.iloc[number]
         face = place_landmark_face(crops, 0, int(row["person"]), int(row["picture"]))
-        np.testing.assert_array_equal(faces[row["row"]], draw_landmark_face(face, crops.size))
+        np.testing.assert_array_equal(faces[row["face_index"]], draw_landmark_face(face, crops.size))
         np.testing.assert_allclose(points_of(samples.iloc[[number]], LANDMARK_COLUMNS)[0], face.landmarks, atol=1e-6)
         assert row["expression"] == face.expression
 
@@ -140,7 +140,7 @@ def test_errors_are_those_of_the_predictions(catalog):
     assert errors["test/nme_box"] == pytest.approx((distances / np.sqrt(spread[:, 0] * spread[:, 1])).mean())
     mouth = np.sqrt(((true - predicted)[:, 48:] ** 2).sum(axis=2)).mean(axis=1)
     assert errors["test/nme_interocular/mouth"] == pytest.approx((mouth / between).mean())
-    assert errors["drawn_share"] == 1.0
+    assert errors["synthetic_share"] == 1.0
     assert all(value is None or np.isfinite(value) for value in errors.values())
 
 
@@ -160,7 +160,7 @@ def test_distances_to_mtcnn_are_those_of_its_points_in_the_aligned_face(catalog)
         assert errors[f"test/mtcnn{before}/n"] == len(rows) > 10
         assert errors[f"test/mtcnn{before}/distance"] == pytest.approx((distances.mean(axis=1) / eyes).mean())
         assert errors[f"test/mtcnn{before}/distance/nose"] == pytest.approx((distances[:, 2] / eyes).mean())
-    assert errors["mtcnn_drawn_share"] == 1.0
+    assert errors["mtcnn_synthetic_share"] == 1.0
     assert all(value is None or np.isfinite(value) for value in errors.values())
 
 
@@ -193,7 +193,7 @@ def test_the_network_is_read_by_sae_at_any_token_grid_and_its_outputs_are_named(
         torch.testing.assert_close(sae.landmark_backbone.eval()(images), expected)
 
 
-def test_training_with_weak_labels_starts_from_the_network_of_drawn_faces(catalog):
+def test_training_with_weak_labels_starts_from_the_network_of_synthetic_faces(catalog):
     drawn, weak = (catalog.load(name).model.state_dict() for name in ("landmark_network", "landmarks_raf_db.network"))
     correlation = np.corrcoef(*(state["conv_6_sep.conv.weight"].flatten().numpy() for state in (drawn, weak)))[0, 1]
     assert 0.5 < correlation < 1, "trained further, and not anew"
@@ -217,7 +217,7 @@ def test_no_test_face_changes_what_is_trained(project, catalog):
     try:
         for split, same in (("test", True), ("train", False)):
             noisy = faces.copy()
-            rows = samples.loc[samples["split"] == split, "row"].to_numpy()
+            rows = samples.loc[samples["split"] == split, "face_index"].to_numpy()
             noisy[rows] = noise[rows]
             catalog.get("landmarks.faces").save(
                 FaceStream(noisy.shape, lambda start, kept=noisy: [kept[start:]], split)
@@ -265,7 +265,7 @@ def test_the_network_has_the_sizes_of_saes_landmark_stream(env):
     assert ours["widths"] == sae["landmark_widths"], "set both alike, or SAE cannot take the weights"
     assert ours["units"] == sae["landmark_units"]
     assert ours["image_size"] == sae["image_size"]
-    assert parameters["landmarks"]["drawing"]["crops"]["size"] == ours["image_size"]
+    assert parameters["landmarks"]["synthetic_faces"]["crops"]["size"] == ours["image_size"]
 
 
 # ---- weak labels ---------------------------------------------------------------------------------------------------
@@ -277,8 +277,8 @@ def test_weak_labels_join_the_train_rows_alone_with_five_points_and_no_landmark(
     drawn, rows = catalog.load("landmarks.train_and_val"), catalog.load("landmarks_raf_db.dataset_rows")
     assert set(rows["split"]) == {"train", "val"}
     joined = join_faces(drawn, rows, FIVE)
-    assert joined["row"].tolist() == list(range(55))
-    np.testing.assert_array_equal(joined["source_row"][:50], drawn["row"])
+    assert joined["face_index"].tolist() == list(range(55))
+    np.testing.assert_array_equal(joined["source_face_index"][:50], drawn["face_index"])
     pd.testing.assert_frame_equal(joined.loc[:49, LANDMARK_COLUMNS], drawn[LANDMARK_COLUMNS])
     weak = joined.iloc[50:]
     assert set(weak["split"]) == {"train"}
@@ -292,36 +292,36 @@ def test_weak_labels_join_the_train_rows_alone_with_five_points_and_no_landmark(
 
 
 def test_joined_faces_are_those_of_both_files_from_any_row_on(catalog):
-    drawn_faces, faces = catalog.load("landmarks.faces"), catalog.load("raf_db_faces_112")
+    synthetic_faces, faces = catalog.load("landmarks.faces"), catalog.load("raf_db_faces_112")
     rows = catalog.load("landmarks_raf_db.dataset_rows")
     joined = join_faces(catalog.load("landmarks.train_and_val"), rows, FIVE)
-    stream = pack_joined(joined, drawn_faces, faces)
+    stream = pack_joined(joined, synthetic_faces, faces)
     whole = np.concatenate(list(stream.batches(0)))
     assert whole.shape == stream.shape == (55, 32, 32, 3)
     for place in (0, 49):
-        np.testing.assert_array_equal(whole[place], drawn_faces[joined["source_row"][place]])
+        np.testing.assert_array_equal(whole[place], synthetic_faces[joined["source_face_index"][place]])
     for place in (50, 54):
-        source = faces[joined["source_row"][place]].astype(float)
+        source = faces[joined["source_face_index"][place]].astype(float)
         assert np.abs(whole[place].mean(axis=(0, 1)) - source.mean(axis=(0, 1))).max() < 1.5
     for start in (1, 49, 52):
         np.testing.assert_array_equal(np.concatenate(list(stream.batches(start))), whole[start:])
 
 
-def test_weak_labels_change_what_is_learnt_and_their_weight_counts(catalog, tmp_path):
+def test_weak_labels_change_what_is_trained_and_their_weight_counts(catalog, tmp_path):
     initial, options = catalog.load("landmark_network"), section("training")
     faces = catalog.load("landmarks_raf_db.faces")
     samples = catalog.load("landmarks_raf_db.train_and_val")
-    learnt = []
+    trained = []
     for weak in (False, True):
         kept = samples[(samples["picture"] >= 0) | weak].reset_index(drop=True)
         for weight in (0.5, 5.0):
             loss = {**options["loss"], "weak_weight": weight}
             training = LandmarkTrainingParams(**{**options, "loss": loss})
             network, _ = train(kept, faces, tmp_path / f"{weak} {weight}", initial, training)
-            learnt.append(network.model.state_dict()["output_layer.linear.weight"])
-    assert torch.equal(learnt[0], learnt[1]), "without weak labels their weight decides nothing"
-    assert not torch.equal(learnt[0], learnt[2])
-    assert not torch.equal(learnt[2], learnt[3])
+            trained.append(network.model.state_dict()["output_layer.linear.weight"])
+    assert torch.equal(trained[0], trained[1]), "without weak labels their weight decides nothing"
+    assert not torch.equal(trained[0], trained[2])
+    assert not torch.equal(trained[2], trained[3])
 
 
 def test_a_dataset_whose_faces_mtcnn_has_not_found_is_refused(catalog):
@@ -347,8 +347,8 @@ def test_a_dataset_whose_faces_mtcnn_has_not_found_is_refused(catalog):
 
 @pytest.mark.parametrize("change", [{"num_faces": 2}, {"faces_per_person": 30}, {"test_fraction": 0.001}])
 def test_too_few_persons_for_three_splits_are_refused(change):
-    drawing = DrawingParams(**section("drawing")).model_copy(update=change)
-    with pytest.raises(ValueError, match=r"drawn persons give .* Set landmarks.drawing.num_faces higher"):
+    drawing = SyntheticFacesParams(**section("synthetic_faces")).model_copy(update=change)
+    with pytest.raises(ValueError, match=r"synthetic persons give .* Set landmarks.synthetic_faces.num_faces higher"):
         list_faces(drawing)
 
 
@@ -374,12 +374,12 @@ def test_prediction_and_judgement_without_a_held_out_face_are_refused(catalog):
     with pytest.raises(ValueError, match=r"None of the 40 rows .* is of split val or test.*validation_fraction"):
         predict(samples[samples["split"] == "train"], faces, network, prediction)
     predictions, evaluation = catalog.load("landmarks.predictions"), LandmarkEvaluationParams(**section("evaluation"))
-    with pytest.raises(ValueError, match=r"No drawn face of split test was predicted.*Set landmarks"):
+    with pytest.raises(ValueError, match=r"No synthetic face of split test was predicted.*Set landmarks"):
         evaluate(predictions[predictions["split"] == "val"], catalog.load("landmarks.train_and_val"), evaluation)
 
 
 def test_the_number_of_processes_changes_no_face():
-    drawing = DrawingParams(**section("drawing"))
+    drawing = SyntheticFacesParams(**section("synthetic_faces"))
     samples = list_faces(drawing)
     one, two = (pack_faces(samples, drawing.model_copy(update={"workers": workers})) for workers in (1, 2))
     assert one.key == two.key

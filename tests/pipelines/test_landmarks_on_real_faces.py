@@ -1,4 +1,4 @@
-"""A landmark network that has seen drawn faces alone, on photographs: nearer to MTCNN than any constant guess."""
+"""A landmark network that has seen synthetic faces alone, on photographs: nearer to MTCNN than any constant guess."""
 
 import os
 import subprocess
@@ -16,15 +16,15 @@ from mien.data.alignment import align_face, choose_face
 from mien.models.face_detector import FaceDetector
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.params import PredictionParams
+from mien.pipelines.landmarks.evaluation import evaluate_with_dataset
 from mien.pipelines.landmarks.faces import list_faces, pack_faces
-from mien.pipelines.landmarks.judging import evaluate_with_dataset
 from mien.pipelines.landmarks.nodes import initialise, predict, predict_dataset, train
 from mien.pipelines.landmarks.params import (
-    DrawingParams,
     LandmarkEvaluationParams,
     LandmarkModelParams,
     LandmarkTrainingParams,
     MovedPredictionParams,
+    SyntheticFacesParams,
 )
 
 REAL = Path(os.environ.get("MIEN_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -63,7 +63,9 @@ def dataset(tmp_path_factory) -> tuple[pd.DataFrame, np.ndarray]:
             faces.append(align_face(image, points))
             rows.append([f"{place.name}/{len(rows)}", *points.ravel()])
     table = pd.DataFrame(rows, columns=["sample_id", *POINT_COLUMNS])
-    return table.assign(split="test", subject=None, drawn=False, crop="points", row=range(len(rows))), np.stack(faces)
+    return table.assign(
+        split="test", subject=None, synthetic=False, crop="points", face_index=range(len(rows))
+    ), np.stack(faces)
 
 
 def photographs_of(folder: Path) -> list[np.ndarray]:
@@ -74,10 +76,10 @@ def photographs_of(folder: Path) -> list[np.ndarray]:
     return photographs(pictures)
 
 
-def test_landmarks_learnt_from_drawn_faces_are_found_in_photographs(dataset, tmp_path):
+def test_landmarks_trained_on_synthetic_faces_are_found_in_photographs(dataset, tmp_path):
     parameters = load_config(ROOT / "conf", "demo")["parameters"]
     own, of_dataset = parameters["landmarks"], parameters["landmarks_raf_db"]
-    drawing = DrawingParams(**own["drawing"])
+    drawing = SyntheticFacesParams(**own["synthetic_faces"])
     training = LandmarkTrainingParams(**own["training"])
     table, faces = dataset
     assert len(table) > 60
@@ -92,7 +94,7 @@ def test_landmarks_learnt_from_drawn_faces_are_found_in_photographs(dataset, tmp
         fit,
         LandmarkEvaluationParams(**own["evaluation"]),
     )
-    assert errors["mtcnn_drawn_share"] == 0
+    assert errors["mtcnn_synthetic_share"] == 0
     assert errors["test/mtcnn/n"] == len(table)
     # The photographs' faces were aligned by the very points, so that only moved ones tell who sees them
     guess = errors["test/mtcnn_moved/distance_of_mean_shape"]

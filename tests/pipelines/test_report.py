@@ -74,7 +74,7 @@ def run(system: str, variant: str, accuracy: float, **changes: Any) -> RunRecord
         run_id=f"{system[0]}{variant[-1]}",
         commit="481e3d0",
         parameters={"training.seed": variant[-1], "model.depth": 2},
-        metrics={**scores, "test/n": N, "drawn_share": 0.0},
+        metrics={**scores, "test/n": N, "synthetic_share": 0.0},
     )
     return replace(record, **changes)
 
@@ -83,7 +83,9 @@ def predictions(right: int) -> pd.DataFrame:
     """Scores of N test samples in two classes, of which the first ``right`` are right, and of a val sample."""
     target = np.arange(N) % 2
     taken = np.where(np.arange(N) < right, target, 1 - target)
-    table = pd.DataFrame({"sample_id": [f"s{i}" for i in range(N)], "split": "test", "target": target, "drawn": False})
+    table = pd.DataFrame(
+        {"sample_id": [f"s{i}" for i in range(N)], "split": "test", "target": target, "synthetic": False}
+    )
     table["score/happy"], table["score/sad"] = 0.9 - 0.8 * taken, 0.1 + 0.8 * taken
     return pd.concat([table, table.head(1).assign(sample_id="v", split="val")], ignore_index=True)
 
@@ -173,7 +175,7 @@ def test_a_run_without_a_seed_is_left_out_where_its_variant_has_seeds():
     assert score_table(runs, REPORT).iloc[0]["accuracy"] == pytest.approx(0.85)
 
 
-def test_a_mean_over_different_settings_is_told():
+def test_a_mean_over_different_settings_is_reported():
     other = run("sae", "keep_0.6-seed_1", 0.9, parameters={"training.seed": 1, "model.depth": 8})
     row = score_table([run("sae", "keep_0.6-seed_0", 0.8), other], REPORT).iloc[0]
     assert row["note"].endswith("its runs differ in model.depth")
@@ -192,7 +194,7 @@ def test_rows_that_are_not_run_are_starred_with_the_reason_and_the_command():
     assert "* SAE, keep rate 0.1: no run here; it needs RAF-DB." in formats.notes(table)
 
 
-def test_rows_of_one_run_that_trained_several_models_are_told_apart():
+def test_rows_of_one_run_that_trained_several_models_are_distinguished():
     rows = [
         PaperRow(setting=name, variants=(variant,), model=model, scores={"accuracy": paper}, n=n)
         for name, variant, model, paper, n in (
@@ -228,11 +230,11 @@ def test_systems_and_variants_without_a_papers_row_follow_the_papers():
     ]
 
 
-def test_drawn_faces_are_marked_at_every_number_and_other_datasets_and_sizes_are_told():
-    drawn = run("sae", "paper", 0.9, metrics={"test/accuracy": 0.9, "test/n": 7, "drawn_share": 1.0})
+def test_synthetic_faces_are_marked_at_every_number_and_other_datasets_and_sizes_are_reported():
+    drawn = run("sae", "paper", 0.9, metrics={"test/accuracy": 0.9, "test/n": 7, "synthetic_share": 1.0})
     table = score_table([drawn], REPORT)
     assert formats.ours(table.iloc[0], "accuracy") == "90.00 †"
-    assert any(note.startswith("† Measured on drawn faces") for note in formats.notes(table))
+    assert any(note.startswith("† Measured on synthetic faces") for note in formats.notes(table))
     other = run("sae", "paper", 0.9, dataset="sfew", metrics={"test/accuracy": 0.9, "test/n": 7})
     table = score_table([other], REPORT)
     assert table.iloc[0]["measured_on"] == "sfew"
@@ -245,9 +247,9 @@ def test_columns_that_no_row_has_are_left_out():
     assert {len(row) for row in rows} == {7}
 
 
-def test_every_score_that_can_be_asked_for_has_a_name():
-    asked = ReportParams.model_validate({**REPORT.model_dump(), "scores": list(SCORE_NAMES)})
-    assert set(asked.scores) == set(SCORE_NAMES)
+def test_every_score_that_can_be_requested_has_a_name():
+    requested = ReportParams.model_validate({**REPORT.model_dump(), "scores": list(SCORE_NAMES)})
+    assert set(requested.scores) == set(SCORE_NAMES)
 
 
 AWKWARD = score_table(
@@ -338,12 +340,12 @@ def test_the_projects_tables_are_complete_and_say_what_every_row_would_take():
         (METRICS, '{"test/accuracy": 0.', r"metrics\.json cannot be read: it is no JSON"),
     ],
 )
-def test_a_damaged_record_is_told_by_file_and_reason(tmp_path, file, content, message):
+def test_a_damaged_record_is_reported_by_file_and_reason(tmp_path, file, content, message):
     finish(tmp_path, run("sae", "v", 0.5))
     (tmp_path / "08_reporting/sae/v" / file).write_text(content)
-    with pytest.raises(Exception, match=message) as told:
+    with pytest.raises(Exception, match=message) as reported:
         records(tmp_path)
-    assert isinstance(told.value.__cause__, ValueError)
+    assert isinstance(reported.value.__cause__, ValueError)
 
 
 def test_a_copied_folder_does_not_count_as_another_run(tmp_path):

@@ -1,4 +1,4 @@
-"""Every two members of a sweep compared on the same test samples, or told why not."""
+"""Every two members of a sweep compared on the same test samples, or reported why not."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def test_every_two_of_a_sweep_of_ones_own_are_compared_and_p_corrected_for_their
     assert table["p_holm"].tolist() == pytest.approx([2 * 2 / 2**6, 3 * 2 / 2**8, 2 / 2**2])
 
 
-def test_two_sweeps_are_told_apart_and_corrected_each_for_itself(tmp_path):
+def test_two_sweeps_are_distinguished_and_corrected_each_for_itself(tmp_path):
     for name, right in (("x", 36), ("y", 30), ("z", 28)):
         finish(tmp_path, run("a", f"{name}-seed_0", 0.5), predictions(right))
     two = [SweepRecord("one", (("a", "x"), ("a", "y")), (0,)), sweep("a/x", "a/y", "a/z")]
@@ -69,7 +69,7 @@ OF_AGES = predictions(30).drop(columns=["score/happy", "score/sad"]).assign(valu
     ("other", "reason"),
     [
         (predictions(30).iloc[5:], "they were not tested on the same samples: 40 and 35, 35 in common"),
-        (predictions(30).assign(drawn=True), "they were not tested on the same samples: 40 and 40, 0 in common"),
+        (predictions(30).assign(synthetic=True), "they were not tested on the same samples: 40 and 40, 0 in common"),
         (predictions(30).assign(target=0), "they were not tested on the same samples: 40 and 40, 20 in common"),
         (predictions(30).assign(**{"score/calm": 0.0}), "they know different classes"),
         (predictions(30).assign(model="fused"), "they have no model in common"),
@@ -77,7 +77,7 @@ OF_AGES = predictions(30).drop(columns=["score/happy", "score/sad"]).assign(valu
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_two_that_cannot_be_compared_are_told_with_the_reason(tmp_path, other, reason, turned):
+def test_two_that_cannot_be_compared_are_reported_with_the_reason(tmp_path, other, reason, turned):
     tables = {"a/x": predictions(36), "a/y": other}
     table = compared(tmp_path, dict(reversed(tables.items())) if turned else tables)
     counts = {"40 and 35": "35 and 40", "40 and 0": "0 and 40"} if turned else {}

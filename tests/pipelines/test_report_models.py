@@ -35,15 +35,15 @@ METRICS = {
     "test/age/cnn/mae_years": 6.5,
     "test/age/pca_dnn_fixed/n": 40,
     "test/age/pca_dnn_fixed/mae_years": 7.5,
-    "drawn_share": 0.0,
+    "synthetic_share": 0.0,
 }
 
 
 def run(variant: str) -> RunRecord:
-    told = dict.fromkeys(("env", "command", "machine", "run_id", "commit"), "x")
+    reported = dict.fromkeys(("env", "command", "machine", "run_id", "commit"), "x")
     date = "2026-01-01T12:00:00+00:00"
     return RunRecord(
-        system="attributes", variant=variant, dataset="age_csv", date=date, parameters={}, metrics=METRICS, **told
+        system="attributes", variant=variant, dataset="age_csv", date=date, parameters={}, metrics=METRICS, **reported
     )
 
 

@@ -18,12 +18,14 @@ def finished(folder: Path, system: str, variant: str, right: int, n: int = 10) -
     place.mkdir(parents=True)
     target = np.arange(n) % 2
     taken = np.where(np.arange(n) < right, target, 1 - target)
-    table = pd.DataFrame({"sample_id": [f"s{i}" for i in range(n)], "split": "test", "target": target, "drawn": True})
+    table = pd.DataFrame(
+        {"sample_id": [f"s{i}" for i in range(n)], "split": "test", "target": target, "synthetic": True}
+    )
     table.assign(**{"score/happy": 1.0 - taken, "score/sad": 1.0 * taken}).to_parquet(place / PREDICTIONS)
-    points = pd.DataFrame({"label": target, "expression": np.array(["happy", "sad"])[target], "drawn": True})
+    points = pd.DataFrame({"label": target, "expression": np.array(["happy", "sad"])[target], "synthetic": True})
     points.assign(x=np.arange(n) * 1.0 + right, y=0.0).to_parquet(place / FEATURE_MAP)
-    told: dict[str, Any] = dict.fromkeys(("env", "dataset", "command", "machine", "date", "run_id", "commit"), "")
-    return RunRecord(system=system, variant=variant, parameters={}, predictions=place / PREDICTIONS, **told)
+    reported: dict[str, Any] = dict.fromkeys(("env", "dataset", "command", "machine", "date", "run_id", "commit"), "")
+    return RunRecord(system=system, variant=variant, parameters={}, predictions=place / PREDICTIONS, **reported)
 
 
 def panels(*runs: str) -> Panels:

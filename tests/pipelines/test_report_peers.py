@@ -34,12 +34,12 @@ PEERS = REPORT.model_copy(
 )
 
 
-def seeds(variant: str, values: tuple[float, ...], drawn: float = 0.0, **parameters: Any):
+def seeds(variant: str, values: tuple[float, ...], synthetic: float = 0.0, **parameters: Any):
     recalls = {"test/recall/happy": 0.9, "test/recall/sad": 0.8}
     runs = [run("sae", f"{variant}-seed_{seed}", value) for seed, value in enumerate(values)]
     for each in runs:
-        each.metrics.update({**recalls, "test/mean_class_accuracy": 0.85, "drawn_share": drawn})
-        started = {"architecture": "sae", "landmark_start": "drawn", "weights": None}  # what no architecture takes
+        each.metrics.update({**recalls, "test/mean_class_accuracy": 0.85, "synthetic_share": synthetic})
+        started = {"architecture": "sae", "landmark_start": "synthetic", "weights": None}  # what no architecture takes
         model = {**TINY_SAE, **started, **parameters}
         each.parameters.update({f"model.{name}": value for name, value in model.items()})
     return runs
@@ -62,11 +62,11 @@ def test_classes_of_peers_of_the_paper_and_of_ours_stand_in_one_table_in_per_cen
     ]
 
 
-def test_scores_on_drawn_faces_are_marked_and_published_ones_say_where_they_were_read():
-    table = peer_table(seeds("keep_0.6", (0.9,), drawn=1.0), PEERS)
+def test_scores_on_synthetic_faces_are_marked_and_published_ones_say_where_they_were_read():
+    table = peer_table(seeds("keep_0.6", (0.9,), synthetic=1.0), PEERS)
     _, rows = peer_cells(table)
     assert rows[-1][-4] == "90.00 †"
-    assert rows[-1][3] == "drawn faces"
+    assert rows[-1][3] == "synthetic faces"
     assert not any("†" in cell for row in rows[:-1] for cell in row)
     assert peer_notes(table) == ["POSTER: there.", "SAE: Somebody, Something."]
 
@@ -105,7 +105,7 @@ def test_the_trade_off_counts_the_operations_of_each_variants_own_network():
 
 
 def test_the_trade_off_is_drawn_in_per_cent_with_the_cost_on_an_axis_of_its_own():
-    runs = [*seeds("keep_0.6", (0.9, 0.94), drawn=1.0, keep_rate=0.6), *seeds("all", (0.95,), keep_rate=1.0)]
+    runs = [*seeds("keep_0.6", (0.9, 0.94), synthetic=1.0, keep_rate=0.6), *seeds("all", (0.95,), keep_rate=1.0)]
     table = trade_off_table(runs, PEERS)
     ours, papers, cost = trade_off_figure(table).data
     assert sorted(ours.y) == pytest.approx([92, 95])
@@ -113,7 +113,7 @@ def test_the_trade_off_is_drawn_in_per_cent_with_the_cost_on_an_axis_of_its_own(
     assert cost.yaxis == "y2"
     assert list(cost.x) == [0.6, 1.0]
     left, right = trade_off_plot(table).axes
-    assert "drawn faces: no result" in left.get_title()
+    assert "synthetic faces: no result" in left.get_title()
     assert right.get_ylabel() == "GMAC of one image"
 
 

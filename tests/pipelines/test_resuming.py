@@ -54,7 +54,7 @@ class Training:
 
         def killed(checkpoints: Checkpoints, *arguments: Any) -> Any:
             result = original(checkpoints, *arguments)
-            if self.system not in checkpoints.folder.parts:  # of a network that it starts from, or is judged by
+            if self.system not in checkpoints.folder.parts:  # of a network that it starts from, or is evaluated by
                 return result
             given.append(result)
             raise KilledError

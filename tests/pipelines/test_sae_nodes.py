@@ -45,7 +45,7 @@ SAMPLES = pd.DataFrame(
         "split": ["train"] * 8 + ["val"] * 4,
         "label": [0, 1] * 6,
         "expression": ["happy", "sad"] * 6,
-        "row": range(12),
+        "face_index": range(12),
     }
 )
 
@@ -91,8 +91,8 @@ def test_a_landmark_network_with_weights_is_the_same_after_training(tmp_path, st
     given = weights_of("landmark_backbone", tmp_path / "landmarks.pth")
     after = trained(tmp_path / "run", params(landmark_weights=tmp_path / "landmarks.pth")).state_dict()
     assert all(torch.equal(after[f"landmark_backbone.{name}"], value) for name, value in given.items())
-    for learnt in ("head.weight", "image_proj.weight"):
-        assert not torch.equal(after[learnt], started[0][learnt])
+    for name in ("head.weight", "image_proj.weight"):
+        assert not torch.equal(after[name], started[0][name])
 
 
 def test_image_backbone_weights_are_where_training_starts_from(tmp_path, started):
@@ -168,11 +168,11 @@ def test_a_keep_rate_that_falls_over_the_epochs_trains_and_is_predicted_at_its_e
     assert not model.training
 
 
-def test_the_landmark_stream_starts_from_the_network_trained_on_drawn_faces_and_stays_it(tmp_path, caplog):
+def test_the_landmark_stream_starts_from_the_network_trained_on_synthetic_faces_and_stays_it(tmp_path, caplog):
     given = landmarks().model.state_dict()
     with caplog.at_level(logging.INFO, "mien"):
-        after = trained(tmp_path, params(landmark_start="drawn"))
-    assert "of the network that pipeline landmarks trained on drawn faces: loaded" in caplog.text
+        after = trained(tmp_path, params(landmark_start="synthetic"))
+    assert "of the network that pipeline landmarks trained on synthetic faces: loaded" in caplog.text
     own = after.landmark_backbone.state_dict()
     assert own
     assert all(torch.equal(own[name], given[name]) for name in own)
@@ -180,16 +180,16 @@ def test_the_landmark_stream_starts_from_the_network_trained_on_drawn_faces_and_
 
 def test_the_landmark_stream_may_be_trained_further(tmp_path):
     given = landmarks().model.state_dict()
-    after = trained(tmp_path, params(landmark_start="drawn", freeze_landmarks=False)).landmark_backbone.state_dict()
+    after = trained(tmp_path, params(landmark_start="synthetic", freeze_landmarks=False)).landmark_backbone.state_dict()
     assert any(not torch.equal(after[name], given[name]) for name in after)
 
 
-def test_weights_of_the_users_own_replace_the_network_trained_on_drawn_faces(tmp_path):
+def test_weights_of_the_users_own_replace_the_network_trained_on_synthetic_faces(tmp_path):
     given = weights_of("landmark_backbone", tmp_path / "landmarks.pth")
-    model = start(params(landmark_start="drawn", landmark_weights=tmp_path / "landmarks.pth")).model
+    model = start(params(landmark_start="synthetic", landmark_weights=tmp_path / "landmarks.pth")).model
     assert all(torch.equal(model.landmark_backbone.state_dict()[name], value) for name, value in given.items())
 
 
 def test_a_landmark_network_of_other_sizes_is_refused_with_what_differs():
     with pytest.raises(ValueError, match=r"does not fill MobileFaceNet: .* Set widths, units and image size"):
-        initialise(SAMPLES, params(landmark_start="drawn"), TRAINING, landmarks(widths=(4, 4, 8, 16)))
+        initialise(SAMPLES, params(landmark_start="synthetic"), TRAINING, landmarks(widths=(4, 4, 8, 16)))

@@ -50,7 +50,7 @@ def test_posters_landmark_network_is_frozen_with_posters_weights(tmp_path):
 def test_a_landmark_network_that_starts_with_weights_is_frozen_unless_one_says_otherwise(tmp_path):
     weights = tmp_path / "landmarks.pth"
     weights.touch()
-    for given in ({"landmark_start": "drawn"}, {"landmark_start": "random", "landmark_weights": weights}):
+    for given in ({"landmark_start": "synthetic"}, {"landmark_start": "random", "landmark_weights": weights}):
         assert params(**given).config()["freeze_landmarks"] is True
         assert params(**given, freeze_landmarks=False).config()["freeze_landmarks"] is False
     assert params(landmark_start="random").config()["freeze_landmarks"] is False

@@ -1,4 +1,4 @@
-"""POSTER through SAE's pipeline, from drawn raw files and a checkpoint of its own naming to scores and figures."""
+"""POSTER through SAE's pipeline, from synthetic raw files and a checkpoint of its own naming to scores and figures."""
 
 import pytest
 import torch

@@ -32,11 +32,11 @@ def samples() -> pd.DataFrame:
             "sample_id": [str(k) for k in range(N_FACES)],
             "split": ["test"] * 20 + ["val"] * 10,
             "label": np.arange(N_FACES) % 2,  # no face of the third class
-            "row": np.arange(N_FACES),
-            "drawn": True,
+            "face_index": np.arange(N_FACES),
+            "synthetic": True,
         }
     )
-    table.loc[0, "row"] = -1
+    table.loc[0, "face_index"] = -1
     return table
 
 

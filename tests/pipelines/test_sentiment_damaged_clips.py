@@ -8,13 +8,13 @@ import pytest
 from tests.pipelines.temporary_project import copy_project, open_catalog, run_session
 from tests.pipelines.tiny_systems import TINY, TINY_SOURCES
 
-from mien.data.ravdess_twin import draw_ravdess
+from mien.data.synthetic_ravdess import draw_ravdess
 from mien.data.video import write_video
 from mien.mlflow_run import MlflowRun
 
 pytestmark = pytest.mark.slow
 
-TWIN = {"num_actors": 3, "clips_per_actor": 8, "seed": 0, "image_size": 96, "fps": 3}
+SYNTHETIC = {"num_actors": 3, "clips_per_actor": 8, "seed": 0, "image_size": 96, "fps": 3}
 WITHOUT = {
     "03": ("no video", 0, True),
     "04": ("a video without sound", 1, False),
@@ -47,7 +47,7 @@ def write_floats(path: Path, samples: np.ndarray, rate: int) -> None:
 def damage(folder: Path) -> None:
     rng = np.random.default_rng(0)
     noise = np.clip(rng.normal(128, 20, (96_000, 2)), 0, 255).astype(np.uint8)
-    nobody = np.full((4, 96, 96, 3), 90, np.uint8)
+    no_labels = np.full((4, 96, 96, 3), 90, np.uint8)
     for sound in sorted(folder.rglob("03-01-*.wav")):
         video = sound.with_name(f"01{sound.stem[2:]}.mp4")
         emotion = sound.stem.split("-")[2]
@@ -58,7 +58,7 @@ def damage(folder: Path) -> None:
 
             frames = VideoFrames(video)
             pictures = np.stack([frames.read(number) for number in range(len(frame_times(video)))])
-            write_video(video.with_name(f"02{video.stem[2:]}.mp4"), pictures, TWIN["fps"])
+            write_video(video.with_name(f"02{video.stem[2:]}.mp4"), pictures, SYNTHETIC["fps"])
             video.unlink()
             sound.unlink()
         elif emotion == "05":
@@ -68,19 +68,19 @@ def damage(folder: Path) -> None:
         elif emotion == "07":
             write_floats(sound, np.full(16_000, np.nan), 16_000)
         elif emotion == "08":
-            write_video(video, nobody, TWIN["fps"])
+            write_video(video, no_labels, SYNTHETIC["fps"])
         elif emotion == "02":
             video.write_bytes(b"")
 
 
-def test_damaged_clips_are_judged_by_what_is_left_of_them(tmp_path, mlflow_store, monkeypatch):
+def test_damaged_clips_are_evaluated_by_what_is_left_of_them(tmp_path, mlflow_store, monkeypatch):
     monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     project = copy_project(tmp_path / "project", mlflow_store)
     monkeypatch.chdir(project)
-    draw_ravdess(project / "data" / "demo" / "01_raw" / "ravdess", **TWIN)
+    draw_ravdess(project / "data" / "demo" / "01_raw" / "ravdess", **SYNTHETIC)
     damage(project / "data" / "demo" / "01_raw" / "ravdess")
-    ravdess = {**TINY_SOURCES["ravdess"], "twin": {"draw": False}}
+    ravdess = {**TINY_SOURCES["ravdess"], "synthetic": {"generate": False}}
     ravdess["alignment"] = {"method": "mtcnn", "min_face_size": 30, "workers": 1}
     ravdess["reader"] = {**ravdess["reader"], "max_passed_over": 1.0}
     params = {**TINY, **TINY_SOURCES, "ravdess": ravdess}

@@ -92,7 +92,7 @@ def test_the_learned_fusion_is_scikit_learns(classes):
     np.testing.assert_allclose(fused[:, list(classes)], expected, atol=1e-3)
 
 
-def test_a_fusion_cannot_be_learnt_from_one_class():
+def test_a_fusion_cannot_be_trained_on_one_class():
     scores = np.full((4, 3), 1 / 3)
-    with pytest.raises(ValueError, match=r"of 1 class: a fusion cannot be learnt .* Leave fused_learned out"):
+    with pytest.raises(ValueError, match=r"of 1 class: a fusion cannot be trained .* Leave fused_learned out"):
         fit_learned(scores, scores, np.zeros(4, int), 1.0)

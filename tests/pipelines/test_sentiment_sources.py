@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.pipelines.drawn_clip_inputs import clip_inputs, clip_table
+from tests.pipelines.synthetic_clip_inputs import clip_inputs, clip_table
 
 from mien.data.egemaps import NUM_EGEMAPS
 from mien.data.voice_features import PROSODY
@@ -29,7 +29,7 @@ def clips(**columns: list) -> pd.DataFrame:
         {
             "sample_id": ["a", "b", "c", "d"],
             "split": ["train", "val", "test", "test"],
-            "drawn": True,
+            "synthetic": True,
             "subject": ["1", "2", "3", "3"],
             "gender": "male",
             "intensity": "normal",
@@ -42,7 +42,7 @@ def clips(**columns: list) -> pd.DataFrame:
 
 
 def frames(names: list[str], reason: str = "aligned") -> pd.DataFrame:
-    return pd.DataFrame({"clip": names, "row": range(len(names)), "reason": reason, "time_seconds": 0.0})
+    return pd.DataFrame({"clip": names, "face_index": range(len(names)), "reason": reason, "time_seconds": 0.0})
 
 
 def test_classes_are_numbered_in_the_projects_order_and_others_left_out():
@@ -50,17 +50,17 @@ def test_classes_are_numbered_in_the_projects_order_and_others_left_out():
     ClipSamples.validate(selected)
     assert selected["sample_id"].tolist() == ["b", "c", "d"]
     assert selected["label"].tolist() == [0, 0, 1], "happy comes before sad; no clip is of fear"
-    assert selected["row"].tolist() == [1, 2, 3], "the place among all clips, by which sounds are found"
+    assert selected["face_index"].tolist() == [1, 2, 3], "the place among all clips, by which sounds are found"
 
 
 def test_a_clip_without_a_sense_is_kept_and_one_with_neither_has_no_row(caplog):
     table = clips(audio_reason=["read", "silent", "not_finite", "read"])
-    seen = pd.concat([frames(["a", "b", "b"]), frames(["c"], "no_face").assign(row=3)])
+    seen = pd.concat([frames(["a", "b", "b"]), frames(["c"], "no_face").assign(face_index=3)])
     with caplog.at_level(logging.WARNING, "mien"):
         selected = select_clips(table, seen, ALL)
     assert selected["num_faces"].tolist() == [1, 2, 0, 0]
     assert selected["heard"].tolist() == [True, False, False, True]
-    assert selected["row"].tolist() == [0, 1, -1, 3]
+    assert selected["face_index"].tolist() == [0, 1, -1, 3]
     assert "1 clips have no face, the first d" in caplog.text
     assert "1 clips have no voice, the first b" in caplog.text
     assert "1 clips have neither, the first c" in caplog.text
@@ -91,7 +91,7 @@ def test_sounds_lie_one_after_the_other_and_a_clip_without_one_has_none():
     )
 
 
-def test_egemaps_are_kept_beside_prosody_and_only_where_they_are_asked_for():
+def test_egemaps_are_kept_beside_prosody_and_only_where_they_are_requested():
     pytest.importorskip("opensmile", reason="the extra opensmile is not installed")
     lengths = np.array([8000, 0])
     samples = np.random.default_rng(0).normal(0, 3000, lengths.sum()).astype(np.int16)
@@ -123,21 +123,21 @@ def test_egemaps_without_opensmile_are_refused_with_the_parameters(monkeypatch):
 
 
 def test_datasets_are_joined_by_their_shared_classes_and_the_second_is_tested_whole():
-    learnt, judged = clip_table({"train": 2, "val": 1, "test": 1}), clip_table({"train": 1, "test": 1})
-    judged = judged[judged["expression"] != "fear"].assign(sample_id=lambda t: "other_" + t["sample_id"])
-    both = join_clips(learnt, judged, learnt)
+    trained, evaluated = clip_table({"train": 2, "val": 1, "test": 1}), clip_table({"train": 1, "test": 1})
+    evaluated = evaluated[evaluated["expression"] != "fear"].assign(sample_id=lambda t: "other_" + t["sample_id"])
+    both = join_clips(trained, evaluated, trained)
     assert sorted(set(both["expression"])) == ["happy", "sad"]
     assert both["label"].tolist() == [["happy", "sad"].index(name) for name in both["expression"]]
     assert (both.loc[both["sample_id"].str.startswith("other_"), "split"] == "test").all()
     assert not both.loc[~both["sample_id"].str.startswith("other_"), "split"].eq("test").any()
-    first, second = clip_inputs(learnt), clip_inputs(judged.assign(sample_id=judged["sample_id"]), seed=1)
+    first, second = clip_inputs(trained), clip_inputs(evaluated.assign(sample_id=evaluated["sample_id"]), seed=1)
     joined = join_inputs(first, second)
     moved = joined.frames_of(both[both["split"] == "test"].reset_index(drop=True))
     np.testing.assert_array_equal(
-        joined.faces["full"][moved["row"].iloc[0]], second.faces["full"][second.frames["row"].iloc[0]]
+        joined.faces["full"][moved["face_index"].iloc[0]], second.faces["full"][second.frames["face_index"].iloc[0]]
     )
-    assert (moved["jittered_row"] == -1).all()
-    place = len(learnt)
+    assert (moved["jittered_face_index"] == -1).all()
+    place = len(trained)
     np.testing.assert_array_equal(
         joined.contours[joined.start[place] : joined.start[place] + joined.length[place]],
         second.contours[: second.length[0]],
@@ -169,10 +169,10 @@ def test_faces_whose_eyes_fall_together_have_no_cues_and_frames_without_a_face_a
     found[1, 36:48] = 0.5
     monkeypatch.setattr(sources, "apply_to_images", lambda *given: found.reshape(2, -1))
     network = SimpleNamespace(model=SimpleNamespace(image_size=48))
-    table = pd.concat([frames(["a", "b"]), frames(["c"], "no_face").assign(row=2)], ignore_index=True)
+    table = pd.concat([frames(["a", "b"]), frames(["c"], "no_face").assign(face_index=2)], ignore_index=True)
     faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48, 3), np.uint8)
     with caplog.at_level(logging.WARNING, "mien"):
-        told = sources.find_cues(table, faces, network, None)
-    assert np.isfinite(told["cues"]).all(axis=1).tolist() == [True, False, False]
-    assert np.isfinite(told["points"]).all(axis=(1, 2)).tolist() == [True, True, False]
+        reported = sources.find_cues(table, faces, network, None)
+    assert np.isfinite(reported["cues"]).all(axis=1).tolist() == [True, False, False]
+    assert np.isfinite(reported["points"]).all(axis=(1, 2)).tolist() == [True, True, False]
     assert "both eyes of 1 of 2 faces were found in one place" in caplog.text

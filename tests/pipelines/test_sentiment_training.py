@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.pipelines.drawn_clip_inputs import MELS, clip_inputs, clip_table
+from tests.pipelines.synthetic_clip_inputs import MELS, clip_inputs, clip_table
 from tests.pipelines.tiny_systems import TINY_SENTIMENT
 from tests.project.project_config import load_config
 
@@ -48,14 +48,14 @@ def training_params(**changes: Any) -> SentimentTrainingParams:
 PREDICTION = PredictionParams(batch_size=16, device=training_params().device)
 SAMPLES = clip_table({"train": 16, "val": 4, "test": 4})
 INPUTS = clip_inputs(SAMPLES)
-LEARNT = SAMPLES[SAMPLES["split"] != "test"].reset_index(drop=True)
+TRAINED = SAMPLES[SAMPLES["split"] != "test"].reset_index(drop=True)
 
 
 def trained(
     tmp_path: Path, rows: tuple[str, ...] = FEW, inputs: Any = INPUTS, **changes: Any
 ) -> tuple[Any, pd.DataFrame]:
     training = training_params(**changes)
-    return train(LEARNT, inputs, tmp_path / "checkpoints", initialise(LEARNT, model_params(rows), training), training)
+    return train(TRAINED, inputs, tmp_path / "checkpoints", initialise(TRAINED, model_params(rows), training), training)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_scores_over_time_are_those_of_frames_and_steps_and_end_with_the_sound(w
 
 
 def test_no_test_clip_changes_what_is_trained_and_train_clips_do(tmp_path):
-    learnt = weights_digest(trained(tmp_path / "as_it_is")[0].model.state_dict())
+    fitted = weights_digest(trained(tmp_path / "as_it_is")[0].model.state_dict())
     rng = np.random.default_rng(1)
     for split, same in (("test", True), ("train", False)):
         chosen = (SAMPLES["split"] == split).to_numpy()
@@ -125,10 +125,10 @@ def test_no_test_clip_changes_what_is_trained_and_train_clips_do(tmp_path):
         jittered = INPUTS.jittered["full"] if same else rng.integers(0, 256, INPUTS.jittered["full"].shape, np.uint8)
         noisy = replace(INPUTS, faces={"full": faces}, jittered={"full": jittered}, contours=contours)
         network, _ = trained(tmp_path / split, inputs=noisy)
-        assert (weights_digest(network.model.state_dict()) == learnt) is same
+        assert (weights_digest(network.model.state_dict()) == fitted) is same
 
 
-def test_a_row_that_was_asked_for_alone_is_the_same_as_among_others(tmp_path):
+def test_a_row_that_was_requested_alone_is_the_same_as_among_others(tmp_path):
     alone, among = (
         predict(SAMPLES, INPUTS, trained(tmp_path / str(len(rows)), rows)[0], PREDICTION)
         for rows in (("face_mean",), FEW)
@@ -139,7 +139,7 @@ def test_a_row_that_was_asked_for_alone_is_the_same_as_among_others(tmp_path):
     evaluate(alone, EVALUATION)
 
 
-def test_a_clip_without_one_sense_is_judged_by_the_other_and_says_so(tmp_path):
+def test_a_clip_without_one_sense_is_evaluated_by_the_other_and_says_so(tmp_path):
     network, _ = trained(tmp_path)
     blind, deaf = (SAMPLES.index[SAMPLES["split"] == "test"][place] for place in (0, 1))
     changed = SAMPLES.copy()
@@ -195,29 +195,29 @@ def test_linear_classifiers_of_two_classes_have_an_output_for_each():
 )
 def test_sizes_that_do_not_fit_the_data_are_named(tmp_path, changes, message):
     training = training_params()
-    start = initialise(LEARNT, model_params(FEW, **changes), training)
+    start = initialise(TRAINED, model_params(FEW, **changes), training)
     with pytest.raises(ValueError, match=message):
-        train(LEARNT, INPUTS, tmp_path, start, training)
+        train(TRAINED, INPUTS, tmp_path, start, training)
 
 
 def test_functionals_that_the_support_vector_machine_was_not_built_for_are_named(tmp_path):
     training = training_params()
-    start = initialise(LEARNT, model_params(("voice_svm",)), training)
+    start = initialise(TRAINED, model_params(("voice_svm",)), training)
     other = replace(INPUTS, functionals=np.zeros((len(SAMPLES), NUM_EGEMAPS), np.float32))
     with pytest.raises(ValueError, match=r"by 88 functionals and the support vector machine takes 35.*describe_voices"):
-        train(LEARNT, other, tmp_path, start, training)
+        train(TRAINED, other, tmp_path, start, training)
 
 
 def test_the_baseline_learns_from_egemaps_where_they_are_its_functionals(tmp_path):
     pytest.importorskip("opensmile", reason="the extra opensmile is not installed")
     training = training_params()
     rng = np.random.default_rng(0)
-    told = rng.normal(0, 1, (len(SAMPLES), NUM_EGEMAPS)).astype(np.float32)
-    told[:, 0] += 6 * SAMPLES["label"].to_numpy()
-    told[:, 1] -= 6 * (SAMPLES["label"] == 1).to_numpy()
-    start = initialise(LEARNT, model_params(("voice_svm",), voice_svm={"functionals": "egemaps"}), training)
-    inputs = replace(INPUTS, functionals=told)
-    network, _ = train(LEARNT, inputs, tmp_path, start, training)
+    reported = rng.normal(0, 1, (len(SAMPLES), NUM_EGEMAPS)).astype(np.float32)
+    reported[:, 0] += 6 * SAMPLES["label"].to_numpy()
+    reported[:, 1] -= 6 * (SAMPLES["label"] == 1).to_numpy()
+    start = initialise(TRAINED, model_params(("voice_svm",), voice_svm={"functionals": "egemaps"}), training)
+    inputs = replace(INPUTS, functionals=reported)
+    network, _ = train(TRAINED, inputs, tmp_path, start, training)
     metrics, _ = evaluate(predict(SAMPLES, inputs, network, PREDICTION), EVALUATION)
     assert metrics["test/voice_svm/accuracy"] > 0.8
 
@@ -236,7 +236,7 @@ def test_a_fused_row_needs_its_parts_in_the_table():
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "split", "message"),
+    ("face_index", "column", "split", "message"),
     [
         (
             "voice",
@@ -252,9 +252,11 @@ def test_a_fused_row_needs_its_parts_in_the_table():
 )
 def test_a_split_of_which_nothing_is_seen_or_heard_is_named(tmp_path, row, column, split, message):
     training = training_params()
-    lacking = LEARNT.assign(**{column: LEARNT[column].where(LEARNT["split"] != split, 0).astype(LEARNT[column].dtype)})
+    lacking = TRAINED.assign(
+        **{column: TRAINED[column].where(TRAINED["split"] != split, 0).astype(TRAINED[column].dtype)}
+    )
     with pytest.raises(ValueError, match=message):
-        train(lacking, INPUTS, tmp_path, initialise(LEARNT, model_params((row,)), training), training)
+        train(lacking, INPUTS, tmp_path, initialise(TRAINED, model_params((row,)), training), training)
 
 
 def test_a_learned_fusion_alone_is_drawn_without_a_weight(tmp_path):

@@ -14,14 +14,14 @@ from mien.nodes.alignment import locate_faces
 from mien.nodes.data_report import summarise_faces
 from mien.pipelines.data_raf_db.nodes import provide_raf_db
 from mien.pipelines.data_raf_db.nodes import read_listed as read_raf_db
-from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
+from mien.pipelines.data_raf_db.params import RafDbReader, SyntheticRafDb
 from mien.pipelines.data_sfew.nodes import provide_sfew
 from mien.pipelines.data_sfew.nodes import read_listed as read_sfew
-from mien.pipelines.data_sfew.params import SfewReader, SfewTwin
+from mien.pipelines.data_sfew.params import SfewReader, SyntheticSfew
 
 
 def draw_raf_db(folder: Path) -> None:
-    provide_raf_db(RafDbTwin(draw=True, num_train=28, num_test=14, image_size=64, seed=1))(folder)
+    provide_raf_db(SyntheticRafDb(generate=True, num_train=28, num_test=14, image_size=64, seed=1))(folder)
 
 
 def list_raf_db(folder: Path) -> pd.DataFrame:
@@ -30,7 +30,9 @@ def list_raf_db(folder: Path) -> pd.DataFrame:
 
 
 def draw_sfew(folder: Path) -> None:
-    provide_sfew(SfewTwin(draw=True, num_train=42, num_val=14, num_unlabelled=3, image_size=(96, 120), seed=1))(folder)
+    provide_sfew(
+        SyntheticSfew(generate=True, num_train=42, num_val=14, num_unlabelled=3, image_size=(96, 120), seed=1)
+    )(folder)
 
 
 def list_sfew(folder: Path) -> pd.DataFrame:
@@ -95,7 +97,7 @@ def test_a_test_image_that_is_a_training_image_saved_anew_is_counted_as_near(dat
     assert "1 further images of other splits are near-duplicates of training images" in caplog.text
 
 
-def test_an_image_under_two_peoples_names_is_told(tmp_path, caplog):
+def test_an_image_under_two_peoples_names_is_reported(tmp_path, caplog):
     for name, value in (("a.png", 50), ("b.png", 50), ("c.png", 90)):
         cv2.imwrite(str(tmp_path / name), np.full((48, 48, 3), value, np.uint8))
     listed = pd.DataFrame(

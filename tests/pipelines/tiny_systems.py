@@ -47,7 +47,7 @@ TINY_FER_FORMER: dict[str, Any] = {
 }
 
 TINY_LANDMARKS: dict[str, Any] = {
-    "drawing": {
+    "synthetic_faces": {
         "num_faces": 60,
         "faces_per_person": 1,
         "validation_fraction": 0.17,
@@ -139,7 +139,7 @@ TINY_FACE_AGING: dict[str, Any] = {
         "widths": [4, 4],
         "critic_widths": [4, 4],
         "encoder": True,
-        "judge": "age_cnn",
+        "estimator": "age_cnn",
     },
     "training": {"max_epochs": 2, "batch_size": 8, "device": CPU},
     "prediction": {"device": PREDICTION_CPU},
@@ -172,38 +172,38 @@ TINY: dict[str, dict[str, Any]] = {
 
 TINY_DATA: dict[str, dict[str, Any]] = {
     "raf_db": {
-        "twin": {"draw": True, "num_train": 42, "num_test": 21, "image_size": 64},
+        "synthetic": {"generate": True, "num_train": 42, "num_test": 21, "image_size": 64},
         "reader": {"source": "aligned"},
         "alignment": {"method": "given", "workers": 1},
     },
     "sfew": {
-        "twin": {"draw": True, "num_train": 28, "num_val": 14, "num_unlabelled": 4, "image_size": [96, 120]},
+        "synthetic": {"generate": True, "num_train": 28, "num_val": 14, "num_unlabelled": 4, "image_size": [96, 120]},
         "reader": {"source": "aligned"},
         "alignment": {"method": "given", "workers": 1},
     },
     "nvie": {
-        "twin": {"draw": True, "num_subjects": 10, "num_emotions": 1, "image_size": 96},
+        "synthetic": {"generate": True, "num_subjects": 10, "num_emotions": 1, "image_size": 96},
         "reader": {"num_folds": 3, "max_passed_over": 0.5},
         "alignment": {"method": "given", "workers": 1},
     },
     "spos": {
-        "twin": {"draw": True, "share": 0.1, "image_size": 96},
+        "synthetic": {"generate": True, "share": 0.1, "image_size": 96},
         "alignment": {"method": "given", "workers": 1},
     },
     "ferplus": {
-        "twin": {"draw": True, "num_train": 24, "num_val": 16, "num_test": 16},
+        "synthetic": {"generate": True, "num_train": 24, "num_val": 16, "num_test": 16},
         "alignment": {"method": "given", "workers": 1},
     },
-    "age_csv": {"twin": {"draw": True, "num_samples": 40}, "alignment": {"workers": 1}},
+    "age_csv": {"synthetic": {"generate": True, "num_samples": 40}, "alignment": {"workers": 1}},
     "ravdess": {
-        "twin": {"draw": True, "num_actors": 3, "clips_per_actor": 8, "image_size": 64, "fps": 1},
+        "synthetic": {"generate": True, "num_actors": 3, "clips_per_actor": 8, "image_size": 64, "fps": 1},
         "reader": {"validation_fraction": 0.3, "test_fraction": 0.3},
         "audio": {"workers": 1},
         "lopes": {"num_synthetic": 2, "workers": 1},
         "alignment": {"method": "given", "workers": 1},
     },
     "crema_d": {
-        "twin": {"draw": True, "num_actors": 3, "clips_per_actor": 6, "image_size": 64, "fps": 1},
+        "synthetic": {"generate": True, "num_actors": 3, "clips_per_actor": 6, "image_size": 64, "fps": 1},
         "reader": {"validation_fraction": 0.3, "test_fraction": 0.3},
         "audio": {"workers": 1},
         "lopes": {"num_synthetic": 2, "workers": 1},

@@ -20,7 +20,7 @@ def load_config(conf: Path, env: str, **runtime_params: Any) -> OmegaConfigLoade
 
 
 def load_catalog(conf: Path, env: str, **runtime_params: Any) -> DataCatalog:
-    """The catalog of one environment; entries are made when they are asked for."""
+    """The catalog of one environment; entries are made when they are requested."""
     return DataCatalog.from_config(load_config(conf, env, **runtime_params)["catalog"])
 
 

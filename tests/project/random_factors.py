@@ -20,22 +20,22 @@ import yaml
 from tests.project.augmentation_factors import CONF, Groups, one_by_one
 
 from mien.data import (
-    age_csv_twin,
-    crema_d_twin,
-    drawn_clips,
-    drawn_pairs,
-    ferplus_twin,
-    raf_db_twin,
-    ravdess_twin,
-    sfew_twin,
+    synthetic_age_csv,
+    synthetic_clips,
+    synthetic_crema_d,
+    synthetic_ferplus,
+    synthetic_pairs,
+    synthetic_raf_db,
+    synthetic_ravdess,
+    synthetic_sfew,
 )
-from mien.data.drawn_pairs import DrawnPair
-from mien.data.drawn_voice import Syllable, sample_prosody, sample_speaker
 from mien.data.fold_trials import fold_trials
 from mien.data.folds import subject_folds
 from mien.data.landmark_faces import LandmarkCrops, place_landmark_face
 from mien.data.splits import stratified_split, stratified_validation
 from mien.data.synthetic import FaceParameters, Identity
+from mien.data.synthetic_pairs import SyntheticPair
+from mien.data.synthetic_voice import Syllable, sample_prosody, sample_speaker
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import derive_seed, seed_everything
 from mien.labels import EMOTIONS, KINDS
@@ -56,7 +56,7 @@ def _stop(parameters: FaceParameters, *args: Any, **kwargs: Any) -> None:
 
 
 def parameters_of(module: Any, draw: Callable[..., Any], *args: Any) -> FaceParameters:
-    """What a dataset's twin would draw."""
+    """What a dataset's synthetic would draw."""
     name = "draw_scene" if hasattr(module, "draw_scene") else "draw_face"
     with patch.object(module, name, _stop):
         try:
@@ -118,11 +118,11 @@ def halves(n: int) -> dict[str, np.ndarray]:
     return {"half": np.arange(n) * 2 // n, "parity": np.arange(n) % 2}
 
 
-def drawn_raf_db() -> Groups:
+def raf_db_factors() -> Groups:
     """Class, split, validation and all of a face."""
     arguments = {"num_train": 900, "num_test": 400, "seed": 0, "image_size": 96}
-    images = list(raf_db_twin._images(arguments))
-    faces = [parameters_of(raf_db_twin, raf_db_twin._draw_image, Path(), image) for image in images]
+    images = list(synthetic_raf_db._images(arguments))
+    faces = [parameters_of(synthetic_raf_db, synthetic_raf_db._draw_image, Path(), image) for image in images]
     train = np.array([image.name.startswith("train") for image in images])
     table = pd.DataFrame(
         {
@@ -137,30 +137,30 @@ def drawn_raf_db() -> Groups:
     return {**groups, "validation": {"": np.where(train, split == "val", np.nan)}}
 
 
-def drawn_ferplus() -> Groups:
+def ferplus_factors() -> Groups:
     """Class, votes for the unknown and all of a face; rows that show an earlier one's face are left out."""
-    rows = list(ferplus_twin._rows({"train": 700, "val": 300, "test": 300}, seed=0))
+    rows = list(synthetic_ferplus._rows({"train": 700, "val": 300, "test": 300}, seed=0))
     own = {row.image_seed: row for row in reversed(rows) if row.name and not row.clear}
     kept = list(own.values())
-    faces = [parameters_of(ferplus_twin, ferplus_twin._draw_row, row) for row in kept]
-    votes = np.array([max(ferplus_twin._draw_votes(row)) for row in kept])
+    faces = [parameters_of(synthetic_ferplus, synthetic_ferplus._draw_row, row) for row in kept]
+    votes = np.array([max(synthetic_ferplus._draw_votes(row)) for row in kept])
     label = {"expression": np.array([row.expression for row in kept]), "votes": votes}
     return {"class": label, "split": {"": np.array([row.usage for row in kept])}, **face_groups(faces)}
 
 
-def drawn_sfew() -> Groups:
+def sfew_factors() -> Groups:
     """Class and all of a face, one frame of each subject."""
-    frames = [frame for split in (0, 1) for frame in sfew_twin._frames(0, split, 3_000)]
+    frames = [frame for split in (0, 1) for frame in synthetic_sfew._frames(0, split, 3_000)]
     kept = list({(frame.split_id, frame.movie, frame.subject): frame for frame in frames}.values())
-    faces = [parameters_of(sfew_twin, sfew_twin._scene, 0, (128, 160), frame) for frame in kept]
+    faces = [parameters_of(synthetic_sfew, synthetic_sfew._scene, 0, (128, 160), frame) for frame in kept]
     expressions = np.array([frame.expression for frame in kept])
     return {"class": {"": expressions}, "split": {"": np.array([f.split_id for f in kept])}, **face_groups(faces)}
 
 
-def drawn_age_csv() -> Groups:
+def age_csv_factors() -> Groups:
     """Age, gender, ethnicity, split and all of a face but what shows these three."""
-    rows = [row for row in age_csv_twin._faces(1_300, 0) if not row.name.endswith("99.jpg.chip.jpg")]
-    faces = [parameters_of(age_csv_twin, age_csv_twin._draw_pixels, row) for row in rows]
+    rows = [row for row in synthetic_age_csv._faces(1_300, 0) if not row.name.endswith("99.jpg.chip.jpg")]
+    faces = [parameters_of(synthetic_age_csv, synthetic_age_csv._draw_pixels, row) for row in rows]
     table = pd.DataFrame(
         {
             "sample_id": [row.name for row in rows],
@@ -177,14 +177,14 @@ def drawn_age_csv() -> Groups:
     return {**labels, **smile, "split": {"": split}, "place": halves(len(rows)), **parts}
 
 
-def drawn_pair_faces() -> Groups:
+def synthetic_pair_faces() -> Groups:
     """Kind, expression, and all of a scene; of another person each time."""
     pairs = [
-        DrawnPair("spos", 0, number, KINDS[number % 2], EMOTIONS[number // 2 % len(EMOTIONS)], 0, 48)
+        SyntheticPair("spos", 0, number, KINDS[number % 2], EMOTIONS[number // 2 % len(EMOTIONS)], 0, 48)
         for number in range(700)
     ]
-    onsets, apexes = zip(*(drawn_pairs.sample_pair(pair) for pair in pairs), strict=True)
-    lamps = np.array([drawn_pairs.sample_illumination(pair) for pair in pairs])
+    onsets, apexes = zip(*(synthetic_pairs.sample_pair(pair) for pair in pairs), strict=True)
+    lamps = np.array([synthetic_pairs.sample_illumination(pair) for pair in pairs])
     groups = face_groups(list(onsets))
     groups["light"] = {"lamp": lamps, "elevation": groups["light"]["elevation"]}
     moved = {
@@ -225,13 +225,13 @@ def _no_sound() -> Iterator[list[Any]]:
         rng.random(100)
         return Said()
 
-    with patch.object(drawn_clips, "speak", note):
+    with patch.object(synthetic_clips, "speak", note):
         yield said
 
 
-def drawn_clip_parts() -> Groups:
+def synthetic_clip_parts() -> Groups:
     """How loud, high and fast a clip is said, how it is shown, how the head sways."""
-    actor = drawn_clips.sample_actor(np.random.default_rng(0), "female", age=30.0, studio="white")
+    actor = synthetic_clips.sample_actor(np.random.default_rng(0), "female", age=30.0, studio="white")
     faces = []
     seeds = []
 
@@ -239,10 +239,10 @@ def drawn_clip_parts() -> Groups:
         seeds.append(seed)
         raise PlacedError(parameters)
 
-    with _no_sound() as said, patch.object(drawn_clips, "draw_scene", stop):
+    with _no_sound() as said, patch.object(synthetic_clips, "draw_scene", stop):
         for number in range(700):
             try:
-                drawn_clips.draw_clip(np.random.default_rng(number), actor, "happy", ("a",), image_size=64, fps=4)
+                synthetic_clips.draw_clip(np.random.default_rng(number), actor, "happy", ("a",), image_size=64, fps=4)
             except PlacedError as placed:
                 faces.append(placed.parameters)
     smile = np.array([face.action_units[12] for face in faces])
@@ -256,7 +256,9 @@ def drawn_clip_parts() -> Groups:
 
 def ravdess_clips() -> Groups:
     """Emotion, statement, repetition and who."""
-    clips = list(ravdess_twin._clips({"num_actors": 24, "clips_per_actor": 40, "seed": 0, "image_size": 64, "fps": 4}))
+    clips = list(
+        synthetic_ravdess._clips({"num_actors": 24, "clips_per_actor": 40, "seed": 0, "image_size": 64, "fps": 4})
+    )
     codes = {name: np.array([getattr(clip, name) for clip in clips]) for name in ("statement", "repetition")}
     gender = {"": np.array([clip.actor % 2 for clip in clips])}
     return {"emotion": {"": np.array([clip.emotion for clip in clips])}, **one_by_one(codes), "gender": gender}
@@ -264,8 +266,10 @@ def ravdess_clips() -> Groups:
 
 def crema_d_clips() -> Groups:
     """An actor's first emotion, and who it is."""
-    clips = list(crema_d_twin._clips({"num_actors": 500, "clips_per_actor": 1, "seed": 0, "image_size": 64, "fps": 4}))
-    actors = {clip.actor: crema_d_twin._actor(0, clip.actor) for clip in clips}
+    clips = list(
+        synthetic_crema_d._clips({"num_actors": 500, "clips_per_actor": 1, "seed": 0, "image_size": 64, "fps": 4})
+    )
+    actors = {clip.actor: synthetic_crema_d._actor(0, clip.actor) for clip in clips}
     ages = {"": np.array([actors[clip.actor].face.identity.age > 40 for clip in clips])}
     return {
         "emotion": {"": np.array([clip.emotion for clip in clips])},
@@ -411,7 +415,7 @@ def validation_of_trials() -> Groups:
     chosen = []
     for seed in range(25):
         table = pd.DataFrame({"subject": [f"s{number // 2:03d}" for number in range(120)], "label": [0, 1] * 60})
-        table = subject_folds(table, 10, seed).assign(row=0, split="folds", sample_id=range(120))
+        table = subject_folds(table, 10, seed).assign(face_index=0, split="folds", sample_id=range(120))
         trials = fold_trials(table, validation_fraction=0.1, seed=seed)
         roles = trials.pivot_table(index="subject", columns="trial", values="split", aggfunc="first")
         chosen.append(np.where(roles == "test", np.nan, roles == "val"))
@@ -452,15 +456,15 @@ def data_order() -> Groups:
 
 
 FACTORS: dict[str, Callable[[], Groups]] = {
-    "RAF-DB's drawn faces": drawn_raf_db,
-    "FERPlus' drawn faces": drawn_ferplus,
-    "SFEW's drawn faces": drawn_sfew,
-    "the age CSV's drawn faces": drawn_age_csv,
-    "drawn pairs": drawn_pair_faces,
-    "drawn faces with landmarks": landmark_faces,
-    "drawn clips": drawn_clip_parts,
-    "RAVDESS' drawn clips": ravdess_clips,
-    "CREMA-D's drawn clips": crema_d_clips,
+    "RAF-DB's synthetic faces": raf_db_factors,
+    "FERPlus' synthetic faces": ferplus_factors,
+    "SFEW's synthetic faces": sfew_factors,
+    "the age CSV's synthetic faces": age_csv_factors,
+    "synthetic pairs": synthetic_pair_faces,
+    "synthetic faces with landmarks": landmark_faces,
+    "synthetic clips": synthetic_clip_parts,
+    "RAVDESS' synthetic clips": ravdess_clips,
+    "CREMA-D's synthetic clips": crema_d_clips,
     "voices": voices,
     "prosodies": prosodies,
     "Lopes' jittered eyes": lopes_jitter,
@@ -474,24 +478,34 @@ FACTORS: dict[str, Callable[[], Groups]] = {
 
 
 def persons_of_datasets(number: int = 60) -> dict[str, list[Identity]]:
-    """Who the first faces of each drawn dataset show, all drawn with seed 0."""
+    """Who the first faces of each synthetic dataset show, all drawn with seed 0."""
     raf = {"num_train": number, "num_test": number, "seed": 0, "image_size": 96}
-    rows = [row for row in ferplus_twin._rows(dict.fromkeys(("train", "val", "test"), number), 0) if row.name]
-    frames = {(f.movie, f.subject): f for f in sfew_twin._frames(0, 0, 20 * number)}
+    rows = [row for row in synthetic_ferplus._rows(dict.fromkeys(("train", "val", "test"), number), 0) if row.name]
+    frames = {(f.movie, f.subject): f for f in synthetic_sfew._frames(0, 0, 20 * number)}
     clips = {"num_actors": 24, "clips_per_actor": 8, "seed": 0, "image_size": 64, "fps": 4}
-    actors = {clip.actor: clip for clip in ravdess_twin._clips(clips)}
+    actors = {clip.actor: clip for clip in synthetic_ravdess._clips(clips)}
     found = {
-        "raf_db": [parameters_of(raf_db_twin, raf_db_twin._draw_image, Path(), i) for i in raf_db_twin._images(raf)],
-        "ferplus": [parameters_of(ferplus_twin, ferplus_twin._draw_row, row) for row in rows],
-        "sfew": [parameters_of(sfew_twin, sfew_twin._scene, 0, (128, 160), frame) for frame in frames.values()],
+        "raf_db": [
+            parameters_of(synthetic_raf_db, synthetic_raf_db._draw_image, Path(), i)
+            for i in synthetic_raf_db._images(raf)
+        ],
+        "ferplus": [parameters_of(synthetic_ferplus, synthetic_ferplus._draw_row, row) for row in rows],
+        "sfew": [
+            parameters_of(synthetic_sfew, synthetic_sfew._scene, 0, (128, 160), frame) for frame in frames.values()
+        ],
         "age_csv": [
-            parameters_of(age_csv_twin, age_csv_twin._draw_pixels, row) for row in age_csv_twin._faces(number, 0)
+            parameters_of(synthetic_age_csv, synthetic_age_csv._draw_pixels, row)
+            for row in synthetic_age_csv._faces(number, 0)
         ],
         "landmarks": [place_landmark_face(CROPS, 0, person, person).parameters for person in range(number)],
         "ravdess": [_actor_of_ravdess(clip) for clip in actors.values()],
-        "crema_d": [crema_d_twin._actor(0, 1001 + actor).face for actor in range(number)],
-        "nvie": [drawn_pairs.sample_pair(DrawnPair("nvie", 0, s, "posed", "happy", 0, 48))[0] for s in range(number)],
-        "spos": [drawn_pairs.sample_pair(DrawnPair("spos", 0, s, "posed", "happy", 0, 48))[0] for s in range(number)],
+        "crema_d": [synthetic_crema_d._actor(0, 1001 + actor).face for actor in range(number)],
+        "nvie": [
+            synthetic_pairs.sample_pair(SyntheticPair("nvie", 0, s, "posed", "happy", 0, 48))[0] for s in range(number)
+        ],
+        "spos": [
+            synthetic_pairs.sample_pair(SyntheticPair("spos", 0, s, "posed", "happy", 0, 48))[0] for s in range(number)
+        ],
     }
     return {name: [face.identity for face in faces] for name, faces in found.items()}
 
@@ -500,12 +514,12 @@ def _actor_of_ravdess(clip: Any) -> FaceParameters:
     def stop(rng: Any, actor: Any, *args: Any, **kwargs: Any) -> None:
         raise PlacedError(actor.face)
 
-    with patch.object(ravdess_twin, "draw_clip", stop):
+    with patch.object(synthetic_ravdess, "draw_clip", stop):
         try:
-            ravdess_twin._draw_files_of_clip(Path(), clip)
+            synthetic_ravdess._draw_files_of_clip(Path(), clip)
         except PlacedError as placed:
             return placed.parameters
-    raise AssertionError("RAVDESS' twin draws no clip")
+    raise AssertionError("RAVDESS' synthetic draws no clip")
 
 
 def seeds_of_purposes(seed: int, num: int = 300) -> dict[str, np.ndarray]:

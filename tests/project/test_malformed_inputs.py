@@ -28,8 +28,8 @@ from tests.data.corrupted_reading import (
     Outcome,
     build,
     corrupted,
+    evaluated,
     files,
-    judged,
     outcome,
 )
 from tests.data.corruptions import CORRUPTIONS, fits
@@ -60,16 +60,16 @@ class Counts:
     def __init__(self) -> None:
         self.kinds: dict[str, Counter[str]] = {}
         self.wrong: list[str] = []
-        self.told = 0
+        self.reported = 0
 
     def add(self, kind: str, what: str, got: Outcome) -> None:
         self.kinds.setdefault(kind, Counter())[got.kind] += 1
         if got.kind not in (CLEAR, RIGHT):
-            self.wrong.append(f"{what}: {got.kind}: {got.told}")
+            self.wrong.append(f"{what}: {got.kind}: {got.reported}")
 
     def new_faults(self) -> list[str]:
-        """What went wrong since this was asked last."""
-        faults, self.told = self.wrong[self.told :], len(self.wrong)
+        """What went wrong since this was requested last."""
+        faults, self.reported = self.wrong[self.reported :], len(self.wrong)
         return faults
 
     def total(self, kind: str) -> int:
@@ -81,8 +81,8 @@ def counts() -> Iterator[Counts]:
     counts = Counts()
     yield counts
     for kind, counter in [*counts.kinds.items(), ("all", Counter({each: counts.total(each) for each in OUTCOMES}))]:
-        told = ", ".join(f"{each} {counter[each]}" for each in OUTCOMES)
-        sys.stdout.write(f"\n{kind}: {counter.total()} inputs: {told}")
+        reported = ", ".join(f"{each} {counter[each]}" for each in OUTCOMES)
+        sys.stdout.write(f"\n{kind}: {counter.total()} inputs: {reported}")
     sys.stdout.write("\n")
 
 
@@ -116,7 +116,7 @@ def loaded(load: Any, path: Path, right: dict[str, torch.Tensor] | None) -> Outc
     try:
         load(module, path)
     except Exception as error:
-        got = judged(error, (str(path),))
+        got = evaluated(error, (str(path),))
         same = all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
         return got if same else Outcome(WRONG, "a refused file has changed the network")
     state = module.state_dict()
@@ -172,9 +172,14 @@ def test_files_of_other_runs(seed, counts, tmp_path):
             entry.load()
             got = Outcome(WRONG, "is loaded")
         except DatasetError as error:
-            told = mistake(error)
-            clear = told.startswith(str(path)) and told.endswith(".") and "Delete it" in told and "\n" not in told
-            got = Outcome(CLEAR if clear else TRACEBACK, told)
+            reported = mistake(error)
+            clear = (
+                reported.startswith(str(path))
+                and reported.endswith(".")
+                and "Delete it" in reported
+                and "\n" not in reported
+            )
+            got = Outcome(CLEAR if clear else TRACEBACK, reported)
         except Exception as error:
             got = Outcome(TRACEBACK, repr(error))
         counts.add("files of other runs", f"{dataset.__name__}, {damage.__name__}, {seed}", got)
@@ -191,7 +196,7 @@ def test_names_of_parameters(counts):
             check_names(nested(path), KNOWN, "--params")
             got = Outcome(WRONG, "is taken")
         except Exception as error:
-            got = judged(error, (path, path.rpartition(".")[0]))
+            got = evaluated(error, (path, path.rpartition(".")[0]))
             if type(error) is ValueError and re.search(r"Did you mean|there are|Set |Remove|It is", str(error)):
                 got = Outcome(CLEAR, str(error))
         counts.add("names of parameters", path, got)

@@ -164,9 +164,9 @@ def test_the_training_guard_finds_a_train_node_that_reads_all_samples():
 @pytest.mark.parametrize("selector", SELECTORS)
 @given(st.lists(st.tuples(st.sampled_from(["train", "val", "test"]), st.integers(-1, 5)), max_size=12))
 def test_no_selector_lets_a_test_row_pass_or_loses_another_with_a_face(selector, rows):
-    table = pd.DataFrame([("train", 0), ("val", 1), ("test", 2), *rows], columns=["split", "row"])
+    table = pd.DataFrame([("train", 0), ("val", 1), ("test", 2), *rows], columns=["split", "face_index"])
     chosen = selector(table.assign(sample_id=[str(i) for i in range(len(table))]))
-    wanted = table[(table["split"] != "test") & (table["row"] >= 0)]
+    wanted = table[(table["split"] != "test") & (table["face_index"] >= 0)]
     assert chosen["sample_id"].tolist() == [str(i) for i in wanted.index]
 
 

@@ -24,7 +24,7 @@ def test_the_parts_of_a_random_thing_tell_nothing_of_each_other(name):
     assert dependent_pairs(groups) == []
 
 
-def test_no_two_drawn_datasets_show_the_same_person():
+def test_no_two_synthetic_datasets_show_the_same_person():
     persons = persons_of_datasets()
     who = {name: {astuple(identity)[-8:] for identity in identities} for name, identities in persons.items()}
     assert len(who) == 9

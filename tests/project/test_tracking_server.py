@@ -119,19 +119,19 @@ def test_a_server_that_goes_away_costs_its_copy_and_not_the_run(clone, tmp_path,
             wait_until(lambda: "epoch 2/4" in log.read_text() or process.poll() is not None)
             kill(server)
             process.wait(300)
-    told = log.read_text()
-    assert process.returncode == 0, told
-    assert "Not tracked in MLflow: " in told
-    assert "the files of the run are whole. Not sent: " in told
-    assert "sae: test accuracy" in told
+    reported = log.read_text()
+    assert process.returncode == 0, reported
+    assert "Not tracked in MLflow: " in reported
+    assert "the files of the run are whole. Not sent: " in reported
+    assert "sae: test accuracy" in reported
     assert (clone / PREDICTIONS).is_file()
     assert json.loads((clone / "data/demo/08_reporting/sae/demo/metrics.json").read_text())["test/n"] > 0
 
 
 def test_a_server_that_is_not_there_stops_the_run_before_its_first_node(clone, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    told = run(sae(1), clone, fails=True)
-    assert "MLflow cannot keep runs in" in told
-    assert "Start the server, or name another" in told
-    assert "Traceback" not in told
-    assert "Running node" not in told
+    reported = run(sae(1), clone, fails=True)
+    assert "MLflow cannot keep runs in" in reported
+    assert "Start the server, or name another" in reported
+    assert "Traceback" not in reported
+    assert "Running node" not in reported

@@ -1,1 +1,1 @@
-"""Published dataset layouts, transforms, alignment geometry and drawn faces."""
+"""Published dataset layouts, transforms, alignment geometry and synthetic faces."""

@@ -90,7 +90,7 @@ def read_age_csv(
         validation_fraction: as in ``split_age_csv``.
         test_fraction: as in ``split_age_csv``.
         seed: as in ``split_age_csv``.
-        account: is told what becomes of every file and row; a new one where None.
+        account: is reported what becomes of every file and row; a new one where None.
 
     Returns:
         The table of ``split_age_csv``.

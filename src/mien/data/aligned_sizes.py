@@ -48,9 +48,9 @@ def check_aligned_sizes(paths: Iterable[Path], dataset: str, tallest: float, max
     if not wrong:
         return
     path, W, H = wrong[0]
-    told = f"{len(wrong):,} of {total:,} have another shape, the first {printable(path)} of {W}x{H} pixels"
+    reported = f"{len(wrong):,} of {total:,} have another shape, the first {printable(path)} of {W}x{H} pixels"
     if len(wrong) > max_share * total:
         raise ValueError(
-            f"{dataset}'s images are no aligned faces, which are square or nearly so: {told}. {what_to_do}"
+            f"{dataset}'s images are no aligned faces, which are square or nearly so: {reported}. {what_to_do}"
         )
-    logger.warning("%s: of the images that are called aligned, %s", dataset, told)
+    logger.warning("%s: of the images that are called aligned, %s", dataset, reported)

@@ -201,7 +201,7 @@ def _sample_rate(stream: AudioStream, path: Path) -> int:
 def _announced_seconds(container: InputContainer, stream: AudioStream, path: Path) -> float:
     """The length that a file says it has, 0 where it says none that can be believed.
 
-    Of a WAV file the header's own count of bytes is asked instead, see ``_bytes_cut_off``.
+    Of a WAV file the header's own count of bytes is requested instead, see ``_bytes_cut_off``.
     """
     form = container.format.name
     if form == "wav":

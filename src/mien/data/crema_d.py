@@ -8,7 +8,7 @@
 ```
 
 A name is actor (1001 to 1091), sentence, emotion (ANG, DIS, FEA, HAP, NEU, SAD) and level (LO, MD, HI, or XX where
-none was asked for). One audio file is named ``1040_ITH_SAD_X.wav``; its X is read as XX.
+none was requested). One audio file is named ``1040_ITH_SAD_X.wav``; its X is read as XX.
 
 Source: Cao et al., IEEE Transactions on Affective Computing 2014; github.com/CheyneyComputerScience/CREMA-D.
 """
@@ -127,7 +127,7 @@ def read_crema_d(
         validation_fraction: of the actors, above 0.
         test_fraction: of the actors, above 0.
         seed: of the split, 0 or more.
-        account: is told what becomes of every file; a new one where None.
+        account: is reported what becomes of every file; a new one where None.
 
     Returns:
         One row per clip, sorted by name: ``sample_id`` ("1001_DFA_ANG_XX"), ``video`` and ``audio`` (paths relative to
@@ -194,10 +194,10 @@ def _recordings(root: Path, account: FileAccount) -> dict[str, dict[str, str]]:
                 continue
             sample_id = f"{match[1]}_{match[2]}_{match[3]}_{'XX' if match[4] == 'X' else match[4]}"
             relative = path.relative_to(root).as_posix()
-            twin = recordings.setdefault(sample_id, {}).setdefault(kind, relative)
-            if twin != relative:
+            earlier = recordings.setdefault(sample_id, {}).setdefault(kind, relative)
+            if earlier != relative:
                 raise ValueError(
-                    f"CREMA-D has a recording twice: {printable(root)} holds {twin} and {relative}. Remove one."
+                    f"CREMA-D has a recording twice: {printable(root)} holds {earlier} and {relative}. Remove one."
                 )
     check_names(wrong, _DATASET, _FORM)
     return recordings

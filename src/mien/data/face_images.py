@@ -14,7 +14,7 @@ CLASS_STREAM = 1
 
 
 class FaceImages:
-    """Faces of some rows of a packed file, resized, augmented if asked for, and normalised.
+    """Faces of some rows of a packed file, resized, augmented if requested, and normalised.
 
     Args:
         faces: All packed faces (n, H, W, 3) uint8 RGB, memory-mapped or not.

@@ -95,7 +95,7 @@ def read_ferplus(
         label_mode: the rule of ``mien.data.ferplus_labels.label_votes`` for the training split, and what training takes
             from the votes that it leaves. Validation and test images are chosen and labelled by the majority in every
             mode.
-        account: is told what becomes of every file and row; a new one where None.
+        account: is reported what becomes of every file and row; a new one where None.
 
     Returns:
         One row per image, in reading order: ``sample_id`` ("fer0000000"; of a name that is there twice, the later

@@ -13,7 +13,7 @@ import numpy as np
 
 from mien.data.class_folders import ImageNames
 from mien.data.ferplus_labels import VOTE_COLUMNS
-from mien.data.ferplus_order import Judged, check_order, judge
+from mien.data.ferplus_order import OrderCheck, check_emotion, check_order
 from mien.data.ferplus_votes import VotedImage, read_label_csv, read_new_votes
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.folder_walk import holds_file
@@ -79,7 +79,7 @@ def choose_sources(
             ``fer2013new.csv``.
 
     Raises:
-        ValueError: ``root`` is missing, holds neither layout, or not what is asked for.
+        ValueError: ``root`` is missing, holds neither layout, or not what is requested.
     """
     for name, value, known in (("layout", layout, get_args(Layout)), ("votes", votes, get_args(Votes))):
         if value not in ("auto", *known):
@@ -136,7 +136,7 @@ def list_ferplus(root: Path, sources: FerPlusSources, account: FileAccount | Non
     Args:
         root: FER+'s folder; references in the column ``image`` are relative to it.
         sources: what ``choose_sources`` found there.
-        account: is told of label files, of rows without a name and of missing images; a new one where None.
+        account: is reported of label files, of rows without a name and of missing images; a new one where None.
 
     Raises:
         ValueError: a file is not of the published format, or the rows or names of two files do not go together.
@@ -185,7 +185,7 @@ def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list
     reference = pixels.relative_to(root).as_posix()
     rows: list[_Row] = []
     ids: set[str] = set()
-    judged: list[Judged] = []
+    evaluated: list[OrderCheck] = []
     num_pixel_rows = 0
     for number, pixel_row in enumerate(scan_pixel_rows(pixels, ("Usage",), ("emotion",))):
         num_pixel_rows += 1
@@ -194,8 +194,8 @@ def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list
         image = voted[number]
         _check_usage(pixel_row, pixels, image, new_votes)
         if emotion := pixel_row.fields[1]:
-            one = judge(emotion, image.votes, pixel_row.line, pixels)
-            judged += [one] if one else []
+            one = check_emotion(emotion, image.votes, pixel_row.line, pixels)
+            evaluated += [one] if one else []
         if not image.name:
             account.pass_over([f"{reference}#byte={pixel_row.offset}"], "without_an_image_name", SPLITS[image.usage])
             continue
@@ -209,9 +209,9 @@ def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list
             f"FER+'s two CSV files do not go together: {pixels} has {num_pixel_rows:,} rows and {new_votes} has "
             f"{len(voted):,}. They are joined row by row; copy both again."
         )
-    if not judged:
+    if not evaluated:
         logger.warning("FER+: %s has no column emotion, so the order of its rows cannot be checked", pixels)
-    check_order(judged, pixels, new_votes)
+    check_order(evaluated, pixels, new_votes)
     if len(rows) < len(voted):
         logger.info("FER+ leaves %d of %d rows without an image name: left out", len(voted) - len(rows), len(voted))
     return rows
@@ -311,6 +311,6 @@ def _digest_files(root: Path, references: list[str]) -> list[bytes | None]:
     for reference in references:
         try:
             digests.append(pixel_digest(source.read(reference)))
-        except ImageError:  # told where the face is looked for, with its reason
+        except ImageError:  # reported where the face is looked for, with its reason
             digests.append(None)
     return digests

@@ -22,20 +22,20 @@ BOUND = (IN_ORDER + SHUFFLED) / 2
 """Share below which rows do not go together. Source: ours, half-way; the published files' blocks have 0.61 or more."""
 
 BLOCK = 200
-"""Rows judged together, so that a part that is out of order shows. Source: ours, ten deviations from the bound."""
+"""Rows evaluated together, so that a part that is out of order shows. Source: ours, ten deviations from the bound."""
 
 CHANCE = 1e-9
 """How probable so few agreements may be in files that go together. Source: ours, for files of few rows."""
 
 
-class Judged(NamedTuple):
+class OrderCheck(NamedTuple):
     """An image with a majority among FER2013's seven emotions."""
 
     line: int  # of the file of pixels
     agrees: bool
 
 
-def judge(emotion: str, votes: Sequence[int], line: int, path: Path) -> Judged | None:
+def check_emotion(emotion: str, votes: Sequence[int], line: int, path: Path) -> OrderCheck | None:
     """Compare a row's label with its votes.
 
     Args:
@@ -51,8 +51,8 @@ def judge(emotion: str, votes: Sequence[int], line: int, path: Path) -> Judged |
         ValueError: the label is none of FER2013's.
 
     Example:
-        >>> judge("3", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 2, Path("fer2013.csv"))
-        Judged(line=2, agrees=True)
+        >>> check_emotion("3", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 2, Path("fer2013.csv"))
+        OrderCheck(line=2, agrees=True)
     """
     if emotion not in _LABELS:
         raise ValueError(
@@ -63,23 +63,23 @@ def judge(emotion: str, votes: Sequence[int], line: int, path: Path) -> Judged |
     name = VOTE_COLUMNS[top]
     if name not in FER2013_EMOTIONS or 2 * votes[top] <= sum(votes):
         return None
-    return Judged(line, FER2013_EMOTIONS[int(emotion)] == name)
+    return OrderCheck(line, FER2013_EMOTIONS[int(emotion)] == name)
 
 
-def check_order(judged: Sequence[Judged], pixels: Path, votes: Path) -> None:
+def check_order(evaluated: Sequence[OrderCheck], pixels: Path, votes: Path) -> None:
     """Refuse files whose rows do not go together, as a whole or in a part.
 
     Args:
-        judged: the rows with a majority, in their order.
+        evaluated: the rows with a majority, in their order.
         pixels: FER2013's file, for the message.
         votes: FER+'s file, for the message.
 
     Raises:
         ValueError: fewer of some ``BLOCK`` consecutive rows agree than ``BOUND``, by more than chance.
     """
-    for start in range(0, max(1, len(judged) - BLOCK // 2), BLOCK):
-        is_last = start + BLOCK >= len(judged) - BLOCK // 2
-        block = judged[start : None if is_last else start + BLOCK]
+    for start in range(0, max(1, len(evaluated) - BLOCK // 2), BLOCK):
+        is_last = start + BLOCK >= len(evaluated) - BLOCK // 2
+        block = evaluated[start : None if is_last else start + BLOCK]
         agreeing = sum(each.agrees for each in block)
         if block and agreeing < BOUND * len(block) and _at_most(agreeing, len(block)) < CHANCE:
             raise ValueError(

@@ -31,7 +31,7 @@ NUM_NAMED = 3
 
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx", "lost+found", "$recycle.bin"})
 _ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
-_DRAWN_MARKER = "drawn.json"
+_SYNTHETIC_MARKER = "synthetic.json"
 
 
 class Verdict(NamedTuple):
@@ -125,8 +125,8 @@ class FileAccount:
         """
         for name, verdict in self._walk():
             if name not in self._notes:
-                told = _system_file(name) or verdict or explain(name) or self._unexplained(name)
-                self._notes[name] = _Note(PASSED_OVER, told)
+                reported = _system_file(name) or verdict or explain(name) or self._unexplained(name)
+                self._notes[name] = _Note(PASSED_OVER, reported)
         self._log()
         self.check(way_on)
 
@@ -259,15 +259,15 @@ def check_unreadable(
         lost = of_split & reasons.notna()
         if lost.sum() > max_passed_over * of_split.sum():
             counts = reasons[lost].value_counts()
-            told = "; ".join(
+            reported = "; ".join(
                 f"{count:,} {reason} (the first {_first(names[lost & (reasons == reason)].astype(str).tolist())})"
                 for reason, count in counts.items()
             )
             share = lost.sum() / of_split.sum()
             raise ValueError(
                 f"Too many {what} cannot be read: {lost.sum():,} of the {of_split.sum():,} of the {split} split "
-                f"({share:.1%}, above {max_passed_over:.1%}): {told}. Copy them again, or set reader.max_passed_over "
-                f"to {_rounded_up(share)} to go on without them."
+                f"({share:.1%}, above {max_passed_over:.1%}): {reported}. Copy them again, or set "
+                f"reader.max_passed_over to {_rounded_up(share)} to go on without them."
             )
 
 
@@ -281,8 +281,8 @@ def _rounded_up(share: float) -> float:
 
 def _system_file(name: str) -> Verdict | None:
     parts = PurePosixPath(name).parts
-    if name == _DRAWN_MARKER:
-        return Verdict("marker_of_a_drawn_folder")
+    if name == _SYNTHETIC_MARKER:
+        return Verdict("marker_of_a_synthetic_folder")
     if any(part.startswith(".") or part.lower() in _SYSTEM for part in parts):
         return Verdict("hidden_or_of_the_system")
     return None

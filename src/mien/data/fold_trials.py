@@ -69,10 +69,10 @@ def fold_trials(
 
 
 def _with_face(samples: pd.DataFrame) -> pd.DataFrame:
-    without = samples[samples["row"] < 0]
-    for reason, count in without.get("reason", without["row"]).value_counts().items():
+    without = samples[samples["face_index"] < 0]
+    for reason, count in without.get("reason", without["face_index"]).value_counts().items():
         logger.warning("%d of %d samples are left out of every fold: %s", count, len(samples), reason)
-    return samples[samples["row"] >= 0].reset_index(drop=True)
+    return samples[samples["face_index"] >= 0].reset_index(drop=True)
 
 
 def _check_folds(samples: pd.DataFrame, validation_fraction: float) -> None:
@@ -143,15 +143,15 @@ def _trial(
     own = int(np.random.SeedSequence([seed, 2, zlib.crc32(name.encode())]).generate_state(1)[0])
     inner = subject_folds(rest[["subject", "label"]].reset_index(drop=True), parts, own)["fold"].to_numpy()
     val = inner == _fold_with_all_classes(rest["label"].to_numpy(), inner)
-    learnt = rest.assign(split=np.where(val, "val", "train"))
+    trained = rest.assign(split=np.where(val, "val", "train"))
     for split in ("train", "val"):
-        missing = sorted(set(samples["label"]) - set(learnt.loc[learnt["split"] == split, "label"]))
+        missing = sorted(set(samples["label"]) - set(trained.loc[trained["split"] == split, "label"]))
         if missing:
             raise ValueError(
-                f"Trial {name} has no {split} row of class {missing[0]} among {(learnt['split'] == split).sum()}. "
+                f"Trial {name} has no {split} row of class {missing[0]} among {(trained['split'] == split).sum()}. "
                 "Set protocol.validation_fraction so that both parts have samples of every class, or add subjects."
             )
-    return pd.concat([learnt, samples[tested].assign(split="test")]).assign(trial=name)
+    return pd.concat([trained, samples[tested].assign(split="test")]).assign(trial=name)
 
 
 def _fold_with_all_classes(label: np.ndarray, inner: np.ndarray) -> int:

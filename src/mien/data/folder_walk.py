@@ -16,8 +16,8 @@ def walk_folder(
 
     Args:
         root: the folder.
-        on_error: is told of a folder that cannot be listed.
-        on_skip: is told of a link that is not followed.
+        on_error: is reported of a folder that cannot be listed.
+        on_skip: is reported of a link that is not followed.
 
     Yields:
         A folder, the names of the folders in it, which the caller may shorten, and those of the other entries.

@@ -10,7 +10,7 @@ from mien.data.face_images import check_rows, resize_square
 
 
 class GreyFaces:
-    """Faces of some rows of a packed file, averaged to grey, over 255, mirrored at random if asked for.
+    """Faces of some rows of a packed file, averaged to grey, over 255, mirrored at random if requested.
 
     Args:
         faces: All packed faces (n, H, W, C) uint8, memory-mapped or not.

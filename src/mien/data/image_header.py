@@ -13,7 +13,7 @@ _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 def declared_size(data: bytes) -> tuple[int, int] | None:
     """Read height and width off the header of a PNG, JPEG, GIF, BMP, WebP or TIFF file.
 
-    A file of a few kilobytes may declare a picture of many gigabytes, so this is asked before it is decoded.
+    A file of a few kilobytes may declare a picture of many gigabytes, so this is requested before it is decoded.
 
     Args:
         data: the file, or its beginning.

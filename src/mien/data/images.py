@@ -92,19 +92,19 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
     """
     data = _read_file(path)
     _check_size(declared_size(data), path, max_side, max_pixels)
-    told: list[str] = []
+    reported: list[str] = []
     pixels = None
     try:
         if not png_is_cut_off(data):
-            with caught_stderr() as told:
+            with caught_stderr() as reported:
                 pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
     except cv2.error as error:
         # The one check that OpenCV does not answer with None: its own limit of 2^20 pixels a side, 2^30 in all.
         raise ImageError(
             "too_large", f"Image too large: OpenCV refuses {printable(path)} ({error.err}). Scale it down."
         ) from error
-    if told and pixels is not None:
-        logger.warning("Damaged image, read as far as it goes: %s (%s)", printable(path), "; ".join(told))
+    if reported and pixels is not None:
+        logger.warning("Damaged image, read as far as it goes: %s (%s)", printable(path), "; ".join(reported))
     if pixels is None:
         if _SIGNATURE.match(data):
             raise ImageError(

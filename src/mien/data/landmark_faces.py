@@ -1,4 +1,7 @@
-"""Drawn faces whose 68 landmarks are known exactly, cut out as expression networks see faces: aligned, or nearly."""
+"""Synthetic faces whose 68 landmarks are known exactly, cut out as expression networks see faces: aligned.
+
+Or nearly.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from mien.data.alignment import (
     similarity_transform,
     template_transform,
 )
-from mien.data.drawn_stream import drawn_stream
 from mien.data.synthetic import (
     ACTION_UNITS,
     ActionUnits,
@@ -25,6 +27,7 @@ from mien.data.synthetic import (
     sample_identity,
     scene_landmarks,
 )
+from mien.data.synthetic_stream import synthetic_stream
 from mien.labels import EXPRESSIONS
 
 SCENE_SIDE = 1.75
@@ -100,8 +103,8 @@ def place_landmark_face(crops: LandmarkCrops, seed: int, person: int, picture: i
         >>> face.landmarks.shape, face.expression
         ((68, 2), 'happy')
     """
-    identity = sample_identity(drawn_stream("landmarks", seed, 0, person))
-    rng = drawn_stream("landmarks", seed, 1, picture)
+    identity = sample_identity(synthetic_stream("landmarks", seed, 0, person))
+    rng = synthetic_stream("landmarks", seed, 1, picture)
     expression = EXPRESSIONS[picture % len(EXPRESSIONS)]
     parameters = sample_face(rng, expression, identity=identity)
     yaw = float(np.clip(rng.normal(0.0, crops.yaw_degrees), -_MOST_YAW, _MOST_YAW))

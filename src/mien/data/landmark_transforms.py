@@ -73,7 +73,7 @@ class LandmarkAugmentation:
         erase: Largest side of a patch that hides part of the face, as a fraction of the side.
 
     Source: ours, after what face-landmark networks are commonly trained with. Light, resolution and what hides a face
-        vary little in drawn faces and a lot in photographs.
+        vary little in synthetic faces and a lot in photographs.
     """
 
     movement: Movement

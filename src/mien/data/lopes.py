@@ -227,11 +227,11 @@ def resample(image: np.ndarray, matrix: np.ndarray, size: int = FACE_SIZE) -> np
         return resample(_averaged(image, blocks), compose(matrix, _from_blocks(blocks)), size)
     # Pixel c of the result averages samples k c to k c + k - 1, so its centre belongs at k c + (k - 1) / 2.
     samples = np.array([[x_samples], [y_samples]])
-    drawn_by = compose(matrix, np.array([[1, 0, -1], [0, 1, -1]])) * samples
-    drawn_by[:, 2:] += (samples - 1) / 2
+    sampled_by = compose(matrix, np.array([[1, 0, -1], [0, 1, -1]])) * samples
+    sampled_by[:, 2:] += (samples - 1) / 2
     # The outer half of the outermost pixels would otherwise fade into the black outside.
     framed = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    drawn = cv2.warpAffine(framed, drawn_by, (x_samples * size, y_samples * size), flags=cv2.INTER_LINEAR)
+    drawn = cv2.warpAffine(framed, sampled_by, (x_samples * size, y_samples * size), flags=cv2.INTER_LINEAR)
     return cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
 
 

@@ -12,7 +12,7 @@ from mien.data.images import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES, POINTER, POINTER
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-# What a container begins with: cut off or damaged, it is still told from a file of another kind.
+# What a container begins with: cut off or damaged, it is still reported from a file of another kind.
 _SIGNATURE = re.compile(
     rb"RIFF|RIFX|RF64|FLV|ID3|\xff[\xe2-\xff]|OggS|fLaC|\x1aE\xdf\xa3|FORM|.{4}(ftyp|moov|mdat|free|wide)", re.DOTALL
 )

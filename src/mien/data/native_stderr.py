@@ -1,4 +1,4 @@
-"""What libraries written in C print to the standard error, caught so that it can be told with a file's name."""
+"""What libraries written in C print to the standard error, caught so that it can be reported with a file's name."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def caught_stderr() -> Iterator[list[str]]:
     in a process without a console, nothing is caught.
 
     Example:
-        >>> with caught_stderr() as told:
+        >>> with caught_stderr() as reported:
         ...     _ = os.write(2, b"Corrupt JPEG data")
-        >>> told
+        >>> reported
         ['Corrupt JPEG data']
     """
-    told: list[str] = []
+    reported: list[str] = []
     with _LOCK:
         try:
             kept = os.dup(2)
         except OSError:
-            yield told
+            yield reported
             return
         try:
             with tempfile.TemporaryFile(buffering=0) as file:
                 os.dup2(file.fileno(), 2)
                 try:
-                    yield told
+                    yield reported
                 finally:
                     os.dup2(kept, 2)
                 if os.fstat(file.fileno()).st_size:
                     file.seek(0)
                     text = file.read(_MAX_BYTES).decode("utf-8", "replace")
-                    told += [line.strip() for line in text.splitlines() if line.strip()]
+                    reported += [line.strip() for line in text.splitlines() if line.strip()]
         finally:
             os.close(kept)

@@ -6,7 +6,7 @@ The spontaneous half is read from its folders, the posed half, whose layout is n
 <root>/013/visible/sequence1/*.bmp            frames; sequence 1 to 6: happy, disgust, fear, surprise, angry, sad
 <root>/013/visible/onset/..., apex/...        the frames picked out, beside the sequence folders
 <root>/manifest.csv                           see ``mien.data.onset_apex``
-<root>/subset.txt                             sample ids of a subset, one a line; only where one is asked for
+<root>/subset.txt                             sample ids of a subset, one a line; only where one is requested
 ```
 
 How the picked frames are named is not documented. One is taken for sequence k if it lies in a folder sequence<k> above
@@ -97,7 +97,7 @@ def read_nvie(
     """Read the pairs of both halves into a samples table, deal their subjects into folds, account for every file.
 
     Spontaneous pairs come from the manifest if it lists any, and from their folders otherwise. Pairs of which an image
-    is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer frames than are asked for.
+    is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer frames than are requested.
 
     Args:
         root: the dataset's folder.
@@ -106,7 +106,7 @@ def read_nvie(
         seed: of the folds.
         num_frames: images of a sample, evenly spaced in time from the onset to the apex; 2 for these alone, as
             published. More is ours.
-        account: is told what becomes of every file; a new one where None.
+        account: is reported what becomes of every file; a new one where None.
 
     Returns:
         One row per pair: the columns of ``pairs_table`` and ``fold`` (int64, 0 to num_folds - 1). Subjects named by
@@ -172,7 +172,7 @@ def find_spontaneous_pairs(root: Path, account: FileAccount | None = None) -> tu
 
     Args:
         root: the dataset's folder.
-        account: is told of the images that make no pair.
+        account: is reported of the images that make no pair.
 
     Returns:
         The pairs by subject, illumination and sequence, both images there, and how many sequences (for

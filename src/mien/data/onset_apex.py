@@ -184,7 +184,7 @@ def drop_incomplete(
     Args:
         root: the dataset's folder.
         pairs: their images relative to it.
-        account: is told of the images of the others; a new one where None.
+        account: is reported of the images of the others; a new one where None.
 
     Returns:
         The pairs kept, in their order, and how many were dropped by reason, a key of ``REASONS``.

@@ -36,7 +36,7 @@ class PixelRow(NamedTuple):
 
     line: int  # of the file, the header being 1
     offset: int  # bytes from the file's beginning
-    fields: tuple[str, ...]  # of the columns asked for, in that order, without quotes and surrounding blanks
+    fields: tuple[str, ...]  # of the columns requested, in that order, without quotes and surrounding blanks
     digest: bytes | None  # of the pixels; None where they are not an image
 
 
@@ -68,7 +68,7 @@ def scan_pixel_rows(
 
     The header may begin with a byte order mark and name the columns in any order, among others. Fields may be quoted
     but hold no comma. Lines end in LF or CRLF; blank ones may follow the last row. Rows whose pixels are no image are
-    given out without a digest, and told in the log at the end: reading them gives the reason.
+    given out without a digest, and reported in the log at the end: reading them gives the reason.
 
     Args:
         path: the CSV file.

@@ -76,7 +76,7 @@ def read_raf_db(
         source: ``aligned`` for the authors' 100x100 crops, ``original`` for the photographs.
         layout: ``list`` for the published one, ``class_folders``, ``csv`` for Kaggle's, or ``auto`` for the only one
             there is.
-        account: is told what becomes of every file; a new one where None.
+        account: is reported what becomes of every file; a new one where None.
 
     Returns:
         One row per image, in the order of the list file, else by split and number: ``sample_id`` ("train_00001"),

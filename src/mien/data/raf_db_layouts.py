@@ -1,4 +1,4 @@
-"""The layouts in which RAF-DB basic circulates, told apart, and the two that its authors do not publish.
+"""The layouts in which RAF-DB basic circulates, distinguished, and the two that its authors do not publish.
 
 ```
 EmoLabel/list_patition_label.txt                the published list; see ``mien.data.raf_db``

@@ -96,13 +96,13 @@ def read_ravdess(
         validation_fraction: of the actors, above 0.
         test_fraction: of the actors, above 0.
         seed: of the split, 0 or more.
-        account: is told what becomes of every file; a new one where None.
+        account: is reported what becomes of every file; a new one where None.
 
     Returns:
         One row per clip, sorted by actor and name: ``sample_id`` ("01-06-01-02-01-12", the name without the modality),
         ``video`` and ``audio`` (paths relative to ``root``, missing where there is none; the audio-only file, else the
         audio-visual one), ``label`` (int64, position in ``RAVDESS_EXPRESSIONS``), ``expression`` (calm counts as
-        neutral, as the other datasets have no calm), ``emotion`` (what the actor was asked for, with calm),
+        neutral, as the other datasets have no calm), ``emotion`` (what the actor was requested, with calm),
         ``intensity``, ``statement``, ``repetition`` (int64), ``channel``, ``subject`` ("actor_12"), ``gender`` and
         ``split``.
 
@@ -162,11 +162,11 @@ def _recordings(files: list[Path]) -> dict[str, dict[str, Path]]:
             wrong.append(path)
             continue
         modality, key = path.stem[:2], path.stem[3:]
-        twin = recordings.setdefault(key, {}).setdefault(modality, path)
-        if twin != path:
+        earlier = recordings.setdefault(key, {}).setdefault(modality, path)
+        if earlier != path:
             raise ValueError(
-                f"RAVDESS has a recording twice: {printable(path)} is {printable(twin)} again, as in copies that were "
-                "packed within themselves. Remove one of the two folders."
+                f"RAVDESS has a recording twice: {printable(path)} is {printable(earlier)} again, as in copies that "
+                "were packed within themselves. Remove one of the two folders."
             )
     check_names(wrong, _DATASET, _FORM)
     return recordings

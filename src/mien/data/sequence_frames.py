@@ -36,7 +36,7 @@ def take_frames(
         root: the dataset's folder.
         pairs: complete, as ``mien.data.onset_apex.drop_incomplete`` leaves them.
         num_frames: of a sequence, onset and apex included; with 2 the pairs are kept as they are.
-        account: is told of the images of pairs that are dropped.
+        account: is reported of the images of pairs that are dropped.
 
     Returns:
         The pairs with ``num_frames - 2`` frames ``between``, in their order, and how many were dropped by reason, a key

@@ -59,7 +59,7 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
     Args:
         root: the folder that holds Train, Val and Test, or Kaggle's repack, or a folder that holds either.
         source: ``original`` for the frames, ``aligned`` for the authors' crops, which some frames lack.
-        account: is told what becomes of every file; a new one where None.
+        account: is reported what becomes of every file; a new one where None.
 
     Returns:
         One row per image, by official split, class and name: ``sample_id`` ("train_angry_Airheads_000519240_00000005"),

@@ -90,13 +90,13 @@ def find_copies(root: Path) -> list[tuple[Path, str]]:
 def read_archives(place: Path, source: Source, account: FileAccount) -> list[ListedFrame]:
     """List the images of the authors' archives, at whatever depth of a split's folder they were unpacked.
 
-    Whether images are frames or aligned faces is told by the word "aligned" in the names of their folders, else by the
-    size of the first image.
+    Whether images are frames or aligned faces is reported by the word "aligned" in the names of their folders, else by
+    the size of the first image.
 
     Args:
         place: holds Train, Val and, if there, Test; folders called like the archives count too.
         source: ``original`` or ``aligned``.
-        account: is told which images are of the other source.
+        account: is reported which images are of the other source.
 
     Returns:
         Images by official split, class and name.
@@ -140,7 +140,7 @@ def read_repack(place: Path, source: Source, account: FileAccount) -> list[Liste
     Args:
         place: holds the label file and the images' folder.
         source: has to be ``aligned``.
-        account: is told which images are missing.
+        account: is reported which images are missing.
 
     Raises:
         ValueError: ``source`` is ``original``, the label file is malformed, an image is listed twice, or the numbers

@@ -57,12 +57,12 @@ def read_spos(root: Path, num_frames: int = 2, account: FileAccount | None = Non
     """Read the manifest into a samples table in which every subject is a fold, and account for every file.
 
     Pairs of which an image is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer
-    frames than are asked for.
+    frames than are requested.
 
     Args:
         root: the dataset's folder.
         num_frames: as in ``mien.data.nvie.read_nvie``.
-        account: is told what becomes of every file; a new one where None.
+        account: is reported what becomes of every file; a new one where None.
 
     Returns:
         One row per pair: the columns of ``mien.data.onset_apex.pairs_table`` and ``fold`` (int64), one per subject.

@@ -57,7 +57,8 @@ class ExpressionAugmentation:
         grayscale: Probability of taking the colours away, first of all.
 
     Source: POSTER's released ``train.py`` and ``data_preprocessing/dataset_raf.py``; the affine change is ours, because
-        1,400 drawn faces are few. Of FER-former's ``dataset/data_loader.py``: grey, flip and erasing, in that order.
+        1,400 synthetic faces are few. Of FER-former's ``dataset/data_loader.py``: grey, flip and erasing, in that
+        order.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Video files: frames by their number, the time of each, and the writing of drawn ones."""
+"""Video files: frames by their number, the time of each, and the writing of synthetic ones."""
 
 from __future__ import annotations
 

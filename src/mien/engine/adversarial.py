@@ -111,14 +111,14 @@ def fit_adversaries(
     """
     with checkpoints.alone():
         with limited_threads(recipe.threads):
-            history = _Match(fabric, model, train_set, recipe, checkpoints).play(observe, monitor)
+            history = _AdversarialTrainer(fabric, model, train_set, recipe, checkpoints).train(observe, monitor)
         model.cpu().load_state_dict(checkpoints.load_best())
         model.eval()
         checkpoints.finish()
     return history
 
 
-class _Match:
+class _AdversarialTrainer:
     """Model, optimisers and data of one training."""
 
     def __init__(
@@ -153,7 +153,7 @@ class _Match:
         self.batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, drop_last=True)
         self.loader = epoch_loader(fabric, train_set, 0, batch_sampler=self.batches)
 
-    def play(self, observe: Observe, monitor: str) -> list[dict[str, Any]]:
+    def train(self, observe: Observe, monitor: str) -> list[dict[str, Any]]:
         """Train from the last checkpoint to the last epoch, or to a collapse."""
         recipe = self.recipe
         best = min(self.history, key=lambda record: record[monitor], default=None)

@@ -32,7 +32,7 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precisio
         logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator == "cuda" and torch.cuda.device_count() < devices:
         raise ValueError(
-            f"{devices} CUDA device(s) asked for, {torch.cuda.device_count()} found on this machine. "
+            f"{devices} CUDA device(s) requested, {torch.cuda.device_count()} found on this machine. "
             "Set <system>.training.device.accelerator, or prediction's likewise, to cpu or auto, "
             "<system>.training.device.devices to what there is, or install torch's CUDA build."
         )

@@ -50,7 +50,7 @@ class ChangesByEpoch(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt and how it is judged.
+    """What is trained and how it is evaluated.
 
     Attributes:
         loss: Outputs (B, M) and targets, class ids (B,) or shares (B, M) → scalar to minimise.
@@ -117,7 +117,7 @@ def fit(
     Args:
         fabric: Where to compute. With several devices, one process each is spawned here and ends here.
         model: The network; on return it holds the weights of the best epoch and is on the CPU, in eval mode. One that
-            ``ChangesByEpoch`` is told when an epoch begins.
+            ``ChangesByEpoch`` is reported when an epoch begins.
         train_set: Samples by key ``epoch * n + i`` (see ``engine.sampling``).
         val_set: Samples by index. The best epoch is chosen on these, never on test data.
         task: Loss and metrics.

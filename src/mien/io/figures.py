@@ -78,13 +78,13 @@ class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return {file.name.removesuffix(suffix): file for file in sorted(self._filepath.glob(f"*{suffix}"))}
 
     def _save_entry(self, part: Path, name: str, figure: Any) -> None:
-        """Save one figure; a fault of the disk is told with the folder's own name, not the temporary one."""
+        """Save one figure; a fault of the disk is reported with the folder's own name, not the temporary one."""
         try:
             self._entry(part, name).save(figure)
         except DatasetError as error:
-            told = error.__cause__
-            if isinstance(told, FileError):
-                raise FileError(str(told).replace(str(part), str(self._filepath))) from told.__cause__
+            reported = error.__cause__
+            if isinstance(reported, FileError):
+                raise FileError(str(reported).replace(str(part), str(self._filepath))) from reported.__cause__
             raise
 
     def _entry(self, folder: Path, name: str) -> Any:

@@ -55,7 +55,7 @@ def _digest(header: bytes) -> str:
 
 @contextmanager
 def closing_in_words(file: BinaryIO, final: Path) -> Iterator[BinaryIO]:
-    """Close a file at the end of the block; a fault of closing, which writes what is left, is told in words."""
+    """Close a file at the end of the block; a fault of closing, which writes what is left, is reported in words."""
     try:
         yield file
     finally:

@@ -10,8 +10,8 @@ from kedro.io import AbstractDataset, DatasetError
 class RawFolder(AbstractDataset[Callable[[Path], None], Path]):
     """The folder of raw files. Saving hands its path to a function that fills or checks it; loading gives the path.
 
-    The function, not the catalog entry, decides what to do, so that the demo's drawn folder and the user's licensed one
-    are the same entry and everything after it is the same.
+    The function, not the catalog entry, decides what to do, so that the demo's synthetic folder and the user's licensed
+    one are the same entry and everything after it is the same.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:

@@ -8,7 +8,7 @@ from mien.data.target_shares import MODE_COLUMN, SHARE_PREFIX, TARGET_MODES
 
 SPLITS = ["train", "val", "test"]
 LISTED_SPLITS = [*SPLITS, "folds", "unlabelled"]
-"""A listed sample may also be tested in turn with all others (``folds``), or have no label to be judged by."""
+"""A listed sample may also be tested in turn with all others (``folds``), or have no label to be evaluated by."""
 
 FACE_REASONS = ["aligned", "several_faces", "no_face", "already_aligned"]
 """Why a sample has the face it has; a sample that cannot be read has the reason in one other word."""
@@ -22,7 +22,7 @@ _WORD = pa.Check.str_matches(r"^[a-z_]+$")
 _WORD_AND_NUMBER = pa.Check.str_matches(r"^[a-z_]+_[0-9]+$")
 
 
-def _labelled_where_judged(listed: pd.DataFrame) -> pd.Series:
+def _labelled_where_evaluated(listed: pd.DataFrame) -> pd.Series:
     return (listed["label"] >= 0) | (listed["split"] == "unlabelled")
 
 
@@ -31,7 +31,7 @@ _LISTED = pa.DataFrameSchema(
         "sample_id": pa.Column(str, unique=True),
         "split": pa.Column(str, pa.Check.isin(LISTED_SPLITS)),
         "subject": pa.Column(nullable=True),
-        "drawn": pa.Column(bool),
+        "synthetic": pa.Column(bool),
     }
 )
 
@@ -55,7 +55,7 @@ _LOCATED = {
     "height": pa.Column("float32", pa.Check.ge(1), nullable=True),
     "width": pa.Column("float32", pa.Check.ge(1), nullable=True),
     "brightness": pa.Column("float32", pa.Check.in_range(0, 255), nullable=True),
-    "row": pa.Column(int, pa.Check.ge(-1)),
+    "face_index": pa.Column(int, pa.Check.ge(-1)),
 }
 
 
@@ -86,7 +86,7 @@ _TARGET_CHECKS = [
 
 
 def _named(schema: pa.DataFrameSchema, name: str, labelled: bool = True, soft: bool = False) -> pa.DataFrameSchema:
-    checks = [pa.Check(_labelled_where_judged, error="a sample without label is in no split 'unlabelled'")]
+    checks = [pa.Check(_labelled_where_evaluated, error="a sample without label is in no split 'unlabelled'")]
     checks = [*(checks if labelled else []), *(_TARGET_CHECKS if soft else [])]
     return pa.DataFrameSchema(schema.columns, checks=checks, name=name)
 
@@ -189,8 +189,8 @@ _FACE = {
     "sample_id": pa.Column(str, unique=True),
     "split": pa.Column(str, pa.Check.isin(SPLITS)),
     "subject": pa.Column(nullable=True),
-    "drawn": pa.Column(bool),
-    "row": pa.Column(int, pa.Check.ge(0)),
+    "synthetic": pa.Column(bool),
+    "face_index": pa.Column(int, pa.Check.ge(0)),
 }
 
 
@@ -207,15 +207,15 @@ LandmarkSamples = pa.DataFrameSchema(
         "aligned": pa.Column(bool),
         "person": pa.Column(int, pa.Check.ge(-1)),
         "picture": pa.Column(int, pa.Check.ge(-1)),
-        "source_row": pa.Column(int, pa.Check.ge(0), required=False),
+        "source_face_index": pa.Column(int, pa.Check.ge(0), required=False),
     },
     checks=pa.Check(_some_points_known, error="a face has neither landmarks nor five points"),
     name="landmark samples",
 )
-"""One row per face that a landmark network learns from or is judged on, with where its points are."""
+"""One row per face that a landmark network learns from or is evaluated on, with where its points are."""
 
 LandmarkPredictions = pa.DataFrameSchema({**_FACE, **_POINTS, **_PREDICTED_POINTS}, name="landmark predictions")
-"""One row per drawn face that the network has not learnt from: where its landmarks are, and are predicted."""
+"""One row per synthetic face that the network has not trained on: where its landmarks are, and are predicted."""
 
 FivePointPredictions = pa.DataFrameSchema(
     {
@@ -236,7 +236,7 @@ def _scores_add_up(predictions: pd.DataFrame) -> pd.Series:
     return (predictions.filter(regex="^score/").sum(axis=1) - 1).abs() < 1e-6
 
 
-def _target_where_judged(predictions: pd.DataFrame) -> pd.Series:
+def _target_where_evaluated(predictions: pd.DataFrame) -> pd.Series:
     return (predictions["target"] >= 0) | (predictions["split"] == "unlabelled")
 
 
@@ -244,13 +244,13 @@ Predictions = pa.DataFrameSchema(
     {
         "sample_id": pa.Column(str, unique=True),
         "split": pa.Column(str, pa.Check.isin([*SPLITS[1:], "unlabelled"])),
-        "drawn": pa.Column(bool),
+        "synthetic": pa.Column(bool),
         "target": pa.Column(int, pa.Check.ge(-1)),
         "^score/": pa.Column(float, pa.Check.in_range(0, 1), regex=True),
     },
     checks=[
         pa.Check(_scores_add_up, error="the scores of a row do not add up to 1"),
-        pa.Check(_target_where_judged, error="a sample without target is in no split 'unlabelled'"),
+        pa.Check(_target_where_evaluated, error="a sample without target is in no split 'unlabelled'"),
     ],
     name="predictions",
 )
@@ -278,7 +278,7 @@ ClipSamples = _named(
         {
             **_CLASS,
             "subject": pa.Column(str),
-            "row": pa.Column(int, pa.Check.ge(-1)),
+            "face_index": pa.Column(int, pa.Check.ge(-1)),
             "num_faces": pa.Column(int, pa.Check.ge(0)),
             "heard": pa.Column(bool),
         }
@@ -313,7 +313,7 @@ AttributePredictions = pa.DataFrameSchema(
     {
         "sample_id": pa.Column(str),
         "split": pa.Column(str, pa.Check.isin(SPLITS[1:])),
-        "drawn": pa.Column(bool),
+        "synthetic": pa.Column(bool),
         "target_name": pa.Column(str, pa.Check.isin(["age", "gender", "ethnicity"])),
         "model": pa.Column(str),
         "target": pa.Column(int, pa.Check.ge(0)),
@@ -330,17 +330,20 @@ AgingPredictions = pa.DataFrameSchema(
     {
         "sample_id": pa.Column(str, unique=True),
         "split": pa.Column(str, pa.Check.isin(SPLITS[1:])),
-        "drawn": pa.Column(bool),
+        "synthetic": pa.Column(bool),
         "target": pa.Column(int, pa.Check.ge(0)),
         "value": pa.Column("float32"),
-        "judged_age": pa.Column("float32"),
+        "estimated_age": pa.Column("float32"),
         "^critic/": pa.Column("float32", pa.Check.in_range(0, 1), regex=True),
         "^distance/": pa.Column("float32", pa.Check.ge(0), regex=True),
-        "asked_age": pa.Column("float32", pa.Check.ge(0)),
+        "requested_age": pa.Column("float32", pa.Check.ge(0)),
         "aged_age": pa.Column("float32", nullable=True),
         "reconstruction": pa.Column("float32", pa.Check.ge(0), nullable=True),
         "^(real|generated)_feature/": pa.Column("float32", regex=True),
     },
     name="ageing predictions",
 )
-"""One row per unseen face: one generated at its age and itself at another, with what judge and critic say of them."""
+"""One row per unseen face: one generated at its age and itself at another.
+
+With what evaluate and critic say of them.
+"""

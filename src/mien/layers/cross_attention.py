@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class CrossAttention(nn.Module):
     """Queries from one sequence, keys and values from another, one output row per query.
 
-    The full attention matrix is never built. Where scores are asked for, only the first query's row is computed beside
+    The full attention matrix is never built. Where scores are requested, only the first query's row is computed beside
     the fused kernel: it is all that token pruning reads.
 
     Args:
@@ -45,7 +45,7 @@ class CrossAttention(nn.Module):
 
         Returns:
             The attended tokens (B, Q, D), and the first query's attention to the N tokens averaged over heads, (B, N),
-            which sums to one; None unless asked for.
+            which sums to one; None unless requested.
         """
         q = self._split_heads(self.q(query))  # (B, heads, Q, D/heads)
         k, v = (self._split_heads(part) for part in self.kv(context).chunk(2, dim=-1))

@@ -48,7 +48,7 @@ class ResidualAttention(nn.Module):
             is_causal: Row i asks rows 0 to i alone.
 
         Returns:
-            The rows (B, Q, D), and how the first row of ``other`` attends to ``x``, (B, N), where asked for.
+            The rows (B, Q, D), and how the first row of ``other`` attends to ``x``, (B, N), where requested.
         """
         normed = self.norm(x)
         out, row = self.attn(normed if other is x else self.norm(other), normed, score_first, is_causal)

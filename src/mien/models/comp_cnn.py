@@ -155,7 +155,7 @@ class SequenceDropout(nn.Module):
         rate: part of the values that is set to 0.
 
     Source: ours. With a mask for each image the difference of their maps shows the masks first: a value dropped in one
-        alone differs by its whole size, and nothing is learnt.
+        alone differs by its whole size, and nothing is trained.
     """
 
     def __init__(self, rate: float) -> None:

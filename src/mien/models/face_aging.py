@@ -106,19 +106,19 @@ class AgeCritic(nn.Module):
 
 
 class FaceAging(nn.Module):
-    """Generator, critic, encoder where wanted, and the age network by which generated faces are judged.
+    """Generator, critic, encoder where wanted, and the age network by which generated faces are evaluated.
 
     Args:
         noise_dim: Z, numbers behind a face.
         widths: Channels of the generator's convolutions before the last, each after an upsampling: two.
         critic_widths: Channels of the critic's convolutions, each of stride 2.
-        label_mode: How both are told the age: ``scalar`` or ``embedding``.
+        label_mode: How both are reported the age: ``scalar`` or ``embedding``.
         max_age: Years by which a scalar age is divided, and the last year that is embedded.
         output: The generator's last activation: ``relu`` or ``sigmoid``.
         batch_norm: Whether the generator normalises its values.
         spectral_norm: Whether the critic's weights have spectral norm 1.
         encoder: Whether there is an encoder, of the critic's shape, from a face and its age to its noise.
-        judge: ``architecture`` and ``config`` of the age network, which is not trained here.
+        estimator: ``architecture`` and ``config`` of the age network, which is not trained here.
         image_size: Side of the images, in pixels, a multiple of 4.
 
     ``forward`` takes noise (B, Z) and ages (B,) in years and gives faces (B, 1, image_size, image_size), in [0, 1]
@@ -148,7 +148,7 @@ class FaceAging(nn.Module):
         batch_norm: bool = False,
         spectral_norm: bool = False,
         encoder: bool = False,
-        judge: Mapping[str, Any] | None = None,
+        estimator: Mapping[str, Any] | None = None,
         image_size: int = 48,
     ) -> None:
         from mien.models import create_model
@@ -163,19 +163,21 @@ class FaceAging(nn.Module):
         self.generator = AgeGenerator(noise_dim, widths, label_mode, max_age, output, batch_norm, image_size)
         self.critic = AgeCritic(critic_widths, label_mode, max_age, spectral_norm, image_size)
         self.encoder = AgeCritic(critic_widths, label_mode, max_age, False, image_size, noise_dim) if encoder else None
-        self.judge = create_model(judge["architecture"], **judge["config"]).requires_grad_(False) if judge else None
+        self.estimator = (
+            create_model(estimator["architecture"], **estimator["config"]).requires_grad_(False) if estimator else None
+        )
 
     def forward(self, noise: Tensor, ages: Tensor) -> Tensor:
         """Faces (B, 1, H, W) of noise (B, Z) and ages (B,)."""
         return self.generator(noise, ages)
 
-    def age_face(self, images: Tensor, ages: Tensor, asked: Tensor) -> Tensor:
+    def age_face(self, images: Tensor, ages: Tensor, requested: Tensor) -> Tensor:
         """The same persons at other ages.
 
         Args:
             images: (B, 1, H, W) in [0, 1].
             ages: (B,) their years.
-            asked: (B,) the years that they are to look like.
+            requested: (B,) the years that they are to look like.
 
         Raises:
             ValueError: There is no encoder.
@@ -185,4 +187,4 @@ class FaceAging(nn.Module):
                 "This network has no encoder, so it cannot age the face of a given person. Set model.encoder to true "
                 "and train again."
             )
-        return self.generator(self.encoder(images, ages), asked)
+        return self.generator(self.encoder(images, ages), requested)

@@ -182,7 +182,7 @@ class FaceDetector:
         return found
 
     @torch.inference_mode()
-    def judge(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def rescore(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Let O-Net alone look at squares, each holding one face upright as its own squares do.
 
         Args:

@@ -20,7 +20,7 @@ from mien.models.face_detector import OUTPUT_SIZE, FaceDetections, FaceDetector
 SURE_SCORE = 0.99
 """An image with a face of this score and little roll needs no other look.
 
-Ours: of 1,328 faces found in 576 drawn scenes of every roll, more than nine in ten of those with wrong points score
+Ours: of 1,328 faces found in 576 synthetic scenes of every roll, more than nine in ten of those with wrong points score
 less.
 """
 
@@ -47,7 +47,7 @@ GREY = (128, 128, 128)
 MEAN_POINTS = np.array([[0.3318, 0.3675], [0.6758, 0.3656], [0.5049, 0.5631], [0.3636, 0.7645], [0.6484, 0.7629]])
 """(5, 2) where the five points lie in O-Net's square, as fractions of its side.
 
-Source: ours, ArcFace's template laid about the boxes of upright drawn faces.
+Source: ours, ArcFace's template laid about the boxes of upright synthetic faces.
 """
 MEAN_POINTS.setflags(write=False)
 
@@ -211,7 +211,10 @@ class FaceSearch:
                 best[each.look.position] = each
 
     def _look_closer(self, images: Sequence[np.ndarray], found: list[_Found], least_roll: float = 0.0) -> list[_Found]:
-        """Have O-Net judge and place every face of at least that roll once more, in a square turned upright by it."""
+        """Have O-Net score and place every face of at least that roll once more.
+
+        In a square turned upright by it.
+        """
         turned = [np.abs([_roll_degrees(points) for points in each.faces.points]) >= least_roll for each in found]
         position = [each.look.position for each, rows in zip(found, turned, strict=True) for _ in range(rows.sum())]
         if not position:
@@ -220,7 +223,7 @@ class FaceSearch:
         for _ in range(CLOSER_LOOKS):
             squares = _upright_squares(points.astype(np.float64))
             crops = [_cut(images[p], square, OUTPUT_SIZE) for p, square in zip(position, squares, strict=True)]
-            edges, fractions, log_odds = self.detector.judge(np.stack(crops))
+            edges, fractions, log_odds = self.detector.rescore(np.stack(crops))
             points = _applied(squares, fractions) - 0.5
         boxes = _hulls(squares, edges)
         starts = np.cumsum([0, *(int(rows.sum()) for rows in turned)])

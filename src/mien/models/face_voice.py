@@ -23,8 +23,8 @@ class FaceVoice(nn.Module):
         settings: How the members' outputs become a table, JSON-ready. The network itself does not read it; it is kept
             here so that weights and the way of using them are one file.
 
-    ``forward`` takes images (B, 3, S, S) and gives the logits (B, M) of the member ``face``: the exported graph judges
-    single faces. Fusing is arithmetic on scores, see the pipeline ``sentiment``.
+    ``forward`` takes images (B, 3, S, S) and gives the logits (B, M) of the member ``face``: the exported graph
+    evaluates single faces. Fusing is arithmetic on scores, see the pipeline ``sentiment``.
 
     Raises:
         ValueError: No member ``face``.
@@ -52,7 +52,7 @@ class FaceVoice(nn.Module):
         if FACE not in members:
             raise ValueError(
                 f"FaceVoice has the members {', '.join(members) or 'none'} and no {FACE}: single frames cannot be "
-                "judged. Add it."
+                "evaluated. Add it."
             )
         built = {
             name: create_model(each["architecture"], num_classes=num_classes, **each["config"])

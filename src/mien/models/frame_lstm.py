@@ -15,7 +15,7 @@ class FrameLSTM(nn.Module):
         drop_rate: Dropout of the features and of the states that are classified.
 
     ``forward`` takes features (B, F, D) and a mask (B, F), above 0 where there is a frame, and gives logits (B, M). A
-    clip without any frame is judged by the bias alone.
+    clip without any frame is evaluated by the bias alone.
 
     Raises:
         ValueError: Fewer than two classes, or a width below 1.

@@ -100,7 +100,7 @@ class VectorisedPNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """Refinement network: judges 24 px squares and corrects their box; 100,178 parameters.
+    """Refinement network: evaluates 24 px squares and corrects their box; 100,178 parameters.
 
     Source: the paper's figure 2; the first pool rounds its size up, and features are flattened column by column.
     """
@@ -133,7 +133,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """Output network: judges 48 px squares, corrects their box and places five points; 389,040 parameters.
+    """Output network: evaluates 48 px squares, corrects their box and places five points; 389,040 parameters.
 
     Source: the paper's figure 2; the first and third pool round their size up, and features are flattened column by
     column.

@@ -1,4 +1,4 @@
-"""What the text side is asked: one prompt per class, and its words as token ids where there is no tokenizer."""
+"""What the text side is requested: one prompt per class, and its words as token ids where there is no tokenizer."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def word_tokens(prompts: Sequence[str], vocab_size: int) -> list[list[int]]:
     """Token ids of prompts, one per word, between a start and an end: what a text side without a tokenizer reads.
 
     Args:
-        prompts: Texts; words are told apart by spaces, without regard to case.
+        prompts: Texts; words are distinguished by spaces, without regard to case.
         vocab_size: V; start and end are V - 2 and V - 1 as in CLIP, words are numbered from 0 in alphabetical order.
 
     Raises:

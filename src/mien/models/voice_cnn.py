@@ -100,8 +100,8 @@ class VoiceCNN(nn.Module):
         return steps, torch.softmax(energy, dim=1)
 
     def _joined(self, steps: Tensor, prosody: Tensor) -> Tensor:
-        told = torch.relu(self.prosody((prosody - self.prosody_mean) / self.prosody_std))
-        return torch.cat([steps, told], dim=-1)
+        reported = torch.relu(self.prosody((prosody - self.prosody_mean) / self.prosody_std))
+        return torch.cat([steps, reported], dim=-1)
 
     def _classified(self, steps: Tensor, prosody: Tensor) -> Tensor:
         return self.classify(self.dropout(self._joined(steps, prosody)))

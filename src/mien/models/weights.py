@@ -59,7 +59,7 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
         path: The file.
 
     Returns:
-        What matched and what did not. A partial match is loaded; the caller judges whether it is enough.
+        What matched and what did not. A partial match is loaded; the caller evaluates whether it is enough.
 
     Raises:
         ValueError: No such file, not a checkpoint, no tensor of it fits, or one that does is refused by
@@ -119,7 +119,7 @@ def load_classifier(
     Args:
         model: Where the weights go, on any device.
         path: The file, as for ``load_weights``.
-        load_head: False leaves the head as it is, to start from a network that told other classes apart.
+        load_head: False leaves the head as it is, to start from a network that reported other classes apart.
         rename: From a name in the file to the model's.
 
     Returns:

@@ -144,7 +144,7 @@ def _kept(chunk: "_Chunk", unfinished: Path) -> pd.DataFrame | None:
 def _joined(listed: pd.DataFrame, located: pd.DataFrame, dataset: str) -> pd.DataFrame:
     samples = _marked(pd.concat([listed.reset_index(drop=True), located], axis=1), dataset)
     kept = (samples["crop"] != "none").to_numpy()
-    samples["row"] = np.where(kept, np.cumsum(kept) - 1, -1)
+    samples["face_index"] = np.where(kept, np.cumsum(kept) - 1, -1)
     counts = samples["reason"].value_counts()
     logger.info("Faces: %s", ", ".join(f"{count} {reason}" for reason, count in counts.items()))
     if not kept.all():

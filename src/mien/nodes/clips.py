@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 CLIP_CROPS: Mapping[int, Channels] = {48: "rgb"}
 """Packed faces of the frames: Lopes' 32 px and the thesis' 50 px are cut from 48."""
 
-SHARED_COLUMNS = ["label", "expression", "split", "subject", "drawn"]
+SHARED_COLUMNS = ["label", "expression", "split", "subject", "synthetic"]
 """What a frame takes over from its clip."""
 
 
@@ -67,13 +67,13 @@ def clip_dataset_pipeline(
 
     Args:
         dataset: Name of the dataset and of the namespace, as in ``ravdess``.
-        provide: Node function (``params:twin``) → function that draws the folder or checks the user's.
+        provide: Node function (``params:synthetic``) → function that draws the folder or checks the user's.
         read: Node function (raw folder, ``params:reader``) → listed clips, and what became of every file.
         published: Clips by split and class; ``{"all": ...}`` as no split is published.
         crops: Which faces are packed: side in pixels and channels.
     """
     steps = [
-        node(provide, "params:twin", "raw", name="provide"),
+        node(provide, "params:synthetic", "raw", name="provide"),
         node(read, ["raw", "params:reader"], ["listed_clips", "files"], name="read"),
         node(
             list_frames,
@@ -91,7 +91,7 @@ def clip_dataset_pipeline(
 
 
 def list_clips(clips: pd.DataFrame, raw: Path, *, name: str, published: PublishedCounts) -> pd.DataFrame:
-    """Mark drawn clips, and compare the counts of real ones with the published, over all splits together.
+    """Mark synthetic clips, and compare the counts of real ones with the published, over all splits together.
 
     Args:
         clips: What the dataset's reader returns.
@@ -103,7 +103,7 @@ def list_clips(clips: pd.DataFrame, raw: Path, *, name: str, published: Publishe
         ``clips`` with ``drawn``, whether faces and voices are synthetic.
     """
     counted = list_samples(clips.assign(split="all"), raw, name=name, published=published)
-    return clips.assign(drawn=counted["drawn"].to_numpy())
+    return clips.assign(synthetic=counted["synthetic"].to_numpy())
 
 
 def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams, max_passed_over: float = 1.0) -> pd.DataFrame:

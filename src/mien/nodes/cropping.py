@@ -60,7 +60,7 @@ def stream_cuts(
     """
     from mien.data.worker_processes import map_in_order
 
-    kept = samples[samples["row"] >= 0].sort_values("row")
+    kept = samples[samples["face_index"] >= 0].sort_values("face_index")
 
     def batches(start: int) -> Iterable[np.ndarray]:
         return map_in_order(cut, _cuts(kept.iloc[start:]), workers)

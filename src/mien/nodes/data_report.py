@@ -60,7 +60,7 @@ def report_faces(
     from mien.nodes.data_figures import overview_figure, overview_plot
 
     counts = count_table(counted, published, column)
-    drawn = bool(samples["drawn"].any())
+    drawn = bool(samples["synthetic"].any())
     return (
         counts,
         summarise_faces(samples),
@@ -108,7 +108,7 @@ def summarise_faces(samples: pd.DataFrame) -> dict[str, Any]:
     Returns:
         ``samples``, ``faces`` (that were packed), ``splits``, ``reasons`` with ``count`` and ``share``,
         ``detection_rate`` (images with a face among those that were searched; None where none was), quantiles of
-        ``roll_degrees``, ``median_size`` in pixels, ``brightness`` (0 to 255) and ``drawn_share``; where there is a
+        ``roll_degrees``, ``median_size`` in pixels, ``brightness`` (0 to 255) and ``synthetic_share``; where there is a
         training split, ``leaks``, the copies of its images in other splits pixel for pixel, and ``near_duplicates``,
         those that are alike by their perceptual hash alone. What was not measured is None.
     """
@@ -117,7 +117,7 @@ def summarise_faces(samples: pd.DataFrame) -> dict[str, Any]:
     found = int(reasons.reindex(_FOUND, fill_value=0).sum())
     summary: dict[str, Any] = {
         "samples": len(samples),
-        "faces": int((samples["row"] >= 0).sum()),
+        "faces": int((samples["face_index"] >= 0).sum()),
         "splits": {str(split): int(count) for split, count in samples["split"].value_counts(sort=False).items()},
         "reasons": {
             str(reason): {"count": int(count), "share": count / len(samples)} for reason, count in reasons.items()
@@ -131,7 +131,7 @@ def summarise_faces(samples: pd.DataFrame) -> dict[str, Any]:
             "mean": _number(samples["brightness"].mean()),
             "standard_deviation": _number(samples["brightness"].std()),
         },
-        "drawn_share": _number(samples["drawn"].mean()),
+        "synthetic_share": _number(samples["synthetic"].mean()),
     }
     if "leaks" in samples and (samples["split"] == "train").any():
         from mien.data.duplicates import near_duplicates
@@ -163,11 +163,11 @@ def aligned_sheet(samples: pd.DataFrame, faces: np.ndarray, column: str) -> np.n
         (H, W, 3) uint8 RGB.
     """
     per_sample = faces.shape[1] if faces.ndim == 5 else 1
-    aligned = samples[(samples["row"] >= 0) & samples["crop"].isin(["points", "whole"])]
+    aligned = samples[(samples["face_index"] >= 0) & samples["crop"].isin(["points", "whole"])]
     if aligned.empty:
         return _message_sheet("no face was aligned")
     chosen = aligned.iloc[_evenly(len(aligned), max(1, SHEET_FACES // per_sample))]
-    tiles = [face_tile(faces[row]) for row in chosen["row"]]
+    tiles = [face_tile(faces[row]) for row in chosen["face_index"]]
     captions = [[str(name)] for name in chosen[column]] if column in chosen else [[""]] * len(tiles)
     what = {1: "faces", 2: "pairs, onset and apex"}.get(per_sample, f"sequences of {per_sample}, from onset to apex")
     heading = _with_origin(f"{len(tiles)} of {len(aligned):,} aligned {what}", samples)
@@ -255,4 +255,4 @@ def _message_sheet(text: str) -> np.ndarray:
 
 
 def _with_origin(heading: str, samples: pd.DataFrame) -> str:
-    return f"{heading}; {SYNTHETIC}" if samples["drawn"].any() else heading
+    return f"{heading}; {SYNTHETIC}" if samples["synthetic"].any() else heading

@@ -33,7 +33,7 @@ def map_features(
     vectors = apply_network(test, faces, network, prediction, network.model.features)
     points, rows, left_out = figures.tsne_points(vectors, seed=SEED)
     shown = (points, test["label"].to_numpy()[rows], network.class_names, "Features of the test samples, t-SNE")
-    said = {"left_out": len(left_out), "synthetic": bool(test["drawn"].any())}
-    placed = test.loc[rows, ["sample_id", "expression", "label", "drawn"]].reset_index(drop=True)
+    said = {"left_out": len(left_out), "synthetic": bool(test["synthetic"].any())}
+    placed = test.loc[rows, ["sample_id", "expression", "label", "synthetic"]].reset_index(drop=True)
     placed = placed.assign(x=points[:, 0], y=points[:, 1])
     return placed, figures.embedding_figure(*shown, **said), figures.embedding_plot(*shown, **said)

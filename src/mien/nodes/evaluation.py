@@ -33,8 +33,9 @@ def evaluate_classes(
     Returns:
         ``test/<metric>`` and, of the best epoch, ``best/val/<metric>`` → value; ``None`` where a metric is undefined,
         as the AUROC of an absent class is.
-        ``drawn_share`` is the part of the test samples that were drawn, so that a score says what it was measured on.
-        And a table of subgroups: ``attribute``, ``value``, ``n`` and the metrics over all classes with their intervals;
+        ``synthetic_share`` is the part of the test samples that were drawn, so that a score says what it was measured
+        on. And a table of subgroups: ``attribute``, ``value``, ``n`` and the metrics over all classes with their
+            intervals;
         empty where the dataset has none of the attributes.
 
     Raises:
@@ -49,7 +50,7 @@ def evaluate_classes(
     test = predictions[predictions["split"] == "test"]
     if "leaks" in test and test["leaks"].any() and not test["leaks"].all():
         metrics |= _named(WITHOUT_LEAKS, test[~test["leaks"].astype(bool)], evaluation)
-    metrics["drawn_share"] = float(test["drawn"].mean())
+    metrics["synthetic_share"] = float(test["synthetic"].mean())
     return metrics, subgroup_table(test, evaluation)
 
 
@@ -77,11 +78,11 @@ def subgroup_table(test: pd.DataFrame, evaluation: EvaluationParams, *, number: 
     Args:
         test: Rows of a predictions table.
         evaluation: Attributes to group by; one that the rows lack is passed over.
-        number: Whether ``target`` and ``value`` are numbers, such as ages; else scores of classes are judged.
+        number: Whether ``target`` and ``value`` are numbers, such as ages; else scores of classes are evaluated.
     """
     from mien.metrics import subgroup_errors, subgroup_metrics
 
-    judged = (test["target"].to_numpy(), test["value"].to_numpy()) if number else _arrays(test)
+    evaluated = (test["target"].to_numpy(), test["value"].to_numpy()) if number else _arrays(test)
     measure: Any = subgroup_errors if number else subgroup_metrics
     tables = []
     for attribute in evaluation.subgroups:
@@ -89,7 +90,7 @@ def subgroup_table(test: pd.DataFrame, evaluation: EvaluationParams, *, number: 
             continue
         values = _bands(test[attribute]) if attribute in BANDS else test[attribute].astype("string")
         table = measure(
-            *judged,
+            *evaluated,
             values.fillna("unknown").to_numpy(str),
             resamples=evaluation.resamples,
             seed=evaluation.seed,

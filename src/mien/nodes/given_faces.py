@@ -53,7 +53,7 @@ def check_given_faces(listed: pd.DataFrame, raw: Path, column: str, alignment: A
     for reference in listed[column].iloc[places]:
         try:
             image = source.read(reference)
-        except ImageError:  # told where all are read
+        except ImageError:  # reported where all are read
             continue
         side = min(image.shape[:2])
         (found,) = search(max(12, side // 8)).search([image])

@@ -18,7 +18,7 @@ from mien.nodes.cropping import Cut, stream_cuts
 from mien.nodes.digest import settings_digest, table_digest
 from mien.nodes.params import MOST, NotNegative, Params, Positive, Seed, Workers
 
-LEARNT_FROM = ("train", "folds")
+TRAINED_ON = ("train", "folds")
 """Splits whose samples a system may learn from, in every fold or in all but one."""
 
 
@@ -107,9 +107,9 @@ def synthesise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> Fa
         (n, 1 + num_synthetic, 2, size, size, 1), onset and apex jittered alike.
 
     Raises:
-        ValueError: No row can be learnt from.
+        ValueError: No row can be trained on.
     """
-    return _stream("synthesise_faces", _learnt(samples), raw, [lopes], lopes.num_synthetic)
+    return _stream("synthesise_faces", _trained(samples), raw, [lopes], lopes.num_synthetic)
 
 
 def prepare_in_several_ways(
@@ -127,7 +127,7 @@ def prepare_in_several_ways(
         (m, K, 1 + num_synthetic, size, size, 1), of K ways; of pairs with the pair behind the ways.
 
     Raises:
-        ValueError: Sizes or numbers of neighbours differ, or no row can be learnt from.
+        ValueError: Sizes or numbers of neighbours differ, or no row can be trained on.
     """
     if len({(each.size, each.num_synthetic) for each in ways}) != 1:
         raise ValueError(
@@ -135,18 +135,18 @@ def prepare_in_several_ways(
             "num_synthetic for all."
         )
     plain = _stream("normalise_faces", samples, raw, ways, None)
-    return plain, _stream("synthesise_faces", _learnt(samples), raw, ways, ways[0].num_synthetic)
+    return plain, _stream("synthesise_faces", _trained(samples), raw, ways, ways[0].num_synthetic)
 
 
-def _learnt(samples: pd.DataFrame) -> pd.DataFrame:
+def _trained(samples: pd.DataFrame) -> pd.DataFrame:
     """Rows that neighbours are made for."""
-    learnt = samples[samples["split"].isin(LEARNT_FROM)]
-    if not (learnt["row"] >= 0).any():
+    trained = samples[samples["split"].isin(TRAINED_ON)]
+    if not (trained["face_index"] >= 0).any():
         raise ValueError(
             f"No face to synthesise neighbours of: none of the {len(samples)} samples is a face of split "
-            f"{' or '.join(LEARNT_FROM)}. Look at the columns split and reason of the samples table."
+            f"{' or '.join(TRAINED_ON)}. Look at the columns split and reason of the samples table."
         )
-    return learnt
+    return trained
 
 
 def _stream(

@@ -116,15 +116,15 @@ def _single(value: Any) -> Iterator[Any]:
         yield value
 
 
-class TwinParams(Params):
-    """The drawn twin of a dataset; each dataset adds how much of what is drawn.
+class SyntheticParams(Params):
+    """The synthetic version of a dataset; each dataset adds how much of what is drawn.
 
     Attributes:
-        draw: Draw the published layout with synthetic faces; otherwise the user's files are expected.
+        generate: Generate the published layout with synthetic faces; otherwise the user's files are expected.
         seed: Seed of the drawing.
     """
 
-    draw: bool
+    generate: bool
     seed: Seed
 
 
@@ -314,12 +314,12 @@ class PredictionParams(Params):
 
 
 class EvaluationParams(Params):
-    """How predictions are judged.
+    """How predictions are evaluated.
 
     Attributes:
         resamples: Bootstrap resamples behind each 95 % interval.
         seed: Seed of the bootstrap.
-        subgroups: Attributes by which scores are also told apart, where the dataset has them.
+        subgroups: Attributes by which scores are also distinguished, where the dataset has them.
     """
 
     resamples: int = Field(ge=100, le=MOST)

@@ -47,7 +47,7 @@ def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFr
         return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)
 
     target, scores, names = split_scores(predictions, "test")
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
     counts = confusion_counts(target, scores.argmax(axis=1), len(names))
     error = [metrics[f"test/calibration_error{end}"] for end in ("", "_low", "_high")]
     recall = [[metrics[f"test/recall/{name}{end}"] for name in names] for end in ("", "_low", "_high")]
@@ -86,8 +86,8 @@ def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.nd
     """
     predictions = split_rows(predictions, "test").drop_duplicates("sample_id")  # one of several seeds
     target, scores, names = split_scores(predictions, "test")
-    row_of = samples.drop_duplicates("sample_id").set_index("sample_id")["row"]
+    row_of = samples.drop_duplicates("sample_id").set_index("sample_id")["face_index"]
     rows = row_of.loc[predictions["sample_id"]].to_numpy()
     shown = faces[rows], target, scores.argmax(axis=1), scores.max(axis=1), names, "Mislabelled test faces"
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
     return figures.mistakes_sheet(*shown, synthetic=synthetic), figures.mistakes_grid(*shown, synthetic=synthetic)

@@ -43,7 +43,7 @@ def predict_classes(
 def described(unseen: pd.DataFrame) -> pd.DataFrame:
     """What a predictions table says of each sample beside its scores."""
     carried = [name for name in CARRIED if name in unseen]
-    return unseen[["sample_id", "split", "drawn", *carried]].assign(target=unseen["label"].to_numpy())
+    return unseen[["sample_id", "split", "synthetic", *carried]].assign(target=unseen["label"].to_numpy())
 
 
 def score_columns(scores: np.ndarray, class_names: tuple[str, ...], prefix: str = SCORE_PREFIX) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def softmax(outputs: np.ndarray) -> np.ndarray:
 
 def unseen_samples(samples: pd.DataFrame, splits: tuple[str, ...]) -> pd.DataFrame:
     """Rows of the given splits with a face."""
-    return samples[samples["split"].isin(splits) & (samples["row"] >= 0)].reset_index(drop=True)
+    return samples[samples["split"].isin(splits) & (samples["face_index"] >= 0)].reset_index(drop=True)
 
 
 def apply_network(
@@ -87,7 +87,7 @@ def apply_network(
     model = network.model
     images = FaceImages(
         faces,
-        samples["row"].to_numpy(),
+        samples["face_index"].to_numpy(),
         samples["label"].to_numpy(),
         image_size=model.image_size,
         mean=model.mean,

@@ -14,7 +14,7 @@ from mien.io.packed_faces import FaceStream
 from mien.nodes.alignment import locate_faces
 from mien.nodes.cropping import Channels, crop_faces
 from mien.nodes.data_report import account_of_files, report_faces
-from mien.nodes.params import AlignmentParams, TwinParams
+from mien.nodes.params import AlignmentParams, SyntheticParams
 
 logger = logging.getLogger(__name__)
 
@@ -26,28 +26,28 @@ REPORTED = ("counts", "summary", "overview_figure", "overview_plot", "aligned_sh
 
 
 def provide_folder(
-    twin: TwinParams, *, name: str, find: Callable[[Path], Path], draw: Callable[..., None]
+    synthetic: SyntheticParams, *, name: str, find: Callable[[Path], Path], draw: Callable[..., None]
 ) -> Callable[[Path], None]:
     """Choose what is done with a dataset's raw folder: draw it, or check that the user's own is there.
 
     Args:
-        twin: Whether to draw, and with which arguments.
+        synthetic: Whether to draw, and with which arguments.
         name: Of the dataset, for the log.
         find: Checks the user's folder.
-        draw: Draws the published layout; takes the folder and the twin's other parameters.
+        draw: Draws the published layout; takes the folder and the synthetic dataset's other parameters.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
-    if twin.draw:
-        return lambda folder: draw(folder, **twin.model_dump(exclude={"draw"}))
+    if synthetic.generate:
+        return lambda folder: draw(folder, **synthetic.model_dump(exclude={"generate"}))
     return lambda folder: logger.info("%s is read from %s", name, find(folder))
 
 
 def list_samples(
     samples: pd.DataFrame, raw: Path, *, name: str, published: PublishedCounts, column: str = "expression"
 ) -> pd.DataFrame:
-    """Mark drawn samples, and compare the counts of real ones with the published.
+    """Mark synthetic samples, and compare the counts of real ones with the published.
 
     Args:
         samples: What the dataset's reader returns.
@@ -59,15 +59,17 @@ def list_samples(
     Returns:
         ``samples`` with ``drawn``, whether the faces are synthetic.
     """
-    from mien.data.drawn_folder import is_drawn
+    from mien.data.synthetic_folder import is_synthetic
 
-    drawn = is_drawn(raw)
+    drawn = is_synthetic(raw)
     if drawn:
-        logger.info("%d drawn samples in %s's layout: scores on them say nothing about real faces", len(samples), name)
+        logger.info(
+            "%d synthetic samples in %s's layout: scores on them say nothing about real faces", len(samples), name
+        )
     else:
         for deviation in count_deviations(count_table(samples, published, column)):
             logger.warning("%s: %s", name, deviation)
-    return samples.assign(drawn=drawn)
+    return samples.assign(synthetic=drawn)
 
 
 def face_dataset_pipeline(
@@ -83,14 +85,14 @@ def face_dataset_pipeline(
 
     Args:
         dataset: Name of the dataset and of the namespace, as in ``raf_db``.
-        provide: Node function (``params:twin``) → function that draws the folder or checks the user's.
+        provide: Node function (``params:synthetic``) → function that draws the folder or checks the user's.
         read: Node function (raw folder, ``params:reader``) → listed samples, and what became of every file.
         published: Samples by split and class, as the authors publish them.
         column: Of the samples that names the class.
         crops: Which faces are packed: side in pixels and channels.
     """
     steps = [
-        node(provide, "params:twin", "raw", name="provide"),
+        node(provide, "params:synthetic", "raw", name="provide"),
         node(read, ["raw", "params:reader"], ["listed", "files"], name="read"),
         *face_steps("listed", published=published, column=column, crops=crops),
     ]

@@ -11,7 +11,7 @@ def select_train_and_val(samples: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: No row of split train, or none of split val, has a face.
     """
-    fit = samples[samples["split"].isin(["train", "val"]) & (samples["row"] >= 0)].reset_index(drop=True)
+    fit = samples[samples["split"].isin(["train", "val"]) & (samples["face_index"] >= 0)].reset_index(drop=True)
     for split in ("train", "val"):
         if not (fit["split"] == split).any():
             raise ValueError(
@@ -31,6 +31,6 @@ def class_names(samples: pd.DataFrame) -> tuple[str, ...]:
     if pairs["label"].tolist() != list(range(len(pairs))):
         raise ValueError(
             f"Labels and names in the samples table do not pair off as 0 to M - 1: {pairs.to_numpy().tolist()}. "
-            "Every class needs a sample to learn from and exactly one name: look at the reader of this dataset."
+            "Every class needs a sample to train on and exactly one name: look at the reader of this dataset."
         )
     return tuple(pairs["expression"])

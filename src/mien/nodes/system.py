@@ -93,10 +93,10 @@ def classifier_figures(rows: str = "samples", features: bool = True) -> list[Nod
         rows: Entry with the rows that were predicted.
         features: Whether to map the vectors that are classified.
     """
-    drawn_from = ["predictions", "metrics", "history"]
+    plotted_from = ["predictions", "metrics", "history"]
     nodes = [
-        node(plot_classes, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(print_classes, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(plot_classes, plotted_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(print_classes, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
         node(
             show_mistakes,
             ["predictions", rows, "faces"],

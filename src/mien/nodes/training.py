@@ -120,7 +120,7 @@ def face_images(samples: pd.DataFrame, faces: np.ndarray, model: Any, training: 
         images.append(
             FaceImages(
                 faces,
-                rows["row"].to_numpy(),
+                rows["face_index"].to_numpy(),
                 target_shares(rows, class_names(samples)) if by_shares else rows["label"].to_numpy(),
                 image_size=model.image_size,
                 mean=model.mean,

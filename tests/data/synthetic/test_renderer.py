@@ -1,4 +1,4 @@
-"""The drawn face: same in, same out; landmarks where the picture has them; units move what FACS says they move."""
+"""The synthetic face: same in, same out; landmarks where the picture has them; units move what FACS says they move."""
 
 from dataclasses import replace
 
@@ -211,6 +211,6 @@ def test_a_scene_holds_its_whole_face_at_any_roll(seed, roll):
         (lambda: ActionUnits(left=(0.0,)), "1 intensities for 18 action units"),
     ],
 )
-def test_a_mistake_is_told_with_its_value(call, message):
+def test_a_mistake_is_reported_with_its_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()

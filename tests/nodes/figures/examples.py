@@ -170,7 +170,7 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
     age = rng.gamma(4, 8, n).round()
     shares = np.where(np.array(rows)[:, None] > 0, rng.beta(0.5, 2, (len(rows), 49)), np.nan)
     mean_face = rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)
-    drawings: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
+    calls: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
         "confusion": ("confusion_matrix", (counts, names, "SAE on RAF-DB"), {}),
         "roc": ("roc", (target, scores, names, "SAE on RAF-DB"), {}),
         "roc with intervals": ("roc", (target, scores, names, "SAE"), {"intervals": known}),
@@ -183,7 +183,7 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "attributes": ("attributes", (age.astype(int), SEXES, tuple(zip(names, rows, strict=True)), "Age CSV"), {}),
         "explained variance": ("explained_variance", (np.array([0.5, 0.25, 0.125]), "Components"), {}),
         "age bands": ("age_bands", (bands(), "CNN"), {}),
-        "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on drawn faces"), {}),
+        "landmark errors": ("cumulative_error", (landmark_errors(n), "MobileFaceNet on synthetic faces"), {}),
         "learning curve": ("learning_curve", (curve(n), "Accuracy by training subjects"), AXES),
         "intervals": ("intervals", (names, recall, *bounds, "SAE"), {"quantity": "accuracy", "reference": 0.5}),
         "timeline": ("timeline", (timeline(names), "Clip 01-01, happy"), {}),
@@ -191,7 +191,7 @@ def draw(case: str, name: str, kind: str, *, synthetic: bool = True) -> Any:
         "fusion weight": ("fusion_weight", (np.linspace(0, 1, 5), weight_curves(), 0.25, "Face and voice"), {}),
         "training": ("training_curves", (history(1 if n == 1 else 40), "SAE on RAF-DB"), {}),
     }
-    function, arguments, options = drawings[name]
+    function, arguments, options = calls[name]
     return getattr(figures, f"{function}_{kind}")(*arguments, **options, synthetic=synthetic)
 
 

@@ -1,4 +1,4 @@
-"""What every figure keeps: readable in a column, saved as PNG and SVG, honest about drawn faces."""
+"""What every figure keeps: readable in a column, saved as PNG and SVG, honest about synthetic faces."""
 
 import io
 import itertools
@@ -90,7 +90,7 @@ def test_a_plot_saves_as_png_of_300_dots_per_inch_and_as_svg_without_pyplot_or_c
 
 @pytest.mark.parametrize("name", [*OF_CLASSES, *OTHERS])
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_drawn_faces_are_named_under_the_title_and_real_ones_are_not(name, synthetic):
+def test_synthetic_faces_are_named_under_the_title_and_real_ones_are_not(name, synthetic):
     printed = plot("usual", name) if synthetic else draw("usual", name, "plot", synthetic=False)
     assert ("synthetic faces" in [text.get_text() for text in printed.texts]) is synthetic
     shown = interactive("usual", name) if synthetic else draw("usual", name, "figure", synthetic=False)

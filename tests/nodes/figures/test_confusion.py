@@ -28,7 +28,7 @@ def test_the_cells_hold_percentage_of_the_row_and_count():
     assert printed.count("happy") == printed.count("fear") == 2
 
 
-@pytest.mark.parametrize("names", [EXPRESSIONS, (*LONG_NAMES, "none of those", "not to be told")])
+@pytest.mark.parametrize("names", [EXPRESSIONS, (*LONG_NAMES, "none of those", "not to be reported")])
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_a_cells_text_fits_in_its_cell_and_contrasts_with_it(names, synthetic):
     counts = np.full((8, 8), 1000)

@@ -114,7 +114,7 @@ def test_the_chance_diagonal_is_drawn_in_roc_curves_only():
     assert len(figures.precision_recall_figure(TARGET, SCORES, "ab", "SAE").data) == 2
 
 
-def test_curves_are_told_apart_by_colour_and_dashes():
+def test_curves_are_distinguished_by_colour_and_dashes():
     lines = [curve.line for curve in figures.roc_figure(*with_contempt(), EXPRESSIONS, "SAE").data[:-1]]
     assert len({line.color for line in lines}) == 8
     assert all(a.dash != b.dash for a, b in itertools.pairwise(lines))

@@ -62,7 +62,7 @@ def test_rare_classes_are_drawn_over_frequent_ones():
     assert figure.data[0].zorder > figure.data[1].zorder
 
 
-def test_classes_are_told_apart_by_colour_and_marker():
+def test_classes_are_distinguished_by_colour_and_marker():
     points = np.random.default_rng(0).normal(size=(8, 2))
     markers = [curve.marker for curve in figures.embedding_figure(points, np.arange(8), EXPRESSIONS, "SAE").data]
     assert len({marker.color for marker in markers}) == len({marker.symbol for marker in markers}) == 8

@@ -25,10 +25,10 @@ def test_the_printed_curve_has_a_line_per_model():
 
 def test_without_a_curve_the_figure_says_so():
     nothing = curve(72).iloc[:0]
-    assert learning_curve_figure(nothing, "Accuracy", **AXES).layout.title.text == "Accuracy: none was asked for"
+    assert learning_curve_figure(nothing, "Accuracy", **AXES).layout.title.text == "Accuracy: none was requested"
     printed = learning_curve_plot(nothing, "Accuracy", **AXES)
     printed.draw_without_rendering()
-    assert "none was asked for" in printed._suptitle.get_text()
+    assert "none was requested" in printed._suptitle.get_text()
 
 
 def test_a_table_of_something_else_is_refused():

@@ -1,8 +1,8 @@
-"""Drawn faces with known truth: numpy and OpenCV only, seeded."""
+"""Synthetic faces with known truth: numpy and OpenCV only, seeded."""
 
 from mien.data.synthetic.action_units import ACTION_UNITS, ActionUnits, sample_action_units
 from mien.data.synthetic.identity import ETHNICITIES, GENDERS, HAIR_STYLES, Identity, sample_identity
-from mien.data.synthetic.render import DrawnFace, draw_face, draw_scene, five_points, scene_landmarks
+from mien.data.synthetic.render import SyntheticFace, draw_face, draw_scene, five_points, scene_landmarks
 from mien.data.synthetic.scene import (
     Backdrop,
     Camera,
@@ -22,13 +22,13 @@ __all__ = [
     "ActionUnits",
     "Backdrop",
     "Camera",
-    "DrawnFace",
     "FaceParameters",
     "Framing",
     "Glasses",
     "Identity",
     "Light",
     "Pose",
+    "SyntheticFace",
     "draw_face",
     "draw_scene",
     "five_points",

@@ -1,4 +1,4 @@
-"""Who a drawn face is: bone, features, colouring and hair, and what the years do to them."""
+"""Who a synthetic face is: bone, features, colouring and hair, and what the years do to them."""
 
 from __future__ import annotations
 
@@ -147,17 +147,17 @@ def sample_identity(
     Source: ours. Mean proportions follow adult anthropometry (inter-ocular distance 63 mm); the groups differ in the
         mean of some features and overlap in all of them.
     """
-    drawn_gender, drawn_ethnicity = GENDERS[rng.integers(2)], ETHNICITIES[rng.integers(5)]
-    drawn_age = (
+    synthetic_gender, synthetic_ethnicity = GENDERS[rng.integers(2)], ETHNICITIES[rng.integers(5)]
+    synthetic_age = (
         float(np.clip(rng.gamma(5.0, 7.0), *AGE_RANGE)) if rng.random() > 0.08 else float(rng.uniform(1.0, 15.0))
     )
-    gender, ethnicity = gender or drawn_gender, ethnicity or drawn_ethnicity
+    gender, ethnicity = gender or synthetic_gender, ethnicity or synthetic_ethnicity
     for given, known, what in ((gender, GENDERS, "gender"), (ethnicity, ETHNICITIES, "ethnicity")):
         if given not in known:
             raise ValueError(f"no {what} {given!r}, in sample_identity: give one of {', '.join(known)}")
     codes = {"gender": GENDERS.index(gender), "ethnicity": ETHNICITIES.index(ethnicity)}
     values = _shape(rng, gender, ethnicity) | _colouring(rng, gender, ethnicity) | _hair(rng, gender)
-    return Identity(age=drawn_age if age is None else float(age), **codes, **values)  # type: ignore[arg-type]
+    return Identity(age=synthetic_age if age is None else float(age), **codes, **values)  # type: ignore[arg-type]
 
 
 def _shape(rng: np.random.Generator, gender: str, ethnicity: str) -> dict[str, object]:

@@ -31,7 +31,7 @@ _WINDOW = (-1.80, -2.40, 1.80, 2.45)
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnFace:
+class SyntheticFace:
     """A picture of a face and its truth.
 
     Coordinates are pixels with (0, 0) at the centre of the top left pixel, x then y, as in OpenCV.
@@ -43,7 +43,7 @@ class DrawnFace:
     parameters: FaceParameters
 
 
-def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) -> DrawnFace:
+def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) -> SyntheticFace:
     """Draw a face that fills a square picture, as the crops of RAF-DB do.
 
     The distance between the eyes is about a quarter of ``size``; ``params.framing`` moves and scales the face by a
@@ -76,7 +76,7 @@ def draw_scene(
     face_scale: float | None = None,
     centre: tuple[float, float] | None = None,
     seed: int | None = None,
-) -> DrawnFace:
+) -> SyntheticFace:
     """Draw a face somewhere on a larger picture, as the original photographs of a dataset show it.
 
     Args:
@@ -165,7 +165,7 @@ def _draw(
     centre: Points,
     pivot: tuple[float, float],
     seed: int | None,
-) -> DrawnFace:
+) -> SyntheticFace:
     """Draw the face with ``iod`` pixels between the eyes, its middle at ``centre`` before the roll about ``pivot``."""
     curves = build_curves(params.identity, params.action_units)
     relief = build_relief(params.identity, curves)
@@ -184,7 +184,7 @@ def _draw(
     noise_seed = camera.noise_seed if seed is None else seed
     image = photograph(canvas.pixels, camera, shape, FACE_HEIGHT * iod, noise_seed)
     points = _seen_landmarks(params, curves, relief, turn, iod, origin)
-    return DrawnFace(image, points.astype(np.float32), five_points(points).astype(np.float32), params)
+    return SyntheticFace(image, points.astype(np.float32), five_points(points).astype(np.float32), params)
 
 
 def _origin(params: FaceParameters, iod: float, centre: Points, pivot: tuple[float, float]) -> Points:

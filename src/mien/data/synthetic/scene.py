@@ -107,7 +107,7 @@ class Framing:
 
 @dataclass(frozen=True)
 class FaceParameters:
-    """All parameters of one drawn face; equal parameters and seed give the same bytes.
+    """All parameters of one synthetic face; equal parameters and seed give the same bytes.
 
     The parts compose with ``dataclasses.replace``: the same ``identity`` under several ``action_units`` is a pair or
     a clip, the same picture with ``identity.at_age(70)`` an ageing. ``expression`` is the position in

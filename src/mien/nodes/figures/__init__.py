@@ -1,7 +1,7 @@
 """Figures of a run, each drawn from numbers that were computed elsewhere.
 
 Each exists twice, from the same numbers: ``*_figure`` is interactive (Plotly; kedro-viz and MLflow show it), ``*_plot``
-is for a paper (matplotlib, one column wide, no type below 7 pt, 300 dots per inch). Where the faces are drawn ones,
+is for a paper (matplotlib, one column wide, no type below 7 pt, 300 dots per inch). Where the faces are synthetic ones,
 both say so under the title, so that no picture of a demo passes for a result. Sheets of faces are pictures, and panels
 of several runs are for a page's whole width.
 """

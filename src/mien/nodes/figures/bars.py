@@ -133,7 +133,7 @@ def class_bars_plot(
     shown = _bars(class_names, values, lows, highs, n, title, quantity, limit, total)
     names = [wrapped(name, letters=_NAME_LETTERS) for name in shown.names]
     rows = sum(max(0.22, 0.14 * (name.count("\n") + 1)) for name in names)
-    height = 0.9 + max(rows, 0.7)  # a bar alone leaves no room for a title of two lines and the note on drawn faces
+    height = 0.9 + max(rows, 0.7)  # a bar alone leaves no room for a title of two lines and the note on synthetic faces
     figure, (axes,) = canvas(COLUMN_WIDTH, height, shown.title, synthetic=synthetic)
     places = np.arange(len(names))
     axes.barh(places, np.nan_to_num(shown.values), height=0.7, color=_BAR_COLOR)

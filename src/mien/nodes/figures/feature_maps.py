@@ -65,7 +65,7 @@ def feature_maps_plot(
     axes.set_xticks(columns, column_names, fontsize=TEXT_POINTS)
     axes.set_yticks(rows, row_names, fontsize=TEXT_POINTS)
     axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
-    axes.set_title(" ", fontsize=TEXT_POINTS)  # below it is the note on drawn faces
+    axes.set_title(" ", fontsize=TEXT_POINTS)  # below it is the note on synthetic faces
     axes.spines[:].set_visible(False)
     return figure
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = ("name", "size", "n", "value", "low", "high")
 """What the table of a curve has: name of the model, training size, test samples, value and its 95 % interval."""
 
-NOTHING = "none was asked for"
+NOTHING = "none was requested"
 
 
 def learning_curve_figure(

@@ -119,7 +119,7 @@ def _panels(history: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _curve_style(column: str) -> tuple[str, str, tuple[str, str]]:
-    """(split, colour, dashes): told apart by both, so that grey prints read as well."""
+    """(split, colour, dashes): distinguished by both, so that grey prints read as well."""
     split = column.partition("/")[0]
     return {
         "train": (split, COLORS[0], DASHES[1]),

@@ -1,4 +1,4 @@
-"""Node functions of ``age_gender_ethnicity`` that build, apply and judge the networks; ``training`` trains them."""
+"""Node functions of ``age_gender_ethnicity`` that build, apply and evaluate the networks; ``training`` trains them."""
 
 import logging
 from typing import Any
@@ -88,7 +88,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
     from mien.data.grey_faces import GreyFaces
 
     unseen = unseen_samples(samples, ("val", "test")).assign(label=0)
-    rows, targets = unseen["row"].to_numpy(), unseen["label"].to_numpy()
+    rows, targets = unseen["face_index"].to_numpy(), unseen["label"].to_numpy()
     images = GreyFaces(faces, rows, targets, image_size=network.model.image_size)
     outputs = apply_to_images(images, network.model, prediction, network.model)
     named = {target: unseen[target].map(dict(enumerate(OUTPUTS[target]))).to_numpy(object) for target in TARGETS[1:]}
@@ -141,7 +141,7 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         ``pearson``, by decade, and ``mae_years_of_mean``, that of always saying the mean age of split val; of classes
         as in ``mien.metrics.classification_metrics``. ``test/mae_years``, ``test/gender_accuracy`` and
         ``test/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val.
-        ``drawn_share`` is the part of the test samples that were drawn. And a table of subgroups: ``target_name``,
+        ``synthetic_share`` is the part of the test samples that were drawn. And a table of subgroups: ``target_name``,
         ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
 
     Raises:
@@ -161,7 +161,7 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         table = subgroup_table(test, evaluation, number=target == "age")
         tables.append(table.rename(columns=_in_years).assign(target_name=target, model=model))
     metrics |= _best_metrics(metrics, list(parts))
-    metrics["drawn_share"] = float(predictions.loc[predictions["split"] == "test", "drawn"].mean())
+    metrics["synthetic_share"] = float(predictions.loc[predictions["split"] == "test", "synthetic"].mean())
     joined = pd.concat(tables, ignore_index=True)
     first = ["target_name", "model"]
     return metrics, joined[[*first, *(name for name in joined if name not in first)]]
@@ -210,8 +210,8 @@ def _best_metrics(metrics: dict[str, Any], parts: list[tuple[str, str]]) -> dict
         models = [model for each, model in parts if each == target]
         if not models:
             continue
-        judged = "mae_years" if target == "age" else "log_loss"  # steadier than accuracy on few faces
-        chosen = min(models, key=lambda model: metrics[f"{METRIC_PREFIX['val']}/{target}/{model}/{judged}"])
+        evaluated = "mae_years" if target == "age" else "log_loss"  # steadier than accuracy on few faces
+        chosen = min(models, key=lambda model: metrics[f"{METRIC_PREFIX['val']}/{target}/{model}/{evaluated}"])
         for split in METRIC_PREFIX.values():
             for end in ("", "_low", "_high"):
                 key = f"{split}/{name}{end}" if target == "age" else f"{split}/{target}_{name}{end}"

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from mien.nodes.system import system_pipeline
-from mien.pipelines.age_gender_ethnicity.insides import show_components, show_networks
+from mien.pipelines.age_gender_ethnicity.feature_maps import show_components, show_networks
 from mien.pipelines.age_gender_ethnicity.nodes import evaluate, initialise, predict
 from mien.pipelines.age_gender_ethnicity.plots import plot_data, plot_models, print_models
 from mien.pipelines.age_gender_ethnicity.training import train
@@ -11,12 +11,12 @@ from mien.pipelines.age_gender_ethnicity.training import train
 
 def create_pipeline() -> Pipeline:
     """Faces of Kaggle's CSV at 48 px → networks for age, gender and ethnicity → predictions → metrics and figures."""
-    drawn_from = ["predictions", "metrics", "history"]
+    plotted_from = ["predictions", "metrics", "history"]
     components = ["explained_variance_figure", "explained_variance_plot", "restored_sheet", "components_sheet"]
-    drawings = [
+    figures = [
         node(plot_data, "samples", ["attributes_figure", "attributes_plot"], name="plot_data"),
-        node(plot_models, drawn_from, "models_figures", name="plot"),
-        node(print_models, drawn_from, "models_plots", name="plot_for_paper"),
+        node(plot_models, plotted_from, "models_figures", name="plot"),
+        node(print_models, plotted_from, "models_plots", name="plot_for_paper"),
         node(show_components, ["samples", "faces", "network"], components, name="show_components"),
         node(
             show_networks,
@@ -33,5 +33,5 @@ def create_pipeline() -> Pipeline:
         train=train,
         predict=predict,
         evaluate=evaluate,
-        figures=drawings,
+        figures=figures,
     )

@@ -27,7 +27,7 @@ def plot_data(samples: pd.DataFrame) -> tuple[Any, Any]:
         for column, names in (("gender", GENDERS), ("ethnicity", ETHNICITIES))
     ]
     shown = samples["age"].to_numpy(np.int64), *counted, "Ethnicity, gender and age"
-    synthetic = bool(samples["drawn"].any())
+    synthetic = bool(samples["synthetic"].any())
     return figures.attributes_figure(*shown, synthetic=synthetic), figures.attributes_plot(*shown, synthetic=synthetic)
 
 
@@ -55,7 +55,7 @@ def print_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd
 def _draw(
     predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame, kind: str
 ) -> Iterator[tuple[str, Any]]:
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
 
     def draw(name: str, *arguments: Any, **options: Any) -> Any:
         return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)

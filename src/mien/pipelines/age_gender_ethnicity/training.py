@@ -113,7 +113,7 @@ class _FaceSets:
     def _images(self, split: str, targets: Any, flip: float = 0.0) -> Any:
         from mien.data.grey_faces import GreyFaces
 
-        rows = self._rows[split]["row"].to_numpy()
+        rows = self._rows[split]["face_index"].to_numpy()
         size = self._networks.image_size
         return GreyFaces(self._faces, rows, np.asarray(targets), image_size=size, flip=flip, seed=self._training.seed)
 

@@ -28,7 +28,7 @@ CERTAIN, LEAST_OVERLAP, MOST_PIXELS = 0.9, 0.9, 2.0
 
 
 def measure(detector: DetectorBenchmark) -> pd.DataFrame:
-    """Time the batched detector beside a loop over images on drawn scenes.
+    """Time the batched detector beside a loop over images on synthetic scenes.
 
     Args:
         detector: Sizes, batches, threads and repeats.
@@ -127,7 +127,7 @@ def write(table: pd.DataFrame) -> str:
     ]
     first = table.iloc[0]
     notes = [
-        f"Machine: {first['machine']}. {first['images']} drawn scenes of each size; median of {first['repeats']} "
+        f"Machine: {first['machine']}. {first['images']} synthetic scenes of each size; median of {first['repeats']} "
         "repeats (least to largest), all ways in turn.",
         f"The loop ({LOOP}) is the same cascade: P-Net on each scale of each image, R-Net and O-Net on the squares of "
         "one image.",

@@ -28,7 +28,7 @@ class Operations:
     """What one image costs.
 
     Attributes:
-        parameters: Numbers that are learnt or frozen.
+        parameters: Numbers that are trained or frozen.
         macs: Multiply-accumulate operations by our own formula; half of torch's count where there is none.
         counted_flops: What torch's counter finds: multiplications and additions of products and convolutions.
     """

@@ -88,7 +88,7 @@ def _aims_table(aims: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             f"{row['mode']}, {counted(row['threads'], 'thread')}",
             f"at most {row['at_most']:.2f}",
             with_spread(row, "ratio", 3),
-            row["judged_by"],
+            row["estimated_by"],
             "yes" if row["met"] else "no",
         ]
         for _, row in aims.iterrows()
@@ -113,7 +113,7 @@ def _costs_table(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def _times_table(rows: pd.DataFrame, baseline: str) -> tuple[list[str], list[list[str]]]:
     """One line per network: the parts side by side."""
-    by_cpu = rows["judged_by"].iloc[0] == BY_CPU
+    by_cpu = rows["estimated_by"].iloc[0] == BY_CPU
     ms, ratio = ("cpu_ms", "cpu_ratio") if by_cpu else ("ms", "ratio")
     by = f" by {BY_CPU}" if by_cpu else ""
     parts = rows["part"].unique().tolist()

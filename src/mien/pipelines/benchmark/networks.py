@@ -24,7 +24,7 @@ TRAINING_STEP = "training step"
 """The part that is a pass forward and back, twice with SAM, and the optimiser's step."""
 
 BY_CPU, BY_CLOCK = "CPU time", "the clock"
-"""What ratios are judged by: on a CPU the time of this process, so that what other programs take does not count."""
+"""What ratios are evaluated by: on a CPU the time of this process, so that what other programs take does not count."""
 
 Laps = Mapping[tuple[str, str], Sequence[Lap]]
 """By network and part."""
@@ -41,14 +41,14 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
         of the process, ``ratio`` and ``cpu_ratio`` to the same part of the baseline, each as median over the rounds
         with ``_low`` and ``_high``; ``precision``; ``parameters``, ``gmac`` and ``gflop`` (twice that) of one image
         by our formula, ``counted_gflop`` by torch's counter; ``peak_mb`` of a batch of ``memory_batch_size``;
-        ``rounds``, ``baseline``, ``device``, and ``judged_by``: BY_CPU or BY_CLOCK.
-        Aims: one row per aim, mode and threads, with the ``ratio`` judged by that, and whether it is ``met``.
+        ``rounds``, ``baseline``, ``device``, and ``estimated_by``: BY_CPU or BY_CLOCK.
+        Aims: one row per aim, mode and threads, with the ``ratio`` evaluated by that, and whether it is ``met``.
     """
     from mien.engine.device import make_fabric
 
     fabric = make_fabric(networks.accelerator, precision=networks.precision)
     device = fabric.device
-    judged_by = BY_CPU if device.type == "cpu" else BY_CLOCK
+    estimated_by = BY_CPU if device.type == "cpu" else BY_CLOCK
     costs = {way.name: operations(way, networks) for way in networks.measured}
     models = {way.name: build(way, networks, device) for way in networks.measured}
     rows: list[dict[str, Any]] = []
@@ -60,7 +60,7 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
                     laps = _time_passes(models, networks, mode, batch_size, device)
                     setting = {"mode": mode, "threads": threads, "batch_size": batch_size}
                     rows += _rows(laps, networks, setting)
-                    aims += _aims(laps, networks, setting, judged_by)
+                    aims += _aims(laps, networks, setting, estimated_by)
             if networks.training:
                 laps = _time_training(models, networks, fabric)
                 setting = {"mode": "eager", "threads": threads, "batch_size": networks.train_batch_size}
@@ -76,12 +76,12 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
     table = pd.DataFrame(rows).assign(
         memory_batch_size=networks.memory_batch_size,
         baseline=networks.baseline,
-        judged_by=judged_by,
+        estimated_by=estimated_by,
         precision=networks.precision,
         device=machine(device.type),
     )
     return table, pd.DataFrame(
-        aims, columns=[*Aim.model_fields, "mode", "threads", *_with_ends("ratio"), "met", "judged_by"]
+        aims, columns=[*Aim.model_fields, "mode", "threads", *_with_ends("ratio"), "met", "estimated_by"]
     )
 
 
@@ -164,17 +164,17 @@ def _rows(laps: Laps, networks: NetworksBenchmark, setting: dict[str, Any]) -> l
     return rows
 
 
-def _aims(laps: Laps, networks: NetworksBenchmark, setting: dict[str, Any], judged_by: str) -> list[dict[str, Any]]:
-    """Judge the aims that this batch size is about and whose networks are measured."""
+def _aims(laps: Laps, networks: NetworksBenchmark, setting: dict[str, Any], estimated_by: str) -> list[dict[str, Any]]:
+    """Evaluate the aims that this batch size is about and whose networks are measured."""
     rows = []
     for aim in networks.aims:
         own, other = laps.get((aim.way, aim.part)), laps.get((aim.of, aim.part))
         if own is None or other is None or aim.batch_size != setting["batch_size"]:
             continue
-        ratio = spread(_ratios(own, other, judged_by == BY_CPU))
+        ratio = spread(_ratios(own, other, estimated_by == BY_CPU))
         row = aim.model_dump() | {name: setting[name] for name in ("mode", "threads")}
         row |= dict(zip(_with_ends("ratio"), ratio, strict=True))
-        rows.append(row | {"met": ratio[0] <= aim.at_most, "judged_by": judged_by})
+        rows.append(row | {"met": ratio[0] <= aim.at_most, "estimated_by": estimated_by})
     return rows
 
 

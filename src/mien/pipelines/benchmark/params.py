@@ -15,7 +15,7 @@ class DetectorBenchmark(Params):
     """What the detector is timed on.
 
     Attributes:
-        image_sizes: Sides of the drawn square scenes, in pixels.
+        image_sizes: Sides of the synthetic square scenes, in pixels.
         batch_sizes: Images detected together. As many scenes are drawn as the largest holds.
         threads: Threads that torch and OpenCV compute on.
         repeats: Times that everything is timed, all ways in turn.

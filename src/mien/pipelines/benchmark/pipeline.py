@@ -8,7 +8,7 @@ from mien.pipelines.benchmark.networks import measure_networks
 
 
 def create_pipeline() -> Pipeline:
-    """Drawn scenes → speeds of the face detector; networks → their cost; each as table, figure and Markdown."""
+    """Synthetic scenes → speeds of the face detector; networks → their cost; each as table, figure and Markdown."""
     measured = ["networks_table", "networks_aims"]
     return Pipeline(
         [

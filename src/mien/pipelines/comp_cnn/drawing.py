@@ -32,7 +32,7 @@ def draw_models(
     Returns:
         Interactive and printed figure of the rows, of the emotions of the primary row, and of the learning curve.
     """
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
     primary = models.loc[models["primary"], "model"].iloc[0]
     of_primary = emotion_scores[emotion_scores["model"] == primary]
     shown = learning_curve[learning_curve["model"].isin(CURVES)]
@@ -80,7 +80,7 @@ def show_maps(
     trial, seed = next(training for training in ensemble.trainings if training[0].startswith(f"{FOLD}_"))
     test = samples[(samples["trial"] == trial) & (samples["split"] == "test")].sort_values(["subject", "expression"])
     pairs = test.drop_duplicates("label").sort_values("label")
-    frames = _frames(faces, pairs["row"].to_numpy(), ensemble)
+    frames = _frames(faces, pairs["face_index"].to_numpy(), ensemble)
     rows, names = [], []
     for name in dict.fromkeys(key.rsplit("__", 1)[1] for key in ensemble.nets):
         net = ensemble.net(trial, seed, name)
@@ -94,7 +94,7 @@ def show_maps(
         columns += [f"onset\nmap {number}", f"apex\nmap {number}", f"compared\nmap {number}"]
     title = "Feature maps before and after the comparison, each scaled by itself"
     drawn = (maps, names, columns, title)
-    synthetic = bool(test["drawn"].any())
+    synthetic = bool(test["synthetic"].any())
     return figures.feature_maps_figure(*drawn, synthetic=synthetic), figures.feature_maps_plot(
         *drawn, synthetic=synthetic
     )

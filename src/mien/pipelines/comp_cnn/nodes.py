@@ -187,8 +187,8 @@ def _jobs(
         yield TrialJob(
             trial,
             seed,
-            rows.assign(row=np.arange(len(rows))),
-            np.asarray(faces[rows["row"].to_numpy()]),
+            rows.assign(face_index=np.arange(len(rows))),
+            np.asarray(faces[rows["face_index"].to_numpy()]),
             initial_network.class_names,
             networks,
             {name: to_arrays(start.net(START, seed, name)) for name in networks},
@@ -249,7 +249,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         rows = unseen_samples(samples[samples["trial"] == trial], PREDICTED)
         decoded = decode_sequences(
             faces,
-            rows["row"].to_numpy(),
+            rows["face_index"].to_numpy(),
             num_frames=ensemble.num_frames,
             size=ensemble.crop_from,
             mean=ensemble.mean,

@@ -154,7 +154,7 @@ class CompCNNTrainingParams(RecipeParams):
 
 
 class CompCNNEvaluationParams(EvaluationParams):
-    """How predictions are judged.
+    """How predictions are evaluated.
 
     Attributes:
         compared_with: The row that every other is compared with first; one that a run lacks is passed over.

@@ -5,11 +5,11 @@ from kedro.pipeline import Pipeline, node
 from mien.nodes.folds import split_by_folds
 from mien.nodes.system import classifier_figures, system_pipeline
 from mien.pipelines.comp_cnn.drawing import draw_models, show_maps
-from mien.pipelines.comp_cnn.judging import evaluate, judge_models
+from mien.pipelines.comp_cnn.evaluation import evaluate, evaluate_models
 from mien.pipelines.comp_cnn.nodes import initialise, predict, train
 
 TABLES = ("models", "fold_scores", "emotion_scores", "model_comparisons", "learning_curve")
-"""What ``judge_models`` makes, in its order."""
+"""What ``evaluate_models`` makes, in its order."""
 
 
 def create_pipelines() -> dict[str, Pipeline]:
@@ -39,7 +39,7 @@ def _on(name: str, dataset: str) -> Pipeline:
     )
     drawn = [f"{figure}_{kind}" for figure in ("models", "emotions", "train_subjects") for kind in ("figure", "plot")]
     own = [
-        node(judge_models, ["predictions", "params:evaluation"], list(TABLES), name="judge_models"),
+        node(evaluate_models, ["predictions", "params:evaluation"], list(TABLES), name="evaluate_models"),
         node(draw_models, ["models", "emotion_scores", "learning_curve", "predictions"], drawn, name="draw_models"),
     ]
     return line + Pipeline(own, namespace=name)

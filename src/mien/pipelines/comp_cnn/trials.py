@@ -88,7 +88,7 @@ def train_trial(job: TrialJob) -> TrialResult:
         parts[split] = job.rows[job.rows["split"] == split]
         decoded = decode_sequences(
             job.pairs,
-            parts[split]["row"].to_numpy(),
+            parts[split]["face_index"].to_numpy(),
             num_frames=first.num_frames,
             size=job.crop_from,
             mean=first.mean,

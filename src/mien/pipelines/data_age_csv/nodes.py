@@ -6,22 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 from mien.nodes.preparation import list_samples, provide_folder
-from mien.pipelines.data_age_csv.params import AgeCsvReader, AgeCsvTwin
+from mien.pipelines.data_age_csv.params import AgeCsvReader, SyntheticAgeCsv
 
 
-def provide_age_csv(twin: AgeCsvTwin) -> Callable[[Path], None]:
+def provide_age_csv(synthetic: SyntheticAgeCsv) -> Callable[[Path], None]:
     """Draw the published file with synthetic faces, or check that the user's is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.age_csv import find_age_csv
-    from mien.data.age_csv_twin import draw_age_csv
+    from mien.data.synthetic_age_csv import draw_age_csv
 
-    return provide_folder(twin, name="The age, gender and ethnicity CSV", find=find_age_csv, draw=draw_age_csv)
+    return provide_folder(synthetic, name="The age, gender and ethnicity CSV", find=find_age_csv, draw=draw_age_csv)
 
 
 def read_listed(raw: Path, reader: AgeCsvReader) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,10 +1,10 @@
 """Parameters of ``data_age_csv``."""
 
-from mien.nodes.params import Count, ReaderParams, SplitParams, TwinParams
+from mien.nodes.params import Count, ReaderParams, SplitParams, SyntheticParams
 
 
-class AgeCsvTwin(TwinParams):
-    """The drawn twin of the CSV.
+class SyntheticAgeCsv(SyntheticParams):
+    """The synthetic version of the CSV.
 
     Attributes:
         num_samples: Rows.

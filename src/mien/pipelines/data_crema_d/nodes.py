@@ -7,22 +7,22 @@ import pandas as pd
 
 from mien.nodes.clips import list_clips
 from mien.nodes.preparation import provide_folder
-from mien.pipelines.data_crema_d.params import CremaDReader, CremaDTwin
+from mien.pipelines.data_crema_d.params import CremaDReader, SyntheticCremaD
 
 
-def provide_crema_d(twin: CremaDTwin) -> Callable[[Path], None]:
+def provide_crema_d(synthetic: SyntheticCremaD) -> Callable[[Path], None]:
     """Draw the published layout with talking faces and synthetic voices, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.crema_d import find_crema_d
-    from mien.data.crema_d_twin import draw_crema_d
+    from mien.data.synthetic_crema_d import draw_crema_d
 
-    return provide_folder(twin, name="CREMA-D", find=find_crema_d, draw=draw_crema_d)
+    return provide_folder(synthetic, name="CREMA-D", find=find_crema_d, draw=draw_crema_d)
 
 
 def read_listed_clips(raw: Path, reader: CremaDReader) -> tuple[pd.DataFrame, pd.DataFrame]:

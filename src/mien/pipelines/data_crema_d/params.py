@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from mien.nodes.params import ReaderParams, SplitParams, TwinParams
+from mien.nodes.params import ReaderParams, SplitParams, SyntheticParams
 
 
-class CremaDTwin(TwinParams):
-    """The drawn twin of CREMA-D.
+class SyntheticCremaD(SyntheticParams):
+    """The synthetic version of CREMA-D.
 
     Attributes:
         num_actors: Men and women in turn.

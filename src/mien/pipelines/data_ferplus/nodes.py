@@ -6,22 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 from mien.nodes.preparation import list_samples, provide_folder
-from mien.pipelines.data_ferplus.params import FerPlusReader, FerPlusTwin
+from mien.pipelines.data_ferplus.params import FerPlusReader, SyntheticFerPlus
 
 
-def provide_ferplus(twin: FerPlusTwin) -> Callable[[Path], None]:
+def provide_ferplus(synthetic: SyntheticFerPlus) -> Callable[[Path], None]:
     """Draw the published layout with synthetic faces, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.ferplus import find_ferplus
-    from mien.data.ferplus_twin import draw_ferplus
+    from mien.data.synthetic_ferplus import draw_ferplus
 
-    return provide_folder(twin, name="FER+", find=find_ferplus, draw=draw_ferplus)
+    return provide_folder(synthetic, name="FER+", find=find_ferplus, draw=draw_ferplus)
 
 
 def read_listed(raw: Path, reader: FerPlusReader) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,11 +3,11 @@
 from typing import Literal
 
 from mien.labels import TargetMode
-from mien.nodes.params import Count, ReaderParams, TwinParams
+from mien.nodes.params import Count, ReaderParams, SyntheticParams
 
 
-class FerPlusTwin(TwinParams):
-    """The drawn twin of FER+.
+class SyntheticFerPlus(SyntheticParams):
+    """The synthetic version of FER+.
 
     Attributes:
         num_train: Images with a name in the part Training.

@@ -7,24 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from mien.nodes.preparation import list_samples, provide_folder
-from mien.pipelines.data_nvie.params import NvieReader, NvieTwin
+from mien.pipelines.data_nvie.params import NvieReader, SyntheticNvie
 
 logger = logging.getLogger(__name__)
 
 
-def provide_nvie(twin: NvieTwin) -> Callable[[Path], None]:
+def provide_nvie(synthetic: SyntheticNvie) -> Callable[[Path], None]:
     """Draw both halves with synthetic faces, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.nvie import find_nvie
-    from mien.data.nvie_twin import draw_nvie
+    from mien.data.synthetic_nvie import draw_nvie
 
-    return provide_folder(twin, name="USTC-NVIE", find=find_nvie, draw=draw_nvie)
+    return provide_folder(synthetic, name="USTC-NVIE", find=find_nvie, draw=draw_nvie)
 
 
 def read_listed(raw: Path, reader: NvieReader) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -47,7 +47,7 @@ def read_listed(raw: Path, reader: NvieReader) -> tuple[pd.DataFrame, pd.DataFra
     account = FileAccount(raw, "USTC-NVIE", reader.max_passed_over)
     pairs = read_nvie(raw, **reader.choices(), account=account)
     samples = list_samples(pairs, raw, name="USTC-NVIE", published=PUBLISHED_COUNTS, column="kind")
-    if not samples["drawn"].any():
+    if not samples["synthetic"].any():
         for deviation in total_deviations(samples, *PUBLISHED_TOTALS[reader.subset]):
             logger.warning("USTC-NVIE, %s: %s", reader.subset, deviation)
     return samples, account.table()

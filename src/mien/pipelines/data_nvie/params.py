@@ -4,16 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import MOST, MOST_PIXELS, ReaderParams, Seed, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, ReaderParams, Seed, SyntheticParams
 
 
-class NvieTwin(TwinParams):
-    """The drawn twin of USTC-NVIE.
+class SyntheticNvie(SyntheticParams):
+    """The synthetic version of USTC-NVIE.
 
     Attributes:
         num_subjects: People.
         num_emotions: Of the six, how many each of them shows, posed and spontaneously.
-        image_size: Side of the drawn images, in pixels.
+        image_size: Side of the synthetic images, in pixels.
         num_frames: Images of each expression, from its onset to its apex.
     """
 

@@ -6,22 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 from mien.nodes.preparation import list_samples, provide_folder
-from mien.pipelines.data_raf_db.params import RafDbReader, RafDbTwin
+from mien.pipelines.data_raf_db.params import RafDbReader, SyntheticRafDb
 
 
-def provide_raf_db(twin: RafDbTwin) -> Callable[[Path], None]:
+def provide_raf_db(synthetic: SyntheticRafDb) -> Callable[[Path], None]:
     """Draw the published layout with synthetic faces, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.raf_db import find_raf_db
-    from mien.data.raf_db_twin import draw_raf_db
+    from mien.data.synthetic_raf_db import draw_raf_db
 
-    return provide_folder(twin, name="RAF-DB", find=find_raf_db, draw=draw_raf_db)
+    return provide_folder(synthetic, name="RAF-DB", find=find_raf_db, draw=draw_raf_db)
 
 
 def read_listed(raw: Path, reader: RafDbReader) -> tuple[pd.DataFrame, pd.DataFrame]:

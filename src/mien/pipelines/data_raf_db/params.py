@@ -4,16 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import MOST_PIXELS, Count, ReaderParams, Seed, Share, TwinParams
+from mien.nodes.params import MOST_PIXELS, Count, ReaderParams, Seed, Share, SyntheticParams
 
 
-class RafDbTwin(TwinParams):
-    """The drawn twin of RAF-DB.
+class SyntheticRafDb(SyntheticParams):
+    """The synthetic version of RAF-DB.
 
     Attributes:
         num_train: Images in the training list.
         num_test: Images in the test list.
-        image_size: Side of the drawn originals, in pixels.
+        image_size: Side of the synthetic originals, in pixels.
     """
 
     num_train: Count

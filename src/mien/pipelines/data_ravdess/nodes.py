@@ -7,22 +7,22 @@ import pandas as pd
 
 from mien.nodes.clips import list_clips
 from mien.nodes.preparation import provide_folder
-from mien.pipelines.data_ravdess.params import RavdessReader, RavdessTwin
+from mien.pipelines.data_ravdess.params import RavdessReader, SyntheticRavdess
 
 
-def provide_ravdess(twin: RavdessTwin) -> Callable[[Path], None]:
+def provide_ravdess(synthetic: SyntheticRavdess) -> Callable[[Path], None]:
     """Draw the published layout with talking faces and synthetic voices, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.ravdess import find_ravdess
-    from mien.data.ravdess_twin import draw_ravdess
+    from mien.data.synthetic_ravdess import draw_ravdess
 
-    return provide_folder(twin, name="RAVDESS", find=find_ravdess, draw=draw_ravdess)
+    return provide_folder(synthetic, name="RAVDESS", find=find_ravdess, draw=draw_ravdess)
 
 
 def read_listed_clips(raw: Path, reader: RavdessReader) -> tuple[pd.DataFrame, pd.DataFrame]:

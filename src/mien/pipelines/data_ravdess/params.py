@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.nodes.params import ReaderParams, SplitParams, TwinParams
+from mien.nodes.params import ReaderParams, SplitParams, SyntheticParams
 
 
-class RavdessTwin(TwinParams):
-    """The drawn twin of RAVDESS.
+class SyntheticRavdess(SyntheticParams):
+    """The synthetic version of RAVDESS.
 
     Attributes:
         num_actors: Men and women in turn.

@@ -6,22 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 from mien.nodes.preparation import list_samples, provide_folder
-from mien.pipelines.data_sfew.params import SfewReader, SfewTwin
+from mien.pipelines.data_sfew.params import SfewReader, SyntheticSfew
 
 
-def provide_sfew(twin: SfewTwin) -> Callable[[Path], None]:
+def provide_sfew(synthetic: SyntheticSfew) -> Callable[[Path], None]:
     """Draw the published layout with synthetic faces, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.sfew import find_sfew
-    from mien.data.sfew_twin import draw_sfew
+    from mien.data.synthetic_sfew import draw_sfew
 
-    return provide_folder(twin, name="SFEW", find=find_sfew, draw=draw_sfew)
+    return provide_folder(synthetic, name="SFEW", find=find_sfew, draw=draw_sfew)
 
 
 def read_listed(raw: Path, reader: SfewReader) -> tuple[pd.DataFrame, pd.DataFrame]:

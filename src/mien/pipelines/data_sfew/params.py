@@ -4,19 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mien.nodes.params import MOST, MOST_PIXELS, Count, ReaderParams, Seed, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, Count, ReaderParams, Seed, SyntheticParams
 
 Side = Annotated[int, Field(ge=96, le=MOST_PIXELS)]
 
 
-class SfewTwin(TwinParams):
-    """The drawn twin of SFEW.
+class SyntheticSfew(SyntheticParams):
+    """The synthetic version of SFEW.
 
     Attributes:
         num_train: Frames of Train.
         num_val: Frames of Val, which is tested on.
         num_unlabelled: Frames of Test, without labels.
-        image_size: Height and width of the drawn frames, in pixels.
+        image_size: Height and width of the synthetic frames, in pixels.
     """
 
     num_train: Count

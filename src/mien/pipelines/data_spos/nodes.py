@@ -7,24 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from mien.nodes.preparation import list_samples, provide_folder
-from mien.pipelines.data_spos.params import SposReader, SposTwin
+from mien.pipelines.data_spos.params import SposReader, SyntheticSpos
 
 logger = logging.getLogger(__name__)
 
 
-def provide_spos(twin: SposTwin) -> Callable[[Path], None]:
+def provide_spos(synthetic: SyntheticSpos) -> Callable[[Path], None]:
     """Draw pairs of synthetic faces and their manifest, or check that the user's folder is there.
 
     Args:
-        twin: Whether to draw, and how much.
+        synthetic: Whether to draw, and how much.
 
     Returns:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.spos import find_spos
-    from mien.data.spos_twin import draw_spos
+    from mien.data.synthetic_spos import draw_spos
 
-    return provide_folder(twin, name="SPOS", find=find_spos, draw=draw_spos)
+    return provide_folder(synthetic, name="SPOS", find=find_spos, draw=draw_spos)
 
 
 def read_listed(raw: Path, reader: SposReader) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -47,7 +47,7 @@ def read_listed(raw: Path, reader: SposReader) -> tuple[pd.DataFrame, pd.DataFra
     account = FileAccount(raw, "SPOS", reader.max_passed_over)
     pairs = read_spos(raw, **reader.choices(), account=account)
     samples = list_samples(pairs, raw, name="SPOS", published=PUBLISHED_COUNTS, column="kind")
-    if not samples["drawn"].any():
+    if not samples["synthetic"].any():
         num_pairs = sum(PUBLISHED_COUNTS["folds"].values())
         for deviation in total_deviations(samples, num_pairs, NUM_SUBJECTS):
             logger.warning("SPOS: %s", deviation)

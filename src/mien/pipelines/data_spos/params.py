@@ -2,15 +2,15 @@
 
 from pydantic import Field
 
-from mien.nodes.params import MOST, MOST_PIXELS, ReaderParams, TwinParams
+from mien.nodes.params import MOST, MOST_PIXELS, ReaderParams, SyntheticParams
 
 
-class SposTwin(TwinParams):
-    """The drawn twin of SPOS.
+class SyntheticSpos(SyntheticParams):
+    """The synthetic version of SPOS.
 
     Attributes:
         share: Of the published 84 posed and 150 spontaneous pairs, how many are drawn.
-        image_size: Side of the drawn images, in pixels.
+        image_size: Side of the synthetic images, in pixels.
         num_frames: Images of each expression, from its onset to its apex.
     """
 

@@ -22,10 +22,10 @@ from mien.nodes.params import (
 
 
 class AgingModelParams(Params):
-    """Arguments of ``mien.models.face_aging.FaceAging``, and the network by which its faces are judged.
+    """Arguments of ``mien.models.face_aging.FaceAging``, and the network by which its faces are evaluated.
 
     Attributes:
-        judge: Name of a network of ``age_gender_ethnicity`` that reads the image and says an age.
+        estimator: Name of a network of ``age_gender_ethnicity`` that reads the image and says an age.
     """
 
     image_size: int = Field(ge=8, le=MOST_PIXELS, multiple_of=4)
@@ -38,11 +38,11 @@ class AgingModelParams(Params):
     batch_norm: bool
     spectral_norm: bool
     encoder: bool
-    judge: str
+    estimator: str
 
     def config(self) -> dict[str, Any]:
-        """The architecture's keyword arguments, ready for JSON, without the judge's."""
-        return self.model_dump(mode="json", exclude={"judge"})
+        """The architecture's keyword arguments, ready for JSON, without the estimator's."""
+        return self.model_dump(mode="json", exclude={"estimator"})
 
 
 class AdamParams(Params):
@@ -113,7 +113,7 @@ class AgingPredictionParams(PredictionParams):
 
 
 class AgingEvaluationParams(EvaluationParams):
-    """How generated faces are judged.
+    """How generated faces are evaluated.
 
     Attributes:
         least_diversity: As in ``CollapseParams``.

@@ -10,11 +10,14 @@ from mien.pipelines.face_aging.training import train
 
 
 def create_pipeline() -> Pipeline:
-    """Faces of Kaggle's CSV at 48 px → generator and critic, judged by the age network of ``age_gender_ethnicity``."""
-    drawn_from = ["predictions", "metrics", "history"]
-    drawings = [
-        node(plot_faces, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(print_faces, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+    """Faces of Kaggle's CSV at 48 px → generator and critic.
+
+    Evaluated by the age network of ``age_gender_ethnicity``.
+    """
+    plotted_from = ["predictions", "metrics", "history"]
+    figures = [
+        node(plot_faces, plotted_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(print_faces, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
         node(
             show_ages,
             ["samples", "faces", "network", "params:prediction"],
@@ -31,5 +34,5 @@ def create_pipeline() -> Pipeline:
         train=train,
         predict=predict,
         evaluate=evaluate,
-        figures=drawings,
+        figures=figures,
     )

@@ -8,15 +8,17 @@ import pandas as pd
 from mien.nodes import figures
 from mien.pipelines.face_aging.nodes import critic_scores
 
-DRAWN = ("asked_age", "reliability", "training_curves")
+DRAWN = ("requested_age", "reliability", "training_curves")
 """Figures, in the order in which the functions below return them."""
 
-_AGES = ("asked age, years", "judged age, years")
+_AGES = ("requested age, years", "evaluated age, years")
 _CURVES = ("train/loss", "train/critic_loss", "train/diversity", "val/epoch_pearson", "val/epoch_frechet_distance")
 
 
 def plot_faces(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
-    """Interactive figures: judged against asked age of generated faces, the critic's reliability, training curves.
+    """Interactive figures: evaluated against requested age of generated faces, the critic's reliability.
+
+    Training curves.
 
     Args:
         predictions: The table of ``predict``.
@@ -41,15 +43,17 @@ def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFr
         return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)
 
     test = predictions[predictions["split"] == "test"]
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
     bounds = {
         short: (metrics[f"test/{name}_low"], metrics[f"test/{name}_high"])
         for short, name in (("mae", "mae_years"), ("pearson", "pearson"))
         if metrics[f"test/{name}_low"] is not None
     }
-    asked, judged = test["target"].to_numpy(np.float64), test["value"].to_numpy(np.float64)
+    requested, evaluated = test["target"].to_numpy(np.float64), test["value"].to_numpy(np.float64)
     return (
-        draw("age", asked, judged, "Asked and judged age of generated faces", intervals=bounds, names=_AGES),
+        draw(
+            "age", requested, evaluated, "Requested and evaluated age of generated faces", intervals=bounds, names=_AGES
+        ),
         draw(
             "reliability",
             reliability_bins(*critic_scores(test)),

@@ -43,13 +43,13 @@ def show_ages(
 
     model = network.model.eval()
     test = unseen_samples(samples, ("test",)).iloc[:ROWS]
-    drawn = " - learnt from synthetic faces" if test["drawn"].any() else ""
+    drawn = " - trained on synthetic faces" if test["synthetic"].any() else ""
     noise = torch.from_numpy(
         np.random.default_rng(prediction.seed).standard_normal((ROWS, model.noise_dim)).astype(np.float32)
     )
     with limited_threads(prediction.device.threads):
         sheets = [
-            by_age(model, noise, ages, f"The same noise in each row, asked for {ages[0]} to {ages[-1]} years{drawn}")
+            by_age(model, noise, ages, f"The same noise in each row, requested {ages[0]} to {ages[-1]} years{drawn}")
             for ages in (FIGURE_AGES, LIFE_AGES)
         ]
         if model.encoder is None:
@@ -74,9 +74,9 @@ def by_age(model: Any, noise: Any, ages: Sequence[int], heading: str) -> np.ndar
 
     from mien.io.sheets import captioned_sheet
 
-    asked = torch.tensor(ages, dtype=torch.float32, device=noise.device)
+    requested = torch.tensor(ages, dtype=torch.float32, device=noise.device)
     with torch.no_grad():
-        rows = [model(each.expand(len(ages), -1), asked) for each in noise]
+        rows = [model(each.expand(len(ages), -1), requested) for each in noise]
     tiles = [_tile(face[0].cpu().numpy()) for row in rows for face in row]
     captions = [[f"{age} years"] for _ in rows for age in ages]
     return captioned_sheet(tiles, captions, heading=heading, columns=len(ages))
@@ -91,12 +91,14 @@ def _persons(model: Any, persons: pd.DataFrame, faces: np.ndarray, heading: str)
 
     ages = persons["age"].to_numpy(np.float32)
     size = model.image_size
-    images = GreyFaces(faces, persons["row"].to_numpy(), np.zeros(len(persons)), image_size=size).images()
+    images = GreyFaces(faces, persons["face_index"].to_numpy(), np.zeros(len(persons)), image_size=size).images()
     tiles, captions = [], []
     for image, age in zip(images, ages, strict=True):
-        asked = torch.tensor([age, *LIFE_AGES])
+        requested = torch.tensor([age, *LIFE_AGES])
         with torch.no_grad():
-            aged = model.age_face(image.expand(len(asked), -1, -1, -1), torch.full_like(asked, float(age)), asked)
+            aged = model.age_face(
+                image.expand(len(requested), -1, -1, -1), torch.full_like(requested, float(age)), requested
+            )
         tiles += [_tile(each[0].numpy()) for each in (image, *aged)]
         captions += [[f"is {age:.0f}"], ["restored"], *([f"{year} years"] for year in LIFE_AGES)]
     return captioned_sheet(tiles, captions, heading=heading, columns=2 + len(LIFE_AGES))

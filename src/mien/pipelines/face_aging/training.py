@@ -18,7 +18,7 @@ GRID_AGES = tuple(range(21, 31))
 """Ages of the grid that is drawn while training goes on: those of the paper's Fig. 25."""
 
 _GRID_ROWS = 4
-_MOST_JUDGED = 500  # faces judged after an epoch: more would take longer than they tell
+_MOST_EVALUATED = 500  # faces evaluated after an epoch: more would take longer than they tell
 
 
 def train(
@@ -28,7 +28,9 @@ def train(
     initial_network: Network,
     training: AgingTrainingParams,
 ) -> tuple[Network, pd.DataFrame]:
-    """Train on the train rows; the best epoch is the one whose faces are most like those of split val, for the judge.
+    """Train on the train rows; the best epoch is the one whose faces are most like those of split val.
+
+    For the estimator.
 
     Args:
         samples: Rows of split train and val.
@@ -52,7 +54,7 @@ def train(
         rows = samples[samples["split"] == split]
         sets[split] = GreyFaces(
             faces,
-            rows["row"].to_numpy(),
+            rows["face_index"].to_numpy(),
             rows["age"].to_numpy(),
             image_size=network.model.image_size,
             flip=training.flip if split == "train" else 0.0,
@@ -100,7 +102,7 @@ def observer(
     """What is measured on split val after each epoch, and the grid that is drawn every few.
 
     Returns:
-        A function of the epoch's number: the judge's error and correlation on faces generated at the ages of split
+        A function of the epoch's number: the estimator's error and correlation on faces generated at the ages of split
         val, and their Fréchet distance from its real faces, under names that no final metric has; the grid, from noise
         that stays the same.
     """
@@ -108,24 +110,26 @@ def observer(
 
     from mien.metrics import frechet_distance
 
-    number = min(len(val_set), _MOST_JUDGED)
+    number = min(len(val_set), _MOST_EVALUATED)
     images = fabric.to_device(val_set.images()[:number])
     ages = fabric.to_device(torch.tensor(val_set.targets[:number], dtype=torch.float32))
     generator = torch.Generator().manual_seed(training.seed)
     noise = fabric.to_device(torch.randn(number, model.noise_dim, generator=generator))
     with torch.no_grad():
         fabric.to_device(model)
-        real = model.judge.eval().features(images).cpu().numpy()
+        real = model.estimator.eval().features(images).cpu().numpy()
 
     def observe(epoch: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         with torch.no_grad():
             made = torch.cat([model(*part).clamp(0, 1) for part in zip(noise.split(64), ages.split(64), strict=True)])
-            judged = model.judge(made)[:, 0]
-            features = model.judge.features(made).cpu().numpy()
-        varied = float(judged.std()) > 0 and float(ages.std()) > 0
+            evaluated = model.estimator(made)[:, 0]
+            features = model.estimator.features(made).cpu().numpy()
+        varied = float(evaluated.std()) > 0 and float(ages.std()) > 0
         measured = {
-            "val/epoch_mae_years": float((judged - ages).abs().mean()),
-            "val/epoch_pearson": float(np.corrcoef(judged.cpu().numpy(), ages.cpu().numpy())[0, 1]) if varied else 0.0,
+            "val/epoch_mae_years": float((evaluated - ages).abs().mean()),
+            "val/epoch_pearson": float(np.corrcoef(evaluated.cpu().numpy(), ages.cpu().numpy())[0, 1])
+            if varied
+            else 0.0,
             "val/epoch_frechet_distance": frechet_distance(real, features),
         }
         drawn = epoch % training.grid_every == 0 or epoch in (1, training.max_epochs)

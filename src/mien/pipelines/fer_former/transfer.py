@@ -50,7 +50,7 @@ def source_tokens(source: Network, config: dict[str, Any], rows: list[int]) -> d
     theirs = [source.config.get("prompts", [])[row] for row in rows] if source.config.get("prompts") else []
     if theirs != config["prompts"]:
         raise ValueError(
-            f"prompts {config['prompts'][:1]} … differ from {theirs[:1]} … of the network to start from, which learnt "
+            f"prompts {config['prompts'][:1]} … differ from {theirs[:1]} … of the network to start from, which trained "
             "its own words alone. Set the same model.prompt and text_encoder in both, or give both a clip_folder."
         )
     tokens = source.model.text_encoder.tokens.tolist()

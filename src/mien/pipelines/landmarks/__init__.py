@@ -1,4 +1,4 @@
-"""The landmark encoder: MobileFaceNet trained on drawn faces, whose landmarks are exact."""
+"""The landmark encoder: MobileFaceNet trained on synthetic faces, whose landmarks are exact."""
 
 from mien.pipelines.landmarks.pipeline import create_pipelines
 

@@ -1,4 +1,4 @@
-"""Node functions of ``landmarks`` that train and apply the network; ``faces`` and ``judging`` have the others."""
+"""Node functions of ``landmarks`` that train and apply the network; ``faces`` and ``evaluating`` have the others."""
 
 import logging
 from pathlib import Path
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 ARCHITECTURE = "mobilefacenet"
 
-_CARRIED = ["sample_id", "split", "subject", "drawn", "row"]
+_CARRIED = ["sample_id", "split", "subject", "synthetic", "face_index"]
 
 
 def initialise(samples: pd.DataFrame, model: LandmarkModelParams, training: LandmarkTrainingParams) -> Network:
@@ -54,7 +54,7 @@ def initialise(samples: pd.DataFrame, model: LandmarkModelParams, training: Land
     if len(train_rows) < 2:
         raise ValueError(
             f"{len(train_rows)} of {len(samples)} rows are train faces with landmarks, and a network cannot learn from "
-            "them. Set landmarks.drawing.num_faces higher."
+            "them. Set landmarks.synthetic_faces.num_faces higher."
         )
     known = train_rows[LANDMARK_COLUMNS].to_numpy(np.float64)
     seed_everything(training.seed, 0)
@@ -73,7 +73,7 @@ def train(
     initial_network: Network,
     training: LandmarkTrainingParams,
 ) -> tuple[Network, pd.DataFrame]:
-    """Train on the train rows, with landmarks or five points, and choose the epoch by the drawn faces of split val.
+    """Train on the train rows, with landmarks or five points, and choose the epoch by the synthetic faces of split val.
 
     Args:
         samples: Rows of split train and val, of the table of ``list_faces`` or of ``join_faces``.
@@ -116,7 +116,7 @@ def _train_and_val_images(
         images.append(
             LandmarkImages(
                 faces,
-                rows["row"].to_numpy(),
+                rows["face_index"].to_numpy(),
                 target_points(rows),
                 image_size=image_size,
                 augment=augment if split == "train" else None,
@@ -135,7 +135,7 @@ def _validation_metrics(outputs: np.ndarray, target: np.ndarray) -> dict[str, fl
 
 
 def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams) -> pd.DataFrame:
-    """Landmarks of the drawn faces that training has not learnt from.
+    """Landmarks of the synthetic faces that training has not trained on.
 
     Args:
         samples: The table of ``list_faces``.
@@ -154,9 +154,9 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
     if unseen.empty:
         raise ValueError(
             f"None of the {len(samples)} rows of the samples table is of split val or test: nothing to predict. "
-            "Set landmarks.drawing.validation_fraction and test_fraction so that some persons are held out."
+            "Set landmarks.synthetic_faces.validation_fraction and test_fraction so that some persons are held out."
         )
-    images = _images(network, faces, unseen["row"].to_numpy(), target_points(unseen))
+    images = _images(network, faces, unseen["face_index"].to_numpy(), target_points(unseen))
     predicted = point_columns(PREDICTED_COLUMNS, apply_to_images(images, network.model, prediction, network.model))
     return pd.concat([unseen[[*_CARRIED, *LANDMARK_COLUMNS]], predicted], axis=1)
 
@@ -176,8 +176,8 @@ def predict_dataset(
     Args:
         dataset_samples: The dataset's samples table.
         dataset_faces: Its packed faces (n, H, H, 3) uint8.
-        landmark_network: The network that learnt from drawn faces alone.
-        network: The one that learnt from weak labels too.
+        landmark_network: The network that trained on synthetic faces alone.
+        network: The one that trained on weak labels too.
         prediction: Batch size and device, and how far faces are moved.
 
     Returns:
@@ -190,7 +190,7 @@ def predict_dataset(
     from mien.data.landmark_transforms import Movement
 
     usable = dataset_samples["split"].isin(("val", "test")) & (dataset_samples["crop"] == "points")
-    rows = dataset_samples[usable & (dataset_samples["row"] >= 0)].reset_index(drop=True)
+    rows = dataset_samples[usable & (dataset_samples["face_index"] >= 0)].reset_index(drop=True)
     if rows.empty:
         raise ValueError(
             f"None of the {len(dataset_samples)} samples of the dataset is a val or test face that was cut out by "
@@ -203,7 +203,7 @@ def predict_dataset(
     tables = []
     for by, weak_labels in ((landmark_network, False), (network, True)):
         for augment in (None, movement):
-            images = _images(by, dataset_faces, rows["row"].to_numpy(), points, augment, prediction.seed)
+            images = _images(by, dataset_faces, rows["face_index"].to_numpy(), points, augment, prediction.seed)
             predicted = apply_to_images(images, by.model, prediction, by.model)
             seen = np.stack([images[number][1].numpy() for number in range(len(rows))])
             columns = [

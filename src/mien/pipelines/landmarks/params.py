@@ -26,7 +26,7 @@ from mien.nodes.params import (
 
 
 class CropParams(Params):
-    """Arguments of ``mien.data.landmark_faces.LandmarkCrops``: how drawn faces are posed and cut out."""
+    """Arguments of ``mien.data.landmark_faces.LandmarkCrops``: how synthetic faces are posed and cut out."""
 
     size: int = Field(ge=24, le=1024)
     aligned_share: Fraction
@@ -38,8 +38,8 @@ class CropParams(Params):
     free_share: Fraction
 
 
-class DrawingParams(SplitParams):
-    """The faces that are drawn to learn from.
+class SyntheticFacesParams(SplitParams):
+    """The faces that are drawn to train on.
 
     Attributes:
         num_faces: How many.
@@ -136,7 +136,7 @@ class MovedPredictionParams(PredictionParams):
 
 
 class LandmarkEvaluationParams(Params):
-    """How predicted landmarks are judged.
+    """How predicted landmarks are evaluated.
 
     Attributes:
         resamples: Bootstrap resamples behind each 95 % interval.

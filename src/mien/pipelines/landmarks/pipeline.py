@@ -3,8 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from mien.nodes.samples import select_train_and_val
-from mien.pipelines.landmarks.faces import list_faces, pack_faces
-from mien.pipelines.landmarks.judging import (
+from mien.pipelines.landmarks.evaluation import (
     FIGURES,
     evaluate,
     evaluate_with_dataset,
@@ -13,6 +12,7 @@ from mien.pipelines.landmarks.judging import (
     show_dataset_points,
     show_points,
 )
+from mien.pipelines.landmarks.faces import list_faces, pack_faces
 from mien.pipelines.landmarks.nodes import initialise, predict, predict_dataset, train
 from mien.pipelines.landmarks.weak import join_faces, pack_joined
 
@@ -24,46 +24,54 @@ DATASETS = ("raf_db", "ferplus")
 
 
 def create_pipelines() -> dict[str, Pipeline]:
-    """The network from drawn faces alone, which needs no dataset; and, for each dataset, what its faces add to it."""
+    """The network from synthetic faces alone, which needs no dataset; and, for each dataset.
+
+    What its faces add to it.
+    """
     with_dataset = {f"landmarks_{dataset}": _with_weak_labels(dataset) for dataset in DATASETS}
-    return {"landmarks": _from_drawn_faces(), **with_dataset}
+    return {"landmarks": _from_synthetic_faces(), **with_dataset}
 
 
-def _from_drawn_faces() -> Pipeline:
-    """Drawn faces with exact landmarks → trained landmark network → errors and figures."""
+def _from_synthetic_faces() -> Pipeline:
+    """Synthetic faces with exact landmarks → trained landmark network → errors and figures."""
     training = ["train_and_val", "faces", "checkpoints", "initial_network", "params:training"]
-    drawn_from = ["predictions", "train_and_val", "history"]
+    plotted_from = ["predictions", "train_and_val", "history"]
     steps = [
-        node(list_faces, "params:drawing", "samples", name="list_faces"),
-        node(pack_faces, ["samples", "params:drawing"], "faces", name="pack_faces"),
+        node(list_faces, "params:synthetic_faces", "samples", name="list_faces"),
+        node(pack_faces, ["samples", "params:synthetic_faces"], "faces", name="pack_faces"),
         node(select_train_and_val, "samples", "train_and_val", name="select_train_and_val"),
         node(initialise, ["train_and_val", "params:model", "params:training"], "initial_network", name="initialise"),
         node(train, training, ["network", "history"], name="train"),
         node(predict, ["samples", "faces", "network", "params:prediction"], "predictions", name="predict"),
         node(evaluate, ["predictions", "train_and_val", "params:evaluation"], "errors", name="evaluate"),
-        node(plot_errors, drawn_from, [f"{name}_figure" for name in FIGURES], name="plot"),
-        node(print_errors, drawn_from, [f"{name}_plot" for name in FIGURES], name="plot_for_paper"),
+        node(plot_errors, plotted_from, [f"{name}_figure" for name in FIGURES], name="plot"),
+        node(print_errors, plotted_from, [f"{name}_plot" for name in FIGURES], name="plot_for_paper"),
         node(show_points, ["predictions", "faces"], "points_sheet", name="show_points"),
     ]
     return Pipeline(steps, namespace="landmarks", outputs={"network": NETWORK})
 
 
 def _with_weak_labels(dataset: str) -> Pipeline:
-    """Drawn faces, and a dataset's with MTCNN's points → the network trained further → errors before and after."""
-    chosen = ["drawn_train_and_val", "dataset_rows", "params:weak_labels"]
+    """Synthetic faces, and a dataset's with MTCNN's points → the network trained further → errors before and after."""
+    chosen = ["synthetic_train_and_val", "dataset_rows", "params:weak_labels"]
     training = ["train_and_val", "faces", "checkpoints", NETWORK, "params:training"]
     seen = ["dataset_samples", "dataset_faces", NETWORK, "network", "params:dataset_prediction"]
-    judged = ["predictions", "dataset_predictions", "drawn_train_and_val", "params:evaluation"]
+    evaluated = ["predictions", "dataset_predictions", "synthetic_train_and_val", "params:evaluation"]
     steps = [
         node(select_train_and_val, "dataset_samples", "dataset_rows", name="select_dataset_rows"),
         node(join_faces, chosen, "train_and_val", name="join_faces"),
-        node(pack_joined, ["train_and_val", "drawn_faces", "dataset_faces"], "faces", name="pack_joined"),
+        node(pack_joined, ["train_and_val", "synthetic_faces", "dataset_faces"], "faces", name="pack_joined"),
         node(train, training, ["network", "history"], name="train"),
-        node(predict, ["drawn_samples", "drawn_faces", "network", "params:prediction"], "predictions", name="predict"),
+        node(
+            predict,
+            ["synthetic_samples", "synthetic_faces", "network", "params:prediction"],
+            "predictions",
+            name="predict",
+        ),
         node(predict_dataset, seen, "dataset_predictions", name="predict_dataset"),
-        node(evaluate_with_dataset, judged, "errors", name="evaluate"),
+        node(evaluate_with_dataset, evaluated, "errors", name="evaluate"),
         node(show_dataset_points, ["dataset_predictions", "dataset_faces"], "mtcnn_sheet", name="show_dataset_points"),
     ]
-    drawn = {f"drawn_{name}": f"landmarks.{name}" for name in ("samples", "faces", "train_and_val")}
+    synthetic = {f"synthetic_{name}": f"landmarks.{name}" for name in ("samples", "faces", "train_and_val")}
     of_dataset = {"dataset_samples": f"{dataset}_samples", "dataset_faces": f"{dataset}_faces_112"}
-    return Pipeline(steps, namespace=f"landmarks_{dataset}", inputs={NETWORK: NETWORK, **drawn, **of_dataset})
+    return Pipeline(steps, namespace=f"landmarks_{dataset}", inputs={NETWORK: NETWORK, **synthetic, **of_dataset})

@@ -117,7 +117,7 @@ def _compared(
 
     first, second = (rows.reset_index(drop=True) for rows in (first, second))
     scores = [column for column in first if column.startswith(SCORE_PREFIX)]
-    key = [column for column in ("trial", "seed", "sample_id", "drawn", "target") if column in first]
+    key = [column for column in ("trial", "seed", "sample_id", "synthetic", "target") if column in first]
     if not scores:
         return NOT_COMPARED | {"reason": "they predict numbers, and accuracy is of classes"}
     if set(scores) != {column for column in second if column.startswith(SCORE_PREFIX)}:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mien.nodes.figures.style import COLORS, GRID, TEXT_POINTS, TITLE_POINTS, layout
 from mien.pipelines.report.scores import SCORE_NAMES, printed_unit
-from mien.pipelines.report.tables import DRAWN
+from mien.pipelines.report.tables import SYNTHETIC
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ MAIN_SCORES = ("accuracy", "error_rate", "mae_years")
 """Scores that have a panel, where a row has them."""
 
 TITLE = "Test scores"
-OURS, OURS_DRAWN, PAPERS = "ours", "ours, on drawn faces: no result", "the paper's"
+OURS, OURS_SYNTHETIC, PAPERS = "ours", "ours, on synthetic faces: no result", "the paper's"
 SPREAD = "± standard deviation over seeds, or the 95 % interval of one run"
 
 _ROW_HEIGHT = 0.24  # inches
@@ -41,14 +41,14 @@ class _Panel:
     below: np.ndarray  # length of the lower and the upper half of the stroke
     above: np.ndarray
     paper: np.ndarray
-    drawn: np.ndarray
+    synthetic: np.ndarray
 
     def parts(self) -> list[tuple[str, np.ndarray, np.ndarray, bool]]:
         """Name, values, rows where there are any, and whether the markers are hollow, of each kind of point."""
         known = np.isfinite(self.ours)
         kinds = [
-            (OURS, self.ours, known & ~self.drawn, False),
-            (OURS_DRAWN, self.ours, known & self.drawn, True),
+            (OURS, self.ours, known & ~self.synthetic, False),
+            (OURS_SYNTHETIC, self.ours, known & self.synthetic, True),
             (PAPERS, self.paper, np.isfinite(self.paper), True),
         ]
         return [kind for kind in kinds if kind[2].any()]
@@ -178,5 +178,5 @@ def _panel(table: pd.DataFrame, score: str) -> _Panel:
         np.nan_to_num(np.where(np.isnan(sd), ours - low, sd)),
         np.nan_to_num(np.where(np.isnan(sd), high - ours, sd)),
         unit * rows[f"{score}_paper"].to_numpy(float),
-        (rows["measured_on"] == DRAWN).to_numpy(),
+        (rows["measured_on"] == SYNTHETIC).to_numpy(),
     )

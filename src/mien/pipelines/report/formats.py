@@ -10,14 +10,14 @@ import pandas as pd
 from mien.pipelines.report.comparisons import comparison_sections
 from mien.pipelines.report.peers import PUBLISHED, peer_cells, peer_notes
 from mien.pipelines.report.scores import MISSING, SCORE_NAMES, shown
-from mien.pipelines.report.tables import DRAWN
+from mien.pipelines.report.tables import SYNTHETIC
 
 STAR, DAGGER = "*", "†"
-"""Mark a row that was not run, and a score on drawn faces."""
+"""Mark a row that was not run, and a score on synthetic faces."""
 
-_DRAWN_NOTE = (
-    f"{DAGGER} Measured on drawn faces: shows that the way works, says nothing about real faces and compares with no "
-    "paper's score."
+_SYNTHETIC_NOTE = (
+    f"{DAGGER} Measured on synthetic faces: shows that the way works, says nothing about real faces and compares with "
+    "no paper's score."
 )
 _COMPARISONS, _ORIGIN = "Comparisons on the same test samples", "How each score came about"
 
@@ -32,7 +32,7 @@ th, td { padding: .35rem .55rem; text-align: left; border-bottom: 1px solid #ddd
 th { border-bottom: 2px solid #444; vertical-align: bottom; }
 td.short { white-space: nowrap; }
 tr.missing td { color: #666; }
-p.drawn { background: #fff4d6; border-left: 4px solid #e69f00; padding: .5rem .8rem; }
+p.synthetic { background: #fff4d6; border-left: 4px solid #e69f00; padding: .5rem .8rem; }
 ul.notes { padding-left: 1.1rem; max-width: 64rem; font-size: 14px; color: #444; }
 td.code { min-width: 15rem; }
 code { font-size: 12px; overflow-wrap: break-word; }
@@ -46,7 +46,7 @@ def ours(row: pd.Series, score: str) -> str:
     value = shown(row[score], score)
     if value == MISSING:
         return MISSING
-    mark = f" {DAGGER}" if row["measured_on"] == DRAWN else ""
+    mark = f" {DAGGER}" if row["measured_on"] == SYNTHETIC else ""
     if not np.isnan(row[f"{score}_sd"]):
         return f"{value} ± {shown(row[f'{score}_sd'], score)}{mark}"
     if np.isnan(row[f"{score}_low"]):
@@ -99,16 +99,19 @@ def alike(table: pd.DataFrame, scores: Sequence[str]) -> list[pd.DataFrame]:
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """What a reader must know beside the numbers: intervals, stars, drawn faces, sources, the papers' own remarks."""
+    """What a reader must know beside the numbers: intervals, stars, synthetic faces, sources.
+
+    The papers' own remarks.
+    """
     lines = ["Ours over several seeds: mean ± standard deviation; of one run: its 95 % bootstrap interval."]
-    if (table["measured_on"] == DRAWN).any():
-        lines.append(_DRAWN_NOTE)
+    if (table["measured_on"] == SYNTHETIC).any():
+        lines.append(_SYNTHETIC_NOTE)
     lines += [f"{STAR} {line}" for line in _by_text(table, "not_run")]
     for name, of_system in table.groupby("name", sort=False):
         reference, n = of_system["reference"].iloc[0], of_system["paper_n"].iloc[0]
         if reference:
             lines.append(f"{name}: {reference}{f'; n = {n:,}' if n else ''}.")
-    other = (table["not_run"] == "") & (table["measured_on"] != DRAWN) & (table["paper_n"] > 0)
+    other = (table["not_run"] == "") & (table["measured_on"] != SYNTHETIC) & (table["paper_n"] > 0)
     for _, row in table[other & (table["n"] != table["paper_n"])].iterrows():
         lines.append(f"{_name(row)}: tested on {row['n']:,} samples, not on the paper's {row['paper_n']:,}.")
     return [*lines, *_by_text(table, "note")]
@@ -116,10 +119,10 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 def _by_text(table: pd.DataFrame, column: str) -> list[str]:
     """One line per system and text, which names the rows it is about."""
-    told = table[table[column] != ""]
+    reported = table[table[column] != ""]
     return [
         f"{name}, {', '.join(row['setting'] or row['variant'] for _, row in rows.iterrows())}: {text}."
-        for (name, text), rows in told.groupby(["name", column], sort=False)
+        for (name, text), rows in reported.groupby(["name", column], sort=False)
     ]
 
 
@@ -189,7 +192,7 @@ def to_html(
     comparisons: pd.DataFrame,
     peers: pd.DataFrame,
     scores: Sequence[str],
-    drawings: dict[str, str],
+    figures: dict[str, str],
 ) -> str:
     """The report as one page that needs no other file.
 
@@ -198,15 +201,15 @@ def to_html(
         comparisons: Of ``comparison_table``.
         peers: Of ``peer_table``.
         scores: Columns to show.
-        drawings: Elements ``svg`` by what they show, for those who cannot see them.
+        figures: Elements ``svg`` by what they show, for those who cannot see them.
     """
     parts = ["<h1>Results</h1>", f'<p class="lead">{html.escape(lead(table))}</p>']
-    if (table["measured_on"] == DRAWN).any():
-        parts.append(f'<p class="drawn">{html.escape(_DRAWN_NOTE)}</p>')
+    if (table["measured_on"] == SYNTHETIC).any():
+        parts.append(f'<p class="synthetic">{html.escape(_SYNTHETIC_NOTE)}</p>')
     for some in alike(table, scores):
         parts.append(_html_table(*score_cells(some, scores), missing=(some["not_run"] != "").tolist()))
     parts.append(_html_list(notes(table)))
-    parts += [f'<figure role="img" aria-label="{html.escape(what)}">{svg}</figure>' for what, svg in drawings.items()]
+    parts += [f'<figure role="img" aria-label="{html.escape(what)}">{svg}</figure>' for what, svg in figures.items()]
     for name, of_system in peers.groupby("name", sort=False):
         parts += [f"<h2>{html.escape(_title(name, of_system))}</h2>", _html_table(*peer_cells(of_system))]
         parts.append(_html_list(peer_notes(of_system)))

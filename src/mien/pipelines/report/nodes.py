@@ -111,12 +111,12 @@ def write(
     Returns:
         The four texts.
     """
-    drawings = {"Test scores, ours and the papers": _svg(scores_plot(table))}
+    figures = {"Test scores, ours and the papers": _svg(scores_plot(table))}
     if len(trade_off):
-        drawings["Accuracy and cost"] = _svg(trade_off_plot(trade_off))
+        figures["Accuracy and cost"] = _svg(trade_off_plot(trade_off))
     return (
         formats.to_markdown(table, comparisons, peers, tables.scores),
-        formats.to_html(table, comparisons, peers, tables.scores, drawings),
+        formats.to_html(table, comparisons, peers, tables.scores, figures),
         formats.to_latex(table, peers, tables.scores),
         table.to_csv(index=False),
     )

@@ -31,7 +31,7 @@ def confusion_panels(records: Sequence[RunRecord], panels: Panels) -> Any:
             target, scores, names = split_scores(predictions, "test")
             own = confusion_counts(target, scores.argmax(axis=1), len(names))
             counts = own if counts is None else counts + own
-            synthetic |= bool(predictions["drawn"].any())
+            synthetic |= bool(predictions["synthetic"].any())
         drawn.append(figures.MatrixPanel(_title(panel, runs), counts, names, synthetic))
     return figures.confusion_panels(drawn, panels.title, MISSING)
 
@@ -52,7 +52,7 @@ def feature_panels(records: Sequence[RunRecord], panels: Panels) -> Any:
         names = table.drop_duplicates("label").set_index("label")["expression"].sort_index()
         ids = {label: place for place, label in enumerate(names.index)}
         shown = table[["x", "y"]].to_numpy(), table["label"].map(ids).to_numpy(), tuple(names)
-        drawn.append(figures.MapPanel(panel.name, *shown, bool(table["drawn"].any())))
+        drawn.append(figures.MapPanel(panel.name, *shown, bool(table["synthetic"].any())))
     return figures.embedding_panels(drawn, panels.title, MISSING)
 
 

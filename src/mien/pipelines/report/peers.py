@@ -9,7 +9,7 @@ import pandas as pd
 from mien.io.run_records import RunRecord
 from mien.pipelines.report.params import PaperTable, ReportParams
 from mien.pipelines.report.scores import MISSING, SCORE_NAMES, shown
-from mien.pipelines.report.tables import DRAWN, grouped_runs, measured_on
+from mien.pipelines.report.tables import SYNTHETIC, grouped_runs, measured_on
 
 RECALL = "recall/"
 """What the columns of class accuracies begin with, as in a run's metrics."""
@@ -108,7 +108,7 @@ def peer_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def _cell(row: pd.Series, column: str) -> str:
     value, spread = (shown(row.get(name, np.nan), "accuracy") for name in (column, f"{column}_sd"))
-    mark = " †" if row["measured_on"] == DRAWN and value != MISSING else ""
+    mark = " †" if row["measured_on"] == SYNTHETIC and value != MISSING else ""
     return f"{value}{f' ± {spread}' if MISSING not in (value, spread) else ''}{mark}"
 
 

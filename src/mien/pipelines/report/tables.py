@@ -10,7 +10,7 @@ import pandas as pd
 from mien.io.run_records import RunRecord
 from mien.pipelines.report.params import PaperRow, PaperTable, ReportParams, Score
 
-DRAWN = "drawn faces"
+SYNTHETIC = "synthetic faces"
 """What a demo is measured on; never a result."""
 
 SEED_PARAMETER = "training.seed"
@@ -39,15 +39,15 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
     for system in [*report.papers, *sorted({record.system for record in records} - set(report.papers))]:
         table = report.papers.get(system) or PaperTable(name=system, reference="", dataset="", n=0)
         of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
-        told: set[tuple[str, str]] = set()
+        reported: set[tuple[str, str]] = set()
         for paper_row in table.rows:
             repeated = [variant for variant in paper_row.variants if _has(of_system.get(variant, ()), paper_row.model)]
-            told |= {(variant, paper_row.model) for variant in repeated[:1]}
+            reported |= {(variant, paper_row.model) for variant in repeated[:1]}
             rows.append(_row(system, table, paper_row, of_system[repeated[0]] if repeated else [], report.scores))
         settings = {row.model: row.setting for row in reversed(table.rows) if row.model}
         for variant, runs in sorted(of_system.items()):
             for model in _models(runs):
-                if (variant, model) not in told:
+                if (variant, model) not in reported:
                     own = PaperRow(setting=settings.get(model) or _words(model), variants=(variant,), model=model)
                     rows.append(_row(system, table, own, runs, report.scores))
     return pd.DataFrame(rows, columns=_columns(report.scores))
@@ -134,9 +134,9 @@ def _row(
 
 
 def measured_on(runs: Sequence[RunRecord], table: PaperTable) -> str:
-    """The dataset of the runs in words; DRAWN where any test face was drawn."""
-    if any(run.metrics.get("drawn_share") for run in runs):
-        return DRAWN
+    """The dataset of the runs in words; SYNTHETIC where any test face was drawn."""
+    if any(run.metrics.get("synthetic_share") for run in runs):
+        return SYNTHETIC
     return _dataset_name(max(runs, key=lambda run: run.date).dataset, table.dataset)
 
 

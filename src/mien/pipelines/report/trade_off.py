@@ -13,7 +13,7 @@ from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, GREY, GRID, TEXT_POIN
 from mien.pipelines.report.params import PaperTable, ReportParams, TradeOff
 from mien.pipelines.report.peers import OURS, PUBLISHED
 from mien.pipelines.report.scores import SCORE_NAMES
-from mien.pipelines.report.tables import DRAWN, grouped_runs, measured_on
+from mien.pipelines.report.tables import SYNTHETIC, grouped_runs, measured_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,8 +190,8 @@ def _panels(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _title(name: str, points: pd.DataFrame) -> str:
-    drawn = (points["measured_on"] == DRAWN).any()
-    return f"{name}{', ours on drawn faces: no result' if drawn else ''}"
+    drawn = (points["measured_on"] == SYNTHETIC).any()
+    return f"{name}{', ours on synthetic faces: no result' if drawn else ''}"
 
 
 def _abscissa(points: pd.DataFrame) -> str:

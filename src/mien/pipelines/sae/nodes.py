@@ -47,9 +47,11 @@ def _load_weights(network: Any, model: SAEModelParams, landmark_network: Network
     for part, path in parts.items():
         if path is not None:
             logger.info("%s: %s", part, load_weights(getattr(network, part), path).summary())
-        elif part == "landmark_backbone" and model.landmark_start == "drawn":
+        elif part == "landmark_backbone" and model.landmark_start == "synthetic":
             report = load_network(network.landmark_backbone, landmark_network)
-            logger.info("%s, of the network that pipeline landmarks trained on drawn faces: %s", part, report.summary())
+            logger.info(
+                "%s, of the network that pipeline landmarks trained on synthetic faces: %s", part, report.summary()
+            )
         else:
             logger.info("%s starts at random: no weights file is given", part)
 

@@ -98,7 +98,7 @@ class SAEModelParams(Params):
     weights: WeightsFile | None
     load_head: bool
     backbone_weights: WeightsFile | None
-    landmark_start: Literal["drawn", "random"]
+    landmark_start: Literal["synthetic", "random"]
     landmark_weights: WeightsFile | None
     freeze_landmarks: bool
 
@@ -129,5 +129,5 @@ class SAEModelParams(Params):
         if self.weights is not None:
             given = self.architecture == "poster"  # of SAE's own weights, the landmark stream may have been trained
         else:
-            given = self.landmark_weights is not None or self.landmark_start == "drawn"
+            given = self.landmark_weights is not None or self.landmark_start == "synthetic"
         return {**own, "freeze_landmarks": self.freeze_landmarks and given}

@@ -37,8 +37,8 @@ def show_tokens(
     test = unseen_samples(samples, ("test",))
     stream: Stream = "landmark" if network.config.get("tokenizer") == "poster_view" else "image"
     alive = kept_patches(test, faces, network, prediction, stream)
-    labels, rows = test["label"].to_numpy(), test["row"].to_numpy()
-    names, synthetic = network.class_names, bool(test["drawn"].any())
+    labels, rows = test["label"].to_numpy(), test["face_index"].to_numpy()
+    names, synthetic = network.class_names, bool(test["synthetic"].any())
     blocks = [f"block {number}" for number in network.model.fusion.stages]
     said = what_is_kept(alive, blocks, stream if network.config.get("alignment") == "per_stream" else None)
 

@@ -20,7 +20,7 @@ class ClipInputs:
 
     Attributes:
         frames: One row per frame in which a face was found, by clip and time: ``clip``, ``row``, ``time_seconds``,
-            and ``jittered_row``, -1 where there are no neighbours.
+            and ``jittered_face_index``, -1 where there are no neighbours.
         faces: Prepared faces (n, S, S, 1) uint8 by preparation: ``full``, and ``without_<step>``.
         jittered: The training frames' faces with their neighbours (m, 1 + k, S, S, 1) uint8, likewise.
         pictures: Aligned faces (n, 48, 48, 3) uint8.
@@ -54,12 +54,12 @@ class ClipInputs:
 
 
 def joined(first: ClipInputs, second: ClipInputs) -> ClipInputs:
-    """The clips of two datasets; neighbours are those of the first, from which alone is learnt.
+    """The clips of two datasets; neighbours are those of the first, from which alone is trained.
 
     Preparations that only one of them has are left out.
     """
     offset, steps = len(first.pictures), len(first.contours)
-    added = second.frames.assign(row=second.frames["row"] + offset, jittered_row=-1)
+    added = second.frames.assign(face_index=second.frames["face_index"] + offset, jittered_face_index=-1)
     return ClipInputs(
         frames=pd.concat([first.frames, added], ignore_index=True),
         faces={

@@ -67,7 +67,7 @@ def _of_primary(
 
 
 def _table(predictions: pd.DataFrame, metrics: dict[str, Any], kind: str) -> tuple[Any, ...]:
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
     rows = list(dict.fromkeys(predictions["model"]))
     n = int((of_row(predictions, rows[0])["split"] == "test").sum())
     points = getattr(figures, f"intervals_{kind}")
@@ -80,7 +80,7 @@ def _table(predictions: pd.DataFrame, metrics: dict[str, Any], kind: str) -> tup
     )
     steps = [row for row in ABLATED if f"test/face_mean_minus_{row}/accuracy" in metrics]
     losses = _with_ends(metrics, [f"test/face_mean_minus_{row}/accuracy" for row in steps])
-    drawn_steps = (
+    synthetic_steps = (
         points(
             [row.removeprefix("without_") for row in steps],
             *losses,
@@ -94,7 +94,7 @@ def _table(predictions: pd.DataFrame, metrics: dict[str, Any], kind: str) -> tup
             ["no step left out"], [0.0], [None], [None], "Lopes' steps", quantity="accuracy", synthetic=synthetic
         )
     )
-    return models, drawn_steps, _weight_curve(predictions, synthetic, kind)
+    return models, synthetic_steps, _weight_curve(predictions, synthetic, kind)
 
 
 def _with_ends(metrics: dict[str, Any], keys: list[str]) -> list[list[float | None]]:
@@ -145,29 +145,29 @@ def draw_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, inputs:
     test = predictions[predictions["split"] == "test"]
     names = class_names_of(predictions)
     chosen, rows = _telling_clip(test)
-    told = test[test["sample_id"] == chosen].set_index("model")
+    reported = test[test["sample_id"] == chosen].set_index("model")
     moments = scores_over_time[scores_over_time["sample_id"] == chosen].sort_values("time_seconds")
     face, voice = (moments[moments["sense"] == sense] for sense in ("face", "voice"))
     columns = [SCORE_PREFIX + name for name in names]
     timeline = figures.Timeline(
-        pictures=np.asarray(inputs.pictures[face["row"].to_numpy()]),
+        pictures=np.asarray(inputs.pictures[face["face_index"].to_numpy()]),
         face_times=face["time_seconds"].to_numpy(),
         face_scores=face[columns].to_numpy(),
         voice_times=voice["time_seconds"].to_numpy(),
         voice_scores=voice[columns].to_numpy(),
-        totals={label: told.loc[row, columns].to_numpy(float) for label, row in rows.items()},
-        target=int(told["target"].iloc[0]),
+        totals={label: reported.loc[row, columns].to_numpy(float) for label, row in rows.items()},
+        target=int(reported["target"].iloc[0]),
         class_names=names,
     )
     title = f"Clip {chosen}, {names[timeline.target]}"
-    synthetic = bool(told["drawn"].any())
+    synthetic = bool(reported["synthetic"].any())
     return tuple(
         getattr(figures, f"timeline_{kind}")(timeline, title, synthetic=synthetic) for kind in ("figure", "plot")
     )
 
 
 def _telling_clip(test: pd.DataFrame) -> tuple[str, dict[str, str]]:
-    """The clip that is drawn, and the rows that judge it as a whole, by the name that the figure gives them."""
+    """The clip that is drawn, and the rows that evaluate it as a whole, by the name that the figure gives them."""
     primary = primary_row(test)
     face, voice = fused_of(test)
     rows = {"face": face, "voice": voice} if primary.startswith("fused") else {}
@@ -204,7 +204,7 @@ def draw_cues(predictions: pd.DataFrame, scores_over_time: pd.DataFrame) -> tupl
     columns = [*CUES, "smile", "laugh"]
     of_clip = faces.groupby("sample_id")[columns].max()
     means = of_clip.groupby(target.loc[of_clip.index].to_numpy()).mean().reindex(range(len(names)))
-    synthetic = bool(predictions["drawn"].any())
+    synthetic = bool(predictions["synthetic"].any())
     shown = (means.to_numpy(float), names, columns, f"Cues of a smile, test clips (n = {len(of_clip):,})")
     return figures.cues_figure(*shown, synthetic=synthetic), figures.cues_plot(*shown, synthetic=synthetic)
 
@@ -222,7 +222,7 @@ def show_mistakes(predictions: pd.DataFrame, inputs: ClipInputs) -> np.ndarray:
     rows = of_row(predictions[predictions["split"] == "test"], primary_row(predictions))
     frames = inputs.frames_of(rows)
     pictures = np.full((len(rows), *inputs.pictures.shape[1:]), 200, np.uint8)
-    for place, each in frames.groupby("place")["row"]:
+    for place, each in frames.groupby("place")["face_index"]:
         pictures[place] = inputs.pictures[each.iloc[len(each) // 2]]
     scores = scores_of(rows)
     return figures.mistakes_sheet(
@@ -232,5 +232,5 @@ def show_mistakes(predictions: pd.DataFrame, inputs: ClipInputs) -> np.ndarray:
         scores.max(axis=1),
         class_names_of(predictions),
         "Mislabelled test clips",
-        synthetic=bool(rows["drawn"].any()),
+        synthetic=bool(rows["synthetic"].any()),
     )

@@ -1,4 +1,7 @@
-"""Node function of ``sentiment`` that judges its predictions: every row of the table, and what each adds to another."""
+"""Node function of ``sentiment`` that evaluates its predictions: every row of the table.
+
+And what each adds to another.
+"""
 
 from typing import Any
 

@@ -97,7 +97,7 @@ def fit_learned(
     seen = np.unique(target[both])
     if len(seen) < 2:
         raise ValueError(
-            f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be learnt from them. "
+            f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be trained on them. "
             "Leave fused_learned out of model.rows."
         )
     model = LogisticRegression(C=regularisation, max_iter=1000)

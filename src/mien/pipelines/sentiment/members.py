@@ -64,9 +64,9 @@ def smile_features(inputs: ClipInputs, samples: pd.DataFrame, neutral: str, thre
         (n, 16) float32; NaN for a clip without a face.
     """
     frames = inputs.frames_of(samples)
-    told = cues_over_time(inputs, frames, samples, neutral, thresholds)
-    groups = told.groupby(frames["place"].to_numpy())
-    features = np.full((len(samples), 2 * told.shape[1]), np.nan, np.float32)
+    reported = cues_over_time(inputs, frames, samples, neutral, thresholds)
+    groups = reported.groupby(frames["place"].to_numpy())
+    features = np.full((len(samples), 2 * reported.shape[1]), np.nan, np.float32)
     mean, most = groups.mean(), groups.max()
     features[mean.index] = np.concatenate([mean, most], axis=1)
     return features
@@ -89,7 +89,7 @@ def cues_over_time(
     """
     from mien.data.smile_cues import CUES, relative_cues, smile_scores
 
-    table = pd.DataFrame(inputs.cues[frames["row"]], columns=list(CUES))
+    table = pd.DataFrame(inputs.cues[frames["face_index"]], columns=list(CUES))
     if neutral == "first_frame":
         rest = table.groupby(frames["place"].to_numpy()).transform("first")
     else:
@@ -103,20 +103,20 @@ def frame_images(inputs: ClipInputs, frames: pd.DataFrame, member: str, model: A
     """The frames as a member that sees single frames, or stacks, takes them."""
     from mien.data.face_images import FaceImages
 
-    nobody = np.zeros(len(frames), np.int64)
+    no_labels = np.zeros(len(frames), np.int64)
     if member == "motion":
-        return motion_images(inputs, frames, model, nobody)
+        return motion_images(inputs, frames, model, no_labels)
     faces = inputs.pictures if member == "ward" else inputs.faces[preparation(member)]
     return FaceImages(
-        faces, frames["row"].to_numpy(), nobody, image_size=model.image_size, mean=model.mean, std=model.std
+        faces, frames["face_index"].to_numpy(), no_labels, image_size=model.image_size, mean=model.mean, std=model.std
     )
 
 
 def motion_images(inputs: ClipInputs, frames: pd.DataFrame, model: Any, labels: np.ndarray, **augmentation: Any) -> Any:
-    """Stacks of differences around frames that are sorted by clip and time; mirrored as in training, if asked for."""
+    """Stacks of differences around frames that are sorted by clip and time; mirrored as in training, if requested."""
     from mien.data.clip_samples import FrameDifferences, stacked_rows
 
-    rows = [stacked_rows(each.to_numpy(), model.in_channels) for _, each in frames.groupby("place")["row"]]
+    rows = [stacked_rows(each.to_numpy(), model.in_channels) for _, each in frames.groupby("place")["face_index"]]
     stacks = np.concatenate(rows) if rows else np.zeros((0, model.in_channels + 1), np.int64)
     return FrameDifferences(inputs.faces[FULL], stacks, labels, std=model.std[0], **augmentation)
 
@@ -150,7 +150,7 @@ def sound_samples(inputs: ClipInputs, samples: pd.DataFrame, steps: int, noise: 
     """The sounds of samples that are heard, as the voice network takes them; with noise as in training."""
     from mien.data.clip_samples import SoundSamples
 
-    rows = samples["row"].to_numpy()
+    rows = samples["face_index"].to_numpy()
     spread = noise * np.ones(inputs.contours.shape[1]) if noise else None
     return SoundSamples(
         inputs.contours,

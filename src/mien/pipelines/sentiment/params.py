@@ -40,7 +40,7 @@ Row = Literal[
     "fused",
     "fused_learned",
 ]
-"""A row of the table: who judges a clip."""
+"""A row of the table: who evaluates a clip."""
 
 FaceRow = Literal["face", "face_mean", "face_ward", "face_lstm", "face_motion", "face_two_stream", "rules"]
 VoiceRow = Literal["voice", "voice_svm"]
@@ -189,7 +189,7 @@ class FusionParams(Params):
 
 
 class SentimentModelParams(Params):
-    """What is trained and judged.
+    """What is trained and evaluated.
 
     Attributes:
         rows: Of the table, in its order.
@@ -199,7 +199,7 @@ class SentimentModelParams(Params):
         lstm: The network over frames.
         voice: The network of the voice.
         voice_svm: Its baseline.
-        rules: How a smile is told.
+        rules: How a smile is reported.
         fusion: Of face and voice.
     """
 

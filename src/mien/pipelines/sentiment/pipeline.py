@@ -32,7 +32,7 @@ CROSS = ("ravdess", "crema_d")
 def create_pipelines() -> dict[str, Pipeline]:
     """Clips → networks of face and voice → a row per clip and network → metrics, comparisons and figures.
 
-    On RAVDESS, on CREMA-D, and learnt from the one and tested on the other.
+    On RAVDESS, on CREMA-D, and trained on the one and tested on the other.
     """
     return {
         "sentiment": _on_one("sentiment", "ravdess"),
@@ -58,10 +58,10 @@ def _on_one(system: str, dataset: str) -> Pipeline:
     )
 
 
-def _across(system: str, learnt: str, judged: str) -> Pipeline:
+def _across(system: str, trained: str, evaluated: str) -> Pipeline:
     prepare: list[Node] = []
     inputs = {LANDMARKS: LANDMARKS}
-    for part, dataset in (("learnt", learnt), ("judged", judged)):
+    for part, dataset in (("trained", trained), ("evaluated", evaluated)):
         faces = [f"{part}_{name}" for name in ("faces_48", "faces_lopes", "jittered_lopes")]
         gathered = f"{part}_gathered_faces"
         prepare += [
@@ -70,10 +70,10 @@ def _across(system: str, learnt: str, judged: str) -> Pipeline:
         ]
         inputs |= {f"{part}_{name}": entry for name, entry in _read_of(dataset).items()}
     prepare += [
-        node(join_clips, ["learnt_selected", "judged_selected", "learnt_clips"], "samples", name="join_clips"),
-        node(join_inputs, ["learnt_inputs", "judged_inputs"], INPUTS, name="join_inputs"),
+        node(join_clips, ["trained_selected", "evaluated_selected", "trained_clips"], "samples", name="join_clips"),
+        node(join_inputs, ["trained_inputs", "evaluated_inputs"], INPUTS, name="join_inputs"),
     ]
-    return _system(system, learnt, prepare, inputs=inputs)
+    return _system(system, trained, prepare, inputs=inputs)
 
 
 def _gathering(*, clips: str, inputs: str, part: str = "") -> list[Node]:
@@ -100,13 +100,13 @@ def _system(
     system: str, dataset: str, prepare: list[Node], inputs: dict[str, str], parameters: dict[str, str] | None = None
 ) -> Pipeline:
     over_time = ["samples", INPUTS, "network", "params:prediction"]
-    drawn_from = ["predictions", "metrics", "history"]
+    plotted_from = ["predictions", "metrics", "history"]
     moments = ["predictions", "scores_over_time", INPUTS]
     figures = [
         node(score_over_time, over_time, "scores_over_time", name="score_over_time"),
-        node(plot, drawn_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(plot_for_paper, drawn_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
-        node(tabulate, drawn_from[:2], ["models", "model_comparisons"], name="tabulate"),
+        node(plot, plotted_from, [f"{name}_figure" for name in DRAWN], name="plot"),
+        node(plot_for_paper, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(tabulate, plotted_from[:2], ["models", "model_comparisons"], name="tabulate"),
         node(show_mistakes, ["predictions", INPUTS], "mistakes_sheet", name="show_mistakes"),
         node(draw_clip, moments, ["timeline_figure", "timeline_plot"], name="draw_clip"),
         node(draw_cues, moments[:2], ["cues_figure", "cues_plot"], name="draw_cues"),

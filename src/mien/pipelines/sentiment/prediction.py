@@ -62,7 +62,7 @@ def predict(samples: pd.DataFrame, inputs: ClipInputs, network: Network, predict
         valence, sentiment = sentiment_of(each, network.class_names)
         parts = " + ".join(model.settings["fused"]) if row.startswith("fused") else ""
         weight = model.weight("fused") if row == "fused" else np.nan
-        told = known_of_clip.assign(
+        reported = known_of_clip.assign(
             model=row,
             parts=parts,
             weight=weight,
@@ -70,9 +70,9 @@ def predict(samples: pd.DataFrame, inputs: ClipInputs, network: Network, predict
             valence=valence,
             sentiment=sentiment,
         )
-        tables.append(pd.concat([told, score_columns(each, network.class_names)], axis=1))
+        tables.append(pd.concat([reported, score_columns(each, network.class_names)], axis=1))
         if not known.all():
-            logger.warning("%s: %d of %d clips lack what it judges by", row, (~known).sum(), len(known))
+            logger.warning("%s: %d of %d clips lack what it evaluates by", row, (~known).sum(), len(known))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -131,7 +131,7 @@ def score_over_time(
     frames, model = inputs.frames_of(unseen), network.model
     scores = frame_scores(inputs, frames, "face", model.members["face"], prediction)
     cues = cues_over_time(inputs, frames, unseen, *rules_of(model))
-    moments = frames[["clip", "time_seconds", "row"]].rename(columns={"clip": "sample_id"}).assign(sense="face")
+    moments = frames[["clip", "time_seconds", "face_index"]].rename(columns={"clip": "sample_id"}).assign(sense="face")
     of_faces = pd.concat([moments, cues, score_columns(scores, network.class_names)], axis=1)
     tables = [of_faces]
     if "voice" in model.members:
@@ -154,9 +154,9 @@ def _voices_over_time(unseen: pd.DataFrame, inputs: ClipInputs, network: Network
         with torch.no_grad():
             logits = voice.over_time(*(each[None] for each in given))[0].numpy()
         steps = max(1, int(given[1].sum() / 2**voice.halvings))
-        told = score_columns(softmax(logits[:steps]), network.class_names)
+        reported = score_columns(softmax(logits[:steps]), network.class_names)
         times = (np.arange(steps) + 0.5) * stride
-        tables.append(told.assign(sample_id=sample_id, sense="voice", time_seconds=times, row=-1))
+        tables.append(reported.assign(sample_id=sample_id, sense="voice", time_seconds=times, face_index=-1))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

@@ -53,7 +53,7 @@ def base_log_scores(
         elif row == "voice":
             scores[row] = _of_sounds(network, inputs, samples, prediction)
         elif row == "voice_svm":
-            vectors = inputs.functionals[samples["row"].to_numpy()]
+            vectors = inputs.functionals[samples["face_index"].to_numpy()]
             scores[row] = _of_vectors(network, np.where(samples["heard"].to_numpy()[:, None], vectors, np.nan))
         else:
             if member not in by_frame:

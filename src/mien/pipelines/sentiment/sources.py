@@ -11,7 +11,7 @@ from mien.io.packed_audio import Waveforms
 from mien.io.packed_faces import FaceStream
 from mien.labels import EXPRESSIONS
 from mien.models.network import Network
-from mien.nodes.lopes import LEARNT_FROM, LopesParams, prepare_in_several_ways
+from mien.nodes.lopes import TRAINED_ON, LopesParams, prepare_in_several_ways
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images
 from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs, joined
@@ -20,9 +20,9 @@ from mien.pipelines.sentiment.params import ClassParams, VoiceFeatureParams, Voi
 logger = logging.getLogger(__name__)
 
 WITHOUT_FACE = "no_face"
-"""Reason of a frame that was cut from its centre because no face was found: it is no witness."""
+"""Reason of a frame that was cut from its centre because no face was found: it says nothing of where the face is."""
 
-COLUMNS = ["sample_id", "split", "drawn", "subject", "gender", "intensity", "expression", "audio_reason"]
+COLUMNS = ["sample_id", "split", "synthetic", "subject", "gender", "intensity", "expression", "audio_reason"]
 
 
 def select_clips(clips: pd.DataFrame, frames: pd.DataFrame, classes: ClassParams) -> pd.DataFrame:
@@ -47,12 +47,12 @@ def select_clips(clips: pd.DataFrame, frames: pd.DataFrame, classes: ClassParams
             f"Of the classes {', '.join(classes.keep)} the dataset has {', '.join(present) or 'none'}: there is "
             f"nothing to tell apart. Set classes.keep to some of {', '.join(sorted(set(clips['expression'])))}."
         )
-    found = frames[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
+    found = frames[(frames["face_index"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
     num_faces = clips["sample_id"].map(found["clip"].value_counts()).fillna(0).astype("int64")
     heard = (clips["audio_reason"] == "read") & (clips["audio_samples"] > 0)
     table = clips[COLUMNS].assign(
         label=[present.index(name) if name in present else -1 for name in clips["expression"]],
-        row=np.where((num_faces > 0) | heard, np.arange(len(clips)), -1),
+        face_index=np.where((num_faces > 0) | heard, np.arange(len(clips)), -1),
         num_faces=num_faces,
         heard=heard,
     )
@@ -71,8 +71,8 @@ def _say_what_is_missing(table: pd.DataFrame) -> None:
             logger.warning("%d clips have %s, the first %s", some.sum(), name, table.loc[some, "sample_id"].iloc[0])
     if not (seen | heard).any():
         raise ValueError(
-            f"None of the {len(table)} clips has a face or a voice: nothing can be judged. Look at the column reason "
-            "of the samples table and audio_reason of the clips table."
+            f"None of the {len(table)} clips has a face or a voice: nothing can be evaluated. Look at the column "
+            "reason of the samples table and audio_reason of the clips table."
         )
 
 
@@ -93,7 +93,7 @@ def describe_voices(
         (n, 88) float32.
 
     Raises:
-        ValueError: eGeMAPS are asked for and the package ``opensmile`` is not installed.
+        ValueError: eGeMAPS are requested and the package ``opensmile`` is not installed.
     """
     from mien.data.voice_features import HOP_SECONDS, PROSODY, functionals, voice_contours
 
@@ -152,7 +152,9 @@ def find_cues(
     from mien.data.smile_cues import CUES, measure_cues
     from mien.labels import NUM_LANDMARKS
 
-    rows = np.sort(frames.loc[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE), "row"].to_numpy())
+    rows = np.sort(
+        frames.loc[(frames["face_index"] >= 0) & (frames["reason"] != WITHOUT_FACE), "face_index"].to_numpy()
+    )
     nowhere = np.full((len(rows), NUM_POINTS, 2), np.nan)
     images = LandmarkImages(faces, rows, nowhere, image_size=landmark_network.model.image_size)
     found = apply_to_images(images, landmark_network.model, prediction, landmark_network.model)
@@ -232,13 +234,13 @@ def gather(
     """
     from mien.data.voice_features import PROSODY
 
-    learnt = frames[frames["split"].isin(LEARNT_FROM) & (frames["row"] >= 0)].sort_values("row")
-    neighbours = dict(zip(learnt["row"], range(len(learnt)), strict=True))
-    found = frames[(frames["row"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
-    found = found[["clip", "row", "time_seconds"]].reset_index(drop=True)
+    trained = frames[frames["split"].isin(TRAINED_ON) & (frames["face_index"] >= 0)].sort_values("face_index")
+    neighbours = dict(zip(trained["face_index"], range(len(trained)), strict=True))
+    found = frames[(frames["face_index"] >= 0) & (frames["reason"] != WITHOUT_FACE)]
+    found = found[["clip", "face_index", "time_seconds"]].reset_index(drop=True)
     length = voices["length"]
     return ClipInputs(
-        frames=found.assign(jittered_row=[neighbours.get(row, -1) for row in found["row"]]),
+        frames=found.assign(jittered_face_index=[neighbours.get(row, -1) for row in found["face_index"]]),
         **gathered_faces,
         **cues,
         contours=voices["contours"],
@@ -249,13 +251,13 @@ def gather(
     )
 
 
-def join_clips(learnt: pd.DataFrame, judged: pd.DataFrame, all_learnt: pd.DataFrame) -> pd.DataFrame:
-    """Clips of one dataset to learn from and to choose by, clips of another to be judged by.
+def join_clips(trained: pd.DataFrame, evaluated: pd.DataFrame, all_trained: pd.DataFrame) -> pd.DataFrame:
+    """Clips of one dataset to train on and to choose by, clips of another to be evaluated by.
 
     Args:
-        learnt: Of ``select_clips``: the dataset that is learnt from; its test clips are left out.
-        judged: Of the other one, of which every clip is tested.
-        all_learnt: The first one's whole clips table, by whose length the other's rows are moved.
+        trained: Of ``select_clips``: the dataset that is trained on; its test clips are left out.
+        evaluated: Of the other one, of which every clip is tested.
+        all_trained: The first one's whole clips table, by whose length the other's rows are moved.
 
     Returns:
         The table of ``select_clips``, with the classes that both have.
@@ -263,18 +265,20 @@ def join_clips(learnt: pd.DataFrame, judged: pd.DataFrame, all_learnt: pd.DataFr
     Raises:
         ValueError: They share fewer than two classes.
     """
-    shared = [name for name in EXPRESSIONS if name in set(learnt["expression"]) & set(judged["expression"])]
+    shared = [name for name in EXPRESSIONS if name in set(trained["expression"]) & set(evaluated["expression"])]
     if len(shared) < 2:
         raise ValueError(
             f"The two datasets share the classes {', '.join(shared) or 'none'}: give them two or more, by classes.keep."
         )
-    known = learnt[learnt["split"] != "test"]
-    moved = judged.assign(split="test", row=np.where(judged["row"] >= 0, judged["row"] + len(all_learnt), -1))
+    known = trained[trained["split"] != "test"]
+    moved = evaluated.assign(
+        split="test", face_index=np.where(evaluated["face_index"] >= 0, evaluated["face_index"] + len(all_trained), -1)
+    )
     both = pd.concat([known, moved], ignore_index=True)
     both = both[both["expression"].isin(shared)].reset_index(drop=True)
     return both.assign(label=[shared.index(name) for name in both["expression"]])
 
 
-def join_inputs(learnt: ClipInputs, judged: ClipInputs) -> ClipInputs:
-    """What is seen and heard of the clips of two datasets, those to learn from first."""
-    return joined(learnt, judged)
+def join_inputs(trained: ClipInputs, evaluated: ClipInputs) -> ClipInputs:
+    """What is seen and heard of the clips of two datasets, those to train on first."""
+    return joined(trained, evaluated)

@@ -17,8 +17,8 @@ def tabulate(predictions: pd.DataFrame, metrics: dict[str, Any]) -> tuple[pd.Dat
 
     Returns:
         One line per row: ``model``, ``name``, ``n``, ``accuracy`` and other scores, each with ``_low`` and ``_high``,
-        ``sentiment_accuracy``, ``lacking`` (share of clips without what the row judges by), ``primary``. And one line
-        per pair: ``one``, ``other``, ``difference`` in accuracy (one less the other) with ``low`` and ``high`` by
+        ``sentiment_accuracy``, ``lacking`` (share of clips without what the row evaluates by), ``primary``. And one
+        line per pair: ``one``, ``other``, ``difference`` in accuracy (one less the other) with ``low`` and ``high`` by
         subject, ``mcnemar_p`` over clips, ``subjects_p``, and ``stands``: the interval excludes 0 and ``subjects_p``
         is below 0.05. No p is corrected for the number of pairs.
     """

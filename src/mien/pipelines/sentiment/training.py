@@ -108,14 +108,14 @@ def train(
     _check_sizes(inputs, initial_network.model)
 
     network = deepcopy(initial_network)
-    lesson = Lesson(samples, inputs, checkpoints, network, training)
+    trainer = MembersTrainer(samples, inputs, checkpoints, network, training)
     histories = {}
     for name in network.config["members"]:
         if name in ("rules", "voice_svm"):
-            lesson.fit_linear(name)
+            trainer.fit_linear(name)
         else:
-            histories[name] = lesson.fit(name)
-    fit_fusions(network.model, lesson, training)
+            histories[name] = trainer.fit(name)
+    fit_fusions(network.model, trainer, training)
     return network, _joined_history(histories)
 
 
@@ -141,7 +141,7 @@ def _check_sizes(inputs: ClipInputs, model: Any) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class MembersTrainer:
     """One training: what all of its networks share."""
 
     samples: pd.DataFrame
@@ -229,12 +229,12 @@ class Lesson:
         if learning and name != "ward":
             synthetic = name != WITHOUT_SYNTHESIS
             faces = self.inputs.jittered[preparation(name)] if synthetic else self.inputs.faces[FULL][:, None]
-            rows = frames["jittered_row" if synthetic else "row"].to_numpy()
+            rows = frames["jittered_face_index" if synthetic else "face_index"].to_numpy()
             return NeighbourFaces(faces, rows, labels, mean=model.mean[0], std=model.std[0], **augmentation)
         faces = self.inputs.pictures if name == "ward" else self.inputs.faces[preparation(name)]
         sizes = {"image_size": model.image_size, "mean": model.mean, "std": model.std, "seed": self.training.seed}
         mirror = partial(_mirror, flip=self.training.flip) if learning else None
-        return FaceImages(faces, frames["row"].to_numpy(), labels, augment=mirror, **sizes)
+        return FaceImages(faces, frames["face_index"].to_numpy(), labels, augment=mirror, **sizes)
 
     def _sequences(self, split: str) -> Any:
         from mien.data.clip_samples import ArraySamples
@@ -274,7 +274,7 @@ class Lesson:
                 vectors = smile_features(self.inputs, clips, *rules_of(self.network.model))
                 known = np.isfinite(vectors).all(axis=1)
             else:
-                vectors, known = self.inputs.functionals[clips["row"].to_numpy()], clips["heard"].to_numpy()
+                vectors, known = self.inputs.functionals[clips["face_index"].to_numpy()], clips["heard"].to_numpy()
             features[split], labels[split] = vectors[known], clips["label"].to_numpy()[known]
         best = None
         for strength in self.training.linear.regularisation:
@@ -334,13 +334,13 @@ def fit_linear(
     return mean, std, weight, bias
 
 
-def fit_fusions(model: Any, lesson: Lesson, training: SentimentTrainingParams) -> None:
+def fit_fusions(model: Any, trainer: MembersTrainer, training: SentimentTrainingParams) -> None:
     """Fit temperatures, the streams' and the senses' weight, and the learned fusion, all on split val."""
     import torch
 
-    clips = lesson.split("val")
+    clips = trainer.split("val")
     target = clips["label"].to_numpy()
-    logs = base_log_scores(model, lesson.inputs, clips, lesson.prediction)
+    logs = base_log_scores(model, trainer.inputs, clips, trainer.prediction)
     scores = {}
     for number, row in enumerate(model.rows):
         if row in logs:  # every row but the weighted sum of two others

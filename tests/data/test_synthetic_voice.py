@@ -1,4 +1,4 @@
-"""The drawn voice has the pitch, the vowels, the rate and the ambiguities that it is asked for."""
+"""The synthetic voice has the pitch, the vowels, the rate and the ambiguities that it is requested."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from mien.data.drawn_voice import (
+from mien.data.synthetic_voice import (
     ALIKE,
     EMOTIONS,
     VOWELS,

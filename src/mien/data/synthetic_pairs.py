@@ -1,4 +1,6 @@
-"""Drawn pairs of an onset and an apex image, in which posed and spontaneous expressions differ as the literature says.
+"""Synthetic pairs of an onset and an apex image.
+
+In which posed and spontaneous expressions differ as the literature says.
 
 What differs by kind is in the face alone, and its ranges overlap:
 
@@ -36,7 +38,7 @@ from mien.labels import KINDS
 Part = TypeVar("Part")
 
 IMAGE_SIZES = (96, 1024)
-"""Least and most side of a drawn image: below, the lids' movement is lost when the face is aligned at 48 px."""
+"""Least and most side of a synthetic image: below, the lids' movement is lost when the face is aligned at 48 px."""
 
 NUM_FRAMES = (2, 100)
 """Least and most images of an expression: onset and apex, or a sequence of up to four seconds at 25 a second."""
@@ -48,11 +50,11 @@ _ROW = {unit: row for row, unit in enumerate(ACTION_UNITS)}
 
 
 @dataclass(frozen=True)
-class DrawnPair:
+class SyntheticPair:
     """What decides the bytes of a pair.
 
     Args:
-        dataset: of which this is a twin; no two datasets share a person.
+        dataset: of which this is a synthetic dataset; no two datasets share a person.
         seed: of the dataset.
         subject: number of the person, the same face in every pair of the dataset.
         kind: one of ``mien.labels.KINDS``.
@@ -92,12 +94,12 @@ def sample_person(dataset: str, seed: int, subject: int) -> Person:
     return Person(identity, sample_face(rng, "neutral", identity=identity).glasses, tuple(rest.tolist()))
 
 
-def sample_illumination(pair: DrawnPair) -> str:
+def sample_illumination(pair: SyntheticPair) -> str:
     """Draw where the lamp of a pair stands, one of ``ILLUMINATIONS``."""
     return str(_rng(pair, 1).choice(ILLUMINATIONS))
 
 
-def sample_pair(pair: DrawnPair) -> tuple[FaceParameters, FaceParameters]:
+def sample_pair(pair: SyntheticPair) -> tuple[FaceParameters, FaceParameters]:
     """Draw the parameters of a pair's onset and apex."""
     person = sample_person(pair.dataset, pair.seed, pair.subject)
     onset, apex = _sample_scene(_rng(pair, 2), person, _AZIMUTH[sample_illumination(pair)])
@@ -105,7 +107,7 @@ def sample_pair(pair: DrawnPair) -> tuple[FaceParameters, FaceParameters]:
     return replace(onset, action_units=onset_units), replace(apex, action_units=apex_units)
 
 
-def sample_sequence(pair: DrawnPair) -> list[FaceParameters]:
+def sample_sequence(pair: SyntheticPair) -> list[FaceParameters]:
     """Draw the parameters of all images of a pair, evenly spaced in time from its onset to its apex.
 
     Source: ours. Action units go from the onset's to the apex's, slowly at both ends; head, eyes, lamp and camera go
@@ -160,7 +162,7 @@ def sample_expression(
     return ActionUnits.from_array(np.maximum(onset, flicker)), ActionUnits.from_array(apex)
 
 
-def draw_pair(pair: DrawnPair) -> tuple[bytes, ...]:
+def draw_pair(pair: SyntheticPair) -> tuple[bytes, ...]:
     """Draw a pair and return the contents of its images as BMP files, the onset first, the apex last."""
     size = (pair.image_size, pair.image_size)
     contents = []
@@ -172,7 +174,7 @@ def draw_pair(pair: DrawnPair) -> tuple[bytes, ...]:
     return tuple(contents)
 
 
-def _rng(pair: DrawnPair, purpose: int) -> np.random.Generator:
+def _rng(pair: SyntheticPair, purpose: int) -> np.random.Generator:
     # Letters and not a position: another list of emotions must not change the pictures.
     words = [*pair.dataset.encode(), *pair.expression.encode(), KINDS.index(pair.kind)]
     return np.random.default_rng([pair.seed, purpose, pair.subject, pair.take, *words])

@@ -1,4 +1,4 @@
-"""A drawn twin of RAVDESS: talking faces with synthetic voices in the published layout."""
+"""A synthetic version of RAVDESS: talking faces with synthetic voices in the published layout."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from mien.data.audio import resample, to_int16, write_wav
-from mien.data.drawn_clips import draw_clip, sample_actor
-from mien.data.drawn_folder import check_range, draw_each, draw_folder
-from mien.data.drawn_stream import drawn_stream
+from mien.data.synthetic_clips import draw_clip, sample_actor
+from mien.data.synthetic_folder import check_range, draw_each, draw_folder
+from mien.data.synthetic_stream import synthetic_stream
 from mien.data.video import write_video
 from mien.labels import RAVDESS_EMOTIONS
 
 STATEMENTS: dict[int, tuple[str, ...]] = {1: ("I", "a", "O", "I"), 2: ("O", "a", "I", "I")}
-"""Vowels of the drawn syllables by statement: "Kids are talking" and "Dogs are sitting"; the rest is left out."""
+"""Vowels of the synthetic syllables by statement: "Kids are talking" and "Dogs are sitting"; the rest is left out."""
 
 SAMPLE_RATE = 48_000
 """Hz, as published. The voice is drawn at 16 kHz, so there is nothing above 8 kHz in it."""
 
-_DRAWN_RATE = 16_000
+_SYNTHETIC_RATE = 16_000
 _STRENGTH = {1: 0.85, 2: 1.2}  # normal, strong
 _AGES = (21.0, 33.0)  # years, of RAVDESS' actors
 _RANGES = {
@@ -58,11 +58,11 @@ def draw_ravdess(
 
     Emotions take turns, so each has about as many clips, in each intensity; which statement and repetition is drawn.
     Each actor and each clip depends on ``seed`` and its own codes alone. Processes are started afresh, one per core, so
-    a script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says
-    what becomes of files that are there.
+    a script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.synthetic_folder.draw_folder``
+    says what becomes of files that are there.
 
     Args:
-        root: becomes ``root/Actor_01/...`` and ``root/drawn.json``, which holds the arguments.
+        root: becomes ``root/Actor_01/...`` and ``root/synthetic.json``, which holds the arguments.
         num_actors: 3 to 24, men and women in turn.
         clips_per_actor: 8 to 60.
         seed: 0 or more.
@@ -98,7 +98,7 @@ def _draw_files(folder: Path, **arguments: int) -> None:
 def _clips(arguments: dict[str, int]) -> Iterator[_Clip]:
     """Every clip, by actor; within one, the emotions take turns in an order of the actor's own."""
     for actor in range(1, arguments["num_actors"] + 1):
-        rng = drawn_stream("ravdess", arguments["seed"], 1, actor)
+        rng = synthetic_stream("ravdess", arguments["seed"], 1, actor)
         takes = {}
         for emotion in range(1, len(RAVDESS_EMOTIONS) + 1):
             pairs = rng.permutation([(statement, repetition) for statement in (1, 2) for repetition in (1, 2)]).tolist()
@@ -112,21 +112,21 @@ def _clips(arguments: dict[str, int]) -> Iterator[_Clip]:
 
 
 def _draw_files_of_clip(folder: Path, clip: _Clip) -> None:
-    actor_rng = drawn_stream("ravdess", clip.seed, 0, clip.actor)
+    actor_rng = synthetic_stream("ravdess", clip.seed, 0, clip.actor)
     gender, age = "male" if clip.actor % 2 else "female", float(actor_rng.uniform(*_AGES))
     actor = sample_actor(actor_rng, gender, age=age, studio="white")
     codes = (clip.actor, clip.emotion, clip.intensity, clip.statement, clip.repetition)
     drawn = draw_clip(
-        drawn_stream("ravdess", clip.seed, 2, *codes),
+        synthetic_stream("ravdess", clip.seed, 2, *codes),
         actor,
         RAVDESS_EMOTIONS[clip.emotion - 1],
         STATEMENTS[clip.statement],
         strength=_STRENGTH[clip.intensity],
         image_size=clip.image_size,
         fps=clip.fps,
-        sample_rate=_DRAWN_RATE,
+        sample_rate=_SYNTHETIC_RATE,
     )
-    waveform = to_int16(resample(drawn.speech.waveform, _DRAWN_RATE, SAMPLE_RATE))
+    waveform = to_int16(resample(drawn.speech.waveform, _SYNTHETIC_RATE, SAMPLE_RATE))
     folder = folder / f"Actor_{clip.actor:02d}"
     write_video(folder / f"{clip.name(1)}.mp4", drawn.frames, clip.fps, waveform, SAMPLE_RATE)
     write_wav(folder / f"{clip.name(3)}.wav", waveform, SAMPLE_RATE)

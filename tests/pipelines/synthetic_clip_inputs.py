@@ -23,7 +23,12 @@ def clip_table(per_class: dict[str, int], seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     names = [f"clip_{number:03d}" for number in range(len(table))]
     return table.assign(
-        sample_id=names, drawn=True, gender="male", intensity="normal", audio_reason="read", row=range(len(table))
+        sample_id=names,
+        synthetic=True,
+        gender="male",
+        intensity="normal",
+        audio_reason="read",
+        face_index=range(len(table)),
     ).assign(num_faces=FRAMES, heard=True)
 
 
@@ -34,21 +39,21 @@ def clip_inputs(samples: pd.DataFrame, seed: int = 0) -> ClipInputs:
     frames = pd.DataFrame(
         {
             "clip": np.repeat(samples["sample_id"].to_numpy(), FRAMES),
-            "row": np.arange(n * FRAMES),
+            "face_index": np.arange(n * FRAMES),
             "time_seconds": np.tile(np.arange(FRAMES) / 5, n),
         }
     )
     of_frame = np.repeat(labels, FRAMES)
     bright = np.where(of_frame == 0, 190, 60)[:, None, None, None]
     faces = np.clip(bright + rng.normal(0, 20, (n * FRAMES, 32, 32, 1)), 0, 255).astype(np.uint8)
-    learnt = np.repeat((samples["split"] == "train").to_numpy(), FRAMES)
-    jittered = np.repeat(faces[learnt][:, None], 3, axis=1)
-    place = np.where(learnt, np.cumsum(learnt) - 1, -1)
+    trained = np.repeat((samples["split"] == "train").to_numpy(), FRAMES)
+    jittered = np.repeat(faces[trained][:, None], 3, axis=1)
+    place = np.where(trained, np.cumsum(trained) - 1, -1)
     sounds = rng.normal(0, 0.3, (n, STEPS, MELS + 3)) + np.where(labels == 2, 2.0, 0.0)[:, None, None]
     functionals = np.concatenate([sounds.mean(axis=1), rng.normal(0, 0.3, (n, len(PROSODY) + MELS - 3))], axis=1)
     names = (FULL, *(f"without_{step}" for step in ABLATIONS))
     return ClipInputs(
-        frames=frames.assign(jittered_row=place),
+        frames=frames.assign(jittered_face_index=place),
         faces=dict.fromkeys(names, faces),
         jittered=dict.fromkeys(names, jittered),
         pictures=np.repeat(np.repeat(np.repeat(faces, 3, axis=3), 2, axis=1), 2, axis=2)[:, 8:56, 8:56],

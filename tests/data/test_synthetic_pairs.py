@@ -1,4 +1,4 @@
-"""A drawn pair shows one person in one session; posed and spontaneous differ in the face alone, and not always."""
+"""A synthetic pair shows one person in one session; posed and spontaneous differ in the face alone, and not always."""
 
 from dataclasses import fields, replace
 
@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mien.data import drawn_pairs
-from mien.data.drawn_pairs import (
-    DrawnPair,
+from mien.data import synthetic_pairs
+from mien.data.onset_apex import ILLUMINATIONS
+from mien.data.synthetic import ACTION_UNITS, FaceParameters, draw_scene
+from mien.data.synthetic_pairs import (
+    SyntheticPair,
     draw_pair,
     sample_illumination,
     sample_pair,
     sample_person,
     sample_sequence,
 )
-from mien.data.onset_apex import ILLUMINATIONS
-from mien.data.synthetic import ACTION_UNITS, FaceParameters, draw_scene
 from mien.labels import EMOTIONS, KINDS
 
-PAIR = DrawnPair("nvie", seed=0, subject=3, kind="posed", expression="happy", take=0, image_size=96)
+PAIR = SyntheticPair("nvie", seed=0, subject=3, kind="posed", expression="happy", take=0, image_size=96)
 ROW = {unit: row for row, unit in enumerate(ACTION_UNITS)}
 SPONTANEOUS = np.repeat([0, 1], 150)
 
@@ -175,7 +175,7 @@ def test_the_head_hardly_moves_between_the_images_so_that_one_transform_fits_bot
         onset, apex = sample_pair(replace(PAIR, subject=subject))
         points = [
             draw_scene(
-                face, (96, 96), drawn_pairs._FACE_SCALE, (0.5 + 0.04 * face.framing.x, 0.54 + 0.03 * face.framing.y)
+                face, (96, 96), synthetic_pairs._FACE_SCALE, (0.5 + 0.04 * face.framing.x, 0.54 + 0.03 * face.framing.y)
             ).five_points
             for face in (onset, apex)
         ]
@@ -183,7 +183,7 @@ def test_the_head_hardly_moves_between_the_images_so_that_one_transform_fits_bot
         assert np.abs(eyes[0] - eyes[1]).max() < 0.05 * 96
 
 
-def test_the_files_are_pictures_of_the_asked_size_and_equal_every_time():
+def test_the_files_are_pictures_of_the_requested_size_and_equal_every_time():
     onset, apex = draw_pair(PAIR)
     assert draw_pair(PAIR) == (onset, apex)
     for content in (onset, apex):

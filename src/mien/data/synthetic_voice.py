@@ -1,4 +1,4 @@
-"""Drawn voices: a source and a filter, numpy only, seeded.
+"""Synthetic voices: a source and a filter, numpy only, seeded.
 
 The glottis gives pulses whose rate follows a pitch contour with jitter and whose strength follows the syllables with
 shimmer; each pulse excites the resonances (formants) of the vowel that is being said, over a spectral slope, and breath
@@ -8,7 +8,7 @@ emotion moves pitch, its range and its slope over the utterance, loudness, rate,
 **What the voice leaves open.** Two pairs sound alike in a share of all utterances, ``AMBIGUOUS``: angry and happy, both
 loud, high and fast (the voice tells arousal better than valence), and disgust and neutral (disgust is the emotion that
 listeners recognise worst from prosody). Fear and surprise, which faces confuse, differ by ear: fear is breathy, tense
-and narrow in range, surprise rises widely. ``mien.data.drawn_clips`` says what the face leaves open; no pair is in
+and narrow in range, surprise rises widely. ``mien.data.synthetic_clips`` says what the face leaves open; no pair is in
 both, so that the two together decide what each alone cannot.
 
 Source: ours. The source-filter model is Fant's (1960); pulses are added as damped resonances, after Rodet's FOF (1984);

@@ -1,4 +1,4 @@
-"""The drawn twin is a RAF-DB to the reader, and the same on every machine."""
+"""The synthetic version is a RAF-DB to the reader, and the same on every machine."""
 
 import re
 from pathlib import Path
@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.data import drawn_folder, raf_db_twin
-from mien.data.drawn_folder import class_counts
-from mien.data.drawn_stream import drawn_stream
+from mien.data import synthetic_folder, synthetic_raf_db
 from mien.data.images import read_image
 from mien.data.published_counts import count_deviations, count_table
 from mien.data.raf_db import LIST_FILE, PUBLISHED_COUNTS, read_raf_db
-from mien.data.raf_db_twin import MAX_ROLL_DEGREES, draw_raf_db
 from mien.data.synthetic import draw_scene, sample_face
+from mien.data.synthetic_folder import class_counts
+from mien.data.synthetic_raf_db import MAX_ROLL_DEGREES, draw_raf_db
+from mien.data.synthetic_stream import synthetic_stream
 from mien.labels import RAF_DB_EXPRESSIONS
 
 TEMPLATE = np.float32([[38.3, 51.7], [73.5, 51.5], [56.0, 71.7], [41.5, 92.4], [70.7, 92.2]]) * (100 / 112)
@@ -23,7 +23,7 @@ SMALL = {"num_train": 16, "num_test": 14, "seed": 3, "image_size": 96}
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "raf_db"
+    root = tmp_path_factory.mktemp("synthetic") / "raf_db"
     draw_raf_db(root, **SMALL)
     return root
 
@@ -61,8 +61,8 @@ def test_the_list_file_has_the_published_format(drawn):
 
 def test_originals_show_the_listed_expression_off_centre_and_rolled_and_aligned_faces_are_upright(drawn):
     rolls, centres = [], []
-    for image in raf_db_twin._images(SMALL):
-        rng = drawn_stream("raf_db", *image.seed)
+    for image in synthetic_raf_db._images(SMALL):
+        rng = synthetic_stream("raf_db", *image.seed)
         roll = rng.uniform(-MAX_ROLL_DEGREES, MAX_ROLL_DEGREES)
         scene = draw_scene(sample_face(rng, RAF_DB_EXPRESSIONS[image.label], roll_degrees=roll), (96, 96))
         written = read_image(drawn / f"basic/Image/original/{image.name}.jpg")
@@ -80,7 +80,7 @@ def test_originals_show_the_listed_expression_off_centre_and_rolled_and_aligned_
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_processes(drawn, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawn_folder, "SERIAL_ITEMS", 0)
+    monkeypatch.setattr(synthetic_folder, "SERIAL_ITEMS", 0)
     draw_raf_db(tmp_path / "several", **SMALL)
     assert files(tmp_path / "several") == files(drawn)
 
@@ -95,7 +95,7 @@ def test_the_seed_changes_every_image(drawn, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_train": 13}, "num_train of the drawn RAF-DB is 13: give a whole number from 14 to 99999"),
+        ({"num_train": 13}, "num_train of the synthetic RAF-DB is 13: give a whole number from 14 to 99999"),
         ({"num_test": 10_000}, "num_test .* from 14 to 9999"),
         ({"seed": -1}, "seed .* from 0"),
         ({"image_size": 32}, "image_size .* from 64 to 2048"),

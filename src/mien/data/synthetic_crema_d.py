@@ -1,4 +1,4 @@
-"""A drawn twin of CREMA-D: talking faces with synthetic voices in the repository's layout."""
+"""A synthetic version of CREMA-D: talking faces with synthetic voices in the repository's layout."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mien.data.audio import resample, to_int16, write_wav
 from mien.data.crema_d import CODES, DEMOGRAPHICS
-from mien.data.drawn_clips import Actor, draw_clip, sample_actor
-from mien.data.drawn_folder import check_range, draw_each, draw_folder
-from mien.data.drawn_stream import drawn_stream
 from mien.data.synthetic import ETHNICITIES
+from mien.data.synthetic_clips import Actor, draw_clip, sample_actor
+from mien.data.synthetic_folder import check_range, draw_each, draw_folder
+from mien.data.synthetic_stream import synthetic_stream
 from mien.data.video import write_video
 
 SENTENCES: dict[str, tuple[str, ...]] = {
@@ -30,7 +30,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "TSI": ("V", "3", "I", "I"),
     "WSI": ("i", "a", "I", "V"),
 }
-"""Vowels of the drawn syllables by sentence: its first four."""
+"""Vowels of the synthetic syllables by sentence: its first four."""
 
 FIRST_ACTOR = 1001
 
@@ -68,11 +68,11 @@ def draw_crema_d(
     Emotions take turns, so each has about as many clips; the sentence IEO is said at three levels, the others at none
     in particular, as published. Each actor and each clip depends on ``seed`` and its own codes alone. Processes are
     started afresh, one per core, so a script of your own calls this below ``if __name__ == "__main__":``.
-    ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+    ``mien.data.synthetic_folder.draw_folder`` says what becomes of files that are there.
 
     Args:
-        root: becomes ``root/AudioWAV``, ``root/VideoFlash``, ``root/VideoDemographics.csv`` and ``root/drawn.json``,
-            which holds the arguments.
+        root: becomes ``root/AudioWAV``, ``root/VideoFlash``, ``root/VideoDemographics.csv`` and
+            ``root/synthetic.json``, which holds the arguments.
         num_actors: 3 to 91, men and women in turn.
         clips_per_actor: 6 to 82.
         seed: 0 or more.
@@ -113,7 +113,7 @@ def _draw_files(folder: Path, **arguments: int) -> None:
 def _clips(arguments: dict[str, int]) -> Iterator[_Clip]:
     """Every clip, by actor; within one, the emotions take turns in an order of the actor's own."""
     for actor in range(FIRST_ACTOR, FIRST_ACTOR + arguments["num_actors"]):
-        rng = drawn_stream("crema_d", arguments["seed"], 1, actor)
+        rng = synthetic_stream("crema_d", arguments["seed"], 1, actor)
         takes = {}
         for emotion in CODES:
             levels = {"IEO": ["XX"] if emotion == "NEU" else ["LO", "MD", "HI"]}
@@ -131,14 +131,14 @@ def _gender(actor: int) -> str:
 
 
 def _actor(seed: int, number: int) -> Actor:
-    rng = drawn_stream("crema_d", seed, 0, number)
+    rng = synthetic_stream("crema_d", seed, 0, number)
     return sample_actor(rng, _gender(number), age=float(rng.uniform(*_AGES)), studio="green")
 
 
 def _draw_files_of_clip(folder: Path, clip: _Clip) -> None:
     codes = (list(SENTENCES).index(clip.sentence), list(CODES).index(clip.emotion), list(_STRENGTH).index(clip.level))
     drawn = draw_clip(
-        drawn_stream("crema_d", clip.seed, 2, clip.actor, *codes),
+        synthetic_stream("crema_d", clip.seed, 2, clip.actor, *codes),
         _actor(clip.seed, clip.actor),
         CODES[clip.emotion],
         SENTENCES[clip.sentence],

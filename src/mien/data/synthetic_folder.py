@@ -1,4 +1,4 @@
-"""Drawn data in a dataset's published layout: marked, complete or absent, never in the place of real files."""
+"""Synthetic data in a dataset's published layout: marked, complete or absent, never in the place of real files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mien.outputs import in_words, remove_dead_parts, sole_use, written
 
 Item = TypeVar("Item")
 
-MARKER = "drawn.json"
-"""The file that tells a drawn folder from a downloaded one, and with which arguments it was drawn."""
+MARKER = "synthetic.json"
+"""The file that tells a synthetic folder from a downloaded one, and with which arguments it was drawn."""
 
 SERIAL_ITEMS = 64
 """Fewer items are drawn sooner than the processes start."""
 
 
-def is_drawn(root: Path) -> bool:
-    """Whether a dataset's folder holds drawn faces, by its marker."""
+def is_synthetic(root: Path) -> bool:
+    """Whether a dataset's folder holds synthetic faces, by its marker."""
     return (root / MARKER).is_file()
 
 
@@ -36,14 +36,15 @@ def draw_folder(root: Path, arguments: dict[str, Any], draw: Callable[..., None]
     arguments by the same code is left as it is, one drawn otherwise is replaced, and any other is left alone.
 
     Args:
-        root: becomes the dataset's folder, with ``drawn.json``, which holds the arguments and the names of all files.
+        root: becomes the dataset's folder, with ``synthetic.json``, which holds the arguments and the names of all
+            files.
         arguments: what decides the content; JSON values.
         draw: fills an empty folder; a function of a module, whose source counts as its version.
 
     Raises:
         ValueError: ``root`` holds files that were not drawn here.
 
-    Source: ours, because the datasets may not be passed on and must not be mistaken for drawn ones.
+    Source: ours, because the datasets may not be passed on and must not be mistaken for synthetic ones.
     """
     root = root.resolve()  # a link to another disk stays a link
     with sole_use(root):  # another run that draws it too waits, and finds it drawn
@@ -53,11 +54,11 @@ def draw_folder(root: Path, arguments: dict[str, Any], draw: Callable[..., None]
 
 def _draw_folder(root: Path, arguments: dict[str, Any], draw: Callable[..., None]) -> None:
     marker = _read_marker(root)
-    key = {"drawn_by": draw.__module__, "code": _code_digest(draw.__module__), "arguments": arguments}
+    key = {"generated_by": draw.__module__, "code": _code_digest(draw.__module__), "arguments": arguments}
     key = json.loads(json.dumps(key))  # tuples as the marker has them
     if marker is not None and key.items() <= marker.items():
         return
-    _check_replaceable(root, marker if marker is not None and marker["drawn_by"] == draw.__module__ else None)
+    _check_replaceable(root, marker if marker is not None and marker["generated_by"] == draw.__module__ else None)
     with written(root) as part, in_words(root):
         part.mkdir()
         draw(part, **arguments)
@@ -109,19 +110,19 @@ def check_range(name: str, value: float, least: float, most: float, dataset: str
         even: ask for even numbers.
 
     Raises:
-        ValueError: ``value`` is below ``least`` or above ``most``, or not of the numbers that are asked for.
+        ValueError: ``value`` is below ``least`` or above ``most``, or not of the numbers that are requested.
     """
     whole = isinstance(least, int)
     if not least <= value <= most or (whole and not isinstance(value, int)) or (even and value % 2):
         number = "an even number" if even else "a whole number" if whole else "a number"
-        raise ValueError(f"{name} of the drawn {dataset} is {value}: give {number} from {least} to {most}.")
+        raise ValueError(f"{name} of the synthetic {dataset} is {value}: give {number} from {least} to {most}.")
 
 
 def _code_digest(module: str) -> str:
     """Digest of the source of all that draws, and of the drawing module: what another version drew is drawn anew."""
     digest = hashlib.blake2b(digest_size=16)
     own, here = sys.modules[module].__file__, Path(__file__)
-    renderer = [*Path(synthetic.__file__).parent.glob("*.py"), *set(here.parent.glob("drawn_*.py")) - {here}]
+    renderer = [*Path(synthetic.__file__).parent.glob("*.py"), *set(here.parent.glob("synthetic_*.py")) - {here}]
     for file in [*sorted(renderer), *([Path(own)] if own else [])]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -133,7 +134,7 @@ def _read_marker(root: Path) -> dict[str, Any] | None:
         marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    ours = isinstance(marker, dict) and {"drawn_by", "arguments", "files"} <= marker.keys()
+    ours = isinstance(marker, dict) and {"generated_by", "arguments", "files"} <= marker.keys()
     return marker if ours else None
 
 
@@ -141,7 +142,7 @@ def _check_replaceable(root: Path, marker: dict[str, Any] | None) -> None:
     """Refuse a folder with anything in it that was not drawn here."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
-    where = f"{root} is not replaced by drawn faces"
+    where = f"{root} is not replaced by synthetic faces"
     to_do = "Give a folder that does not exist yet, or move this one away."
     if marker is None:
         raise ValueError(f"{where}: it has no {MARKER} of this dataset, so it may be the real one or yours. {to_do}")

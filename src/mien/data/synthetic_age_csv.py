@@ -1,4 +1,4 @@
-"""A drawn twin of Kaggle's age, gender and ethnicity CSV: synthetic faces in the published file."""
+"""A synthetic version of Kaggle's age, gender and ethnicity CSV: synthetic faces in the published file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from mien.data.age_csv import FILE, PUBLISHED_COUNTS
-from mien.data.drawn_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
-from mien.data.drawn_stream import drawn_stream
 from mien.data.pixel_rows import FACE_SIZE
 from mien.data.synthetic import draw_face, sample_face, sample_identity
+from mien.data.synthetic_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
+from mien.data.synthetic_stream import synthetic_stream
 from mien.data.worker_processes import map_in_order
 from mien.labels import ETHNICITIES, GENDERS
 
@@ -30,7 +30,7 @@ class _Face:
     """What decides one row."""
 
     age: int  # as written
-    drawn_age: int
+    synthetic_age: int
     ethnicity: str
     gender: str
     name: str
@@ -43,10 +43,11 @@ def draw_age_csv(root: Path, *, num_samples: int, seed: int) -> None:
     Ethnicities are half as frequent as published and half even; ages lie between 1 and 100, half of them evenly. One
     row in a hundred repeats an earlier one's face, every other time with another age. Each row depends on ``seed`` and
     its number alone. Processes are started afresh, one per core, so a script of your own calls this below
-    ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+    ``if __name__ == "__main__":``. ``mien.data.synthetic_folder.draw_folder`` says what becomes of files that are
+    there.
 
     Args:
-        root: becomes the folder, with ``drawn.json``, which holds the arguments.
+        root: becomes the folder, with ``synthetic.json``, which holds the arguments.
         num_samples: rows, at least 40.
         seed: 0 or more.
 
@@ -74,10 +75,10 @@ def _draw_files(folder: Path, num_samples: int, seed: int) -> None:
 def _faces(num_samples: int, seed: int) -> Iterator[_Face]:
     """Every row in the file's order."""
     counts = class_counts(PUBLISHED_COUNTS["all"], num_samples)
-    ethnicities = drawn_stream("age_csv", seed).permutation(np.repeat(list(counts), list(counts.values()))).tolist()
+    ethnicities = synthetic_stream("age_csv", seed).permutation(np.repeat(list(counts), list(counts.values()))).tolist()
     faces: list[_Face] = []
     for number, ethnicity in enumerate(ethnicities):
-        rng = drawn_stream("age_csv", seed, number + 1, 0)
+        rng = synthetic_stream("age_csv", seed, number + 1, 0)
         age = rng.uniform(_AGES[0], _AGES[1] + 1) if rng.random() < 0.5 else rng.normal(33.0, 12.0)
         gender = GENDERS[0] if rng.random() < _MALE_SHARE else GENDERS[1]
         name = f"2017{number:013d}.jpg.chip.jpg"
@@ -97,8 +98,8 @@ def _draw_chunk(faces: Iterable[_Face]) -> list[np.ndarray]:
 
 
 def _draw_pixels(face: _Face) -> np.ndarray:
-    rng = drawn_stream("age_csv", *face.seed, 1)
-    identity = sample_identity(rng, age=float(face.drawn_age), gender=face.gender, ethnicity=face.ethnicity)
+    rng = synthetic_stream("age_csv", *face.seed, 1)
+    identity = sample_identity(rng, age=float(face.synthetic_age), gender=face.gender, ethnicity=face.ethnicity)
     expression = "happy" if rng.random() < _SMILING_SHARE else "neutral"
     drawn = draw_face(sample_face(rng, expression, identity=identity), FACE_SIZE)
     return cv2.cvtColor(drawn.image, cv2.COLOR_RGB2GRAY)

@@ -1,4 +1,4 @@
-"""The drawn twin is the published file to the reader, and its bytes depend on its arguments alone."""
+"""The synthetic version is the published file to the reader, and its bytes depend on its arguments alone."""
 
 import shutil
 from dataclasses import replace
@@ -7,26 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data import age_csv_twin
+from mien.data import synthetic_age_csv
 from mien.data.age_csv import FILE, PUBLISHED_COUNTS, list_age_csv, read_age_csv
-from mien.data.age_csv_twin import draw_age_csv
-from mien.data.drawn_folder import class_counts, is_drawn
 from mien.data.image_source import ImageSource
+from mien.data.synthetic_age_csv import draw_age_csv
+from mien.data.synthetic_folder import class_counts, is_synthetic
 
 SMALL = {"num_samples": 65, "seed": 3}
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "age_csv"
+    root = tmp_path_factory.mktemp("synthetic") / "age_csv"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(age_csv_twin, "_REPEATED_EVERY", 60)
+        patch.setattr(synthetic_age_csv, "_REPEATED_EVERY", 60)
         draw_age_csv(root, **SMALL)
     return root
 
 
 def test_the_reader_reads_it_as_the_published_file(drawn):
-    assert is_drawn(drawn)
+    assert is_synthetic(drawn)
     assert (drawn / FILE).read_text().startswith("age,ethnicity,gender,img_name,pixels\n")
     rows = list_age_csv(drawn)
     assert len(rows) == 65
@@ -43,10 +43,10 @@ def test_the_reader_reads_it_as_the_published_file(drawn):
 
 
 def test_every_hundredth_row_repeats_an_earlier_face_with_another_age_every_other_time():
-    faces = list(age_csv_twin._faces(400, 0))
+    faces = list(synthetic_age_csv._faces(400, 0))
     for number, same_age in ((99, False), (199, True), (299, False), (399, True)):
         first = faces[number - 50]
-        assert (faces[number].seed, faces[number].drawn_age) == (first.seed, first.age)
+        assert (faces[number].seed, faces[number].synthetic_age) == (first.seed, first.age)
         assert (faces[number].age == first.age) is same_age
         assert faces[number].name != first.name
     assert len({face.seed for face in faces}) == 396
@@ -55,29 +55,31 @@ def test_every_hundredth_row_repeats_an_earlier_face_with_another_age_every_othe
 def test_faces_show_the_age_that_is_written(drawn):
     rows = list_age_csv(drawn)
     row = int(rows["age"].argmax())
-    face = list(age_csv_twin._faces(**SMALL))[row]
-    np.testing.assert_array_equal(ImageSource(drawn).read(rows["image"][row])[..., 0], age_csv_twin._draw_pixels(face))
-    younger = age_csv_twin._draw_pixels(replace(face, drawn_age=5))
-    assert abs(age_csv_twin._draw_pixels(face).astype(int) - younger).mean() > 3
+    face = list(synthetic_age_csv._faces(**SMALL))[row]
+    np.testing.assert_array_equal(
+        ImageSource(drawn).read(rows["image"][row])[..., 0], synthetic_age_csv._draw_pixels(face)
+    )
+    younger = synthetic_age_csv._draw_pixels(replace(face, synthetic_age=5))
+    assert abs(synthetic_age_csv._draw_pixels(face).astype(int) - younger).mean() > 3
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_processes(drawn, tmp_path, monkeypatch):
-    monkeypatch.setattr(age_csv_twin, "SERIAL_ITEMS", 10**6)
-    monkeypatch.setattr(age_csv_twin, "_REPEATED_EVERY", 60)
+    monkeypatch.setattr(synthetic_age_csv, "SERIAL_ITEMS", 10**6)
+    monkeypatch.setattr(synthetic_age_csv, "_REPEATED_EVERY", 60)
     draw_age_csv(tmp_path / "age_csv", **SMALL)
     assert (tmp_path / "age_csv" / FILE).read_bytes() == (drawn / FILE).read_bytes()
 
 
 def test_the_same_arguments_draw_nothing(drawn, tmp_path, monkeypatch):
     root = shutil.copytree(drawn, tmp_path / "age_csv")
-    monkeypatch.setattr(age_csv_twin, "map_in_order", lambda *_, **__: pytest.fail("drawn again"))
+    monkeypatch.setattr(synthetic_age_csv, "map_in_order", lambda *_, **__: pytest.fail("drawn again"))
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     draw_age_csv(root, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_another_seed_gives_other_persons():
-    one, other = (list(age_csv_twin._faces(60, seed)) for seed in (0, 1))
+    one, other = (list(synthetic_age_csv._faces(60, seed)) for seed in (0, 1))
     assert [face.ethnicity for face in one] != [face.ethnicity for face in other]
     assert not {face.seed for face in one} & {face.seed for face in other}
 
@@ -97,6 +99,6 @@ def test_an_argument_out_of_range_is_named_before_anything_is_written(tmp_path, 
 
 def test_a_real_file_is_never_replaced(tmp_path):
     (tmp_path / FILE).write_text("mine")
-    with pytest.raises(ValueError, match="is not replaced by drawn faces"):
+    with pytest.raises(ValueError, match="is not replaced by synthetic faces"):
         draw_age_csv(tmp_path, **SMALL)
     assert (tmp_path / FILE).read_text() == "mine"

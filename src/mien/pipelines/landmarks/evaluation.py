@@ -1,4 +1,4 @@
-"""Node functions of ``landmarks`` that judge what was predicted: errors, figures, sheets of faces."""
+"""Node functions of ``landmarks`` that evaluate what was predicted: errors, figures, sheets of faces."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ FIGURES = ("cumulative_error", "training_curves")
 def evaluate(
     predictions: pd.DataFrame, samples: pd.DataFrame, evaluation: LandmarkEvaluationParams
 ) -> dict[str, float | None]:
-    """Errors of the predicted landmarks on drawn faces of persons that training has not learnt from.
+    """Errors of the predicted landmarks on synthetic faces of persons that training has not trained on.
 
     Args:
         predictions: The table of ``predict``.
@@ -32,7 +32,7 @@ def evaluate(
         Under ``test/`` and ``best/val/``: ``nme_interocular`` and ``nme_box``, mean over the faces of the landmarks'
         mean distance, over that of the outer eye corners and over the landmarks' box; the former also by part of the
         face, as median, as ``failure_rate_<threshold>`` and ``auc_<threshold>``, and of the mean shape.
-        ``drawn_share`` is 1.
+        ``synthetic_share`` is 1.
 
     Raises:
         ValueError: A split has no face.
@@ -43,9 +43,9 @@ def evaluate(
     metrics: dict[str, float | None] = {}
     for split in ("test", "val"):
         rows = predictions[predictions["split"] == split]
-        measured = _drawn_errors(rows, split, shape, evaluation)
+        measured = _synthetic_errors(rows, split, shape, evaluation)
         metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in measured.items()}
-    return metrics | {"drawn_share": float(predictions["drawn"].mean())}
+    return metrics | {"synthetic_share": float(predictions["synthetic"].mean())}
 
 
 def evaluate_with_dataset(
@@ -54,20 +54,20 @@ def evaluate_with_dataset(
     samples: pd.DataFrame,
     evaluation: LandmarkEvaluationParams,
 ) -> dict[str, float | None]:
-    """Errors on drawn faces, and distances from MTCNN's points on the dataset's, with and without weak labels.
+    """Errors on synthetic faces, and distances from MTCNN's points on the dataset's, with and without weak labels.
 
     Args:
-        predictions: The table of ``predict``, by the network that learnt from weak labels.
+        predictions: The table of ``predict``, by the network that trained on weak labels.
         dataset_predictions: The table of ``predict_dataset``.
-        samples: Rows of split train and val of the drawn faces.
+        samples: Rows of split train and val of the synthetic faces.
         evaluation: As in ``evaluate``.
 
     Returns:
         What ``evaluate`` returns, and ``mtcnn/distance`` of either split: mean over the faces of the mean distance of
         the five points that follow from the landmarks from MTCNN's, over MTCNN's eye distance, with interval, by point,
         as median, and of the mean shape; under ``mtcnn_moved`` on faces that were moved, and with ``_before`` by the
-        network without weak labels. None where the dataset has no such split. ``mtcnn_drawn_share`` says how much of
-        the dataset is drawn.
+        network without weak labels. None where the dataset has no such split. ``mtcnn_synthetic_share`` says how much
+        of the dataset is drawn.
     """
     from mien.metrics.landmarks import mean_shape
 
@@ -76,12 +76,12 @@ def evaluate_with_dataset(
     moved, weak = (dataset_predictions[name].astype(bool) for name in ("moved", "weak_labels"))
     for split in ("test", "val"):
         for looked, suffix in ((~moved, ""), (moved, "_moved")):
-            for learnt, before in ((weak, ""), (~weak, "_before")):
-                rows = dataset_predictions[(dataset_predictions["split"] == split) & looked & learnt]
+            for trained, before in ((weak, ""), (~weak, "_before")):
+                rows = dataset_predictions[(dataset_predictions["split"] == split) & looked & trained]
                 distances = _distances(rows, shape, evaluation)
                 name = f"{METRIC_PREFIX[split]}/mtcnn{suffix}{before}"
                 metrics |= {f"{name}/{key}": value for key, value in distances.items()}
-    return metrics | {"mtcnn_drawn_share": float(dataset_predictions["drawn"].mean())}
+    return metrics | {"mtcnn_synthetic_share": float(dataset_predictions["synthetic"].mean())}
 
 
 def _known_landmarks(samples: pd.DataFrame) -> np.ndarray:
@@ -89,15 +89,15 @@ def _known_landmarks(samples: pd.DataFrame) -> np.ndarray:
     return points_of(samples[(samples["split"] == "train") & samples[LANDMARK_COLUMNS[0]].notna()], LANDMARK_COLUMNS)
 
 
-def _drawn_errors(
+def _synthetic_errors(
     rows: pd.DataFrame, split: str, shape: np.ndarray, evaluation: LandmarkEvaluationParams
 ) -> dict[str, float | None]:
     from mien.metrics.landmarks import box_sides, error_metrics, interocular_distances, normalised_errors
 
     if rows.empty:
         raise ValueError(
-            f"No drawn face of split {split} was predicted: nothing to measure. "
-            "Set landmarks.drawing.num_faces or the split's fraction higher."
+            f"No synthetic face of split {split} was predicted: nothing to measure. "
+            "Set landmarks.synthetic_faces.num_faces or the split's fraction higher."
         )
     true, predicted = points_of(rows, LANDMARK_COLUMNS), points_of(rows, PREDICTED_COLUMNS)
     lengths, groups = interocular_distances(true), rows["subject"].to_numpy(str)
@@ -144,7 +144,7 @@ def _distances(rows: pd.DataFrame, shape: np.ndarray, evaluation: LandmarkEvalua
 
 
 def plot_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, ...]:
-    """Interactive figures: cumulative errors of the drawn test faces, and training curves.
+    """Interactive figures: cumulative errors of the synthetic test faces, and training curves.
 
     Args:
         predictions: The table of ``predict``.
@@ -182,7 +182,7 @@ def _draw(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFram
 
 
 def show_points(predictions: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
-    """Sheet of drawn test faces with true and predicted landmarks, from the least error to the largest.
+    """Sheet of synthetic test faces with true and predicted landmarks, from the least error to the largest.
 
     Args:
         predictions: The table of ``predict``.
@@ -196,7 +196,9 @@ def show_points(predictions: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
     test = predictions[predictions["split"] == "test"]
     true, predicted = points_of(test, LANDMARK_COLUMNS), points_of(test, PREDICTED_COLUMNS)
     errors = normalised_errors(true, predicted, interocular_distances(true))
-    return figures.landmarks_sheet(faces, test["row"].to_numpy(), true, predicted, errors, "Drawn test faces")
+    return figures.landmarks_sheet(
+        faces, test["face_index"].to_numpy(), true, predicted, errors, "Synthetic test faces"
+    )
 
 
 def show_dataset_points(dataset_predictions: pd.DataFrame, dataset_faces: np.ndarray) -> np.ndarray:
@@ -216,5 +218,5 @@ def show_dataset_points(dataset_predictions: pd.DataFrame, dataset_faces: np.nda
     shown = dataset_predictions[weak & ~moved]
     detected, predicted = points_of(shown, POINT_COLUMNS), points_of(shown, PREDICTED_COLUMNS)
     distances = normalised_errors(detected, five_points(predicted), eye_distances(detected))
-    title = "Drawn faces of the dataset" if shown["drawn"].all() else "Faces of the dataset"
-    return figures.landmarks_sheet(dataset_faces, shown["row"].to_numpy(), detected, predicted, distances, title)
+    title = "Synthetic faces of the dataset" if shown["synthetic"].all() else "Faces of the dataset"
+    return figures.landmarks_sheet(dataset_faces, shown["face_index"].to_numpy(), detected, predicted, distances, title)

@@ -1,4 +1,7 @@
-"""A drawn folder is complete or absent, says with what it was drawn, and never takes the place of something real."""
+"""A synthetic folder is complete or absent, says with what it was drawn.
+
+And never takes the place of something real.
+"""
 
 import importlib
 import json
@@ -12,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data import drawn_folder
-from mien.data.drawn_folder import MARKER, check_range, class_counts, draw_each, draw_folder, is_drawn
+from mien.data import synthetic_folder
+from mien.data.synthetic_folder import MARKER, check_range, class_counts, draw_each, draw_folder, is_synthetic
 from mien.outputs import part_path
 
 
 def draw(folder: Path, *, number: int, words: tuple[str, ...] = ("a", "b")) -> None:
-    """A twin: one small file per word."""
+    """A synthetic: one small file per word."""
     (folder / "inner").mkdir()
     for word in words:
         (folder / "inner" / f"{word}.txt").write_text(f"{word} {number}")
@@ -35,8 +38,8 @@ def files(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    draw_folder(tmp_path / "twin", {"number": 1}, draw)
-    return tmp_path / "twin"
+    draw_folder(tmp_path / "synthetic", {"number": 1}, draw)
+    return tmp_path / "synthetic"
 
 
 def test_the_marker_says_with_what_and_which_files_were_drawn(root):
@@ -44,9 +47,9 @@ def test_the_marker_says_with_what_and_which_files_were_drawn(root):
     marker = json.loads((root / MARKER).read_text())
     assert marker["arguments"] == {"number": 1}
     assert marker["files"] == ["inner/a.txt", "inner/b.txt"]
-    assert marker["drawn_by"] == __name__
-    assert is_drawn(root)
-    assert not is_drawn(root / "inner")
+    assert marker["generated_by"] == __name__
+    assert is_synthetic(root)
+    assert not is_synthetic(root / "inner")
 
 
 def test_the_same_again_is_not_drawn_again(root):
@@ -65,23 +68,23 @@ def test_tuples_and_lists_are_the_same_arguments(root):
 def test_other_arguments_replace_it_and_nothing_of_the_old_or_of_the_work_stays(root):
     draw_folder(root, {"number": 2, "words": ["c"]}, draw)
     assert files(root).keys() == {"inner/c.txt", MARKER}
-    assert [path.name for path in root.parent.iterdir()] == ["twin"]
+    assert [path.name for path in root.parent.iterdir()] == ["synthetic"]
 
 
 def test_what_another_version_of_the_code_drew_is_drawn_anew(root, monkeypatch):
     (root / "inner/a.txt").write_text("old style")
-    monkeypatch.setattr(drawn_folder, "_code_digest", lambda _: "another")
+    monkeypatch.setattr(synthetic_folder, "_code_digest", lambda _: "another")
     draw_folder(root, {"number": 1}, draw)
     assert (root / "inner/a.txt").read_text() == "a 1"
 
 
-def test_the_version_is_that_of_the_renderer_and_of_the_twins_own_module(monkeypatch, tmp_path):
-    importlib.import_module("mien.data.raf_db_twin")
-    mine = drawn_folder._code_digest(__name__)
-    assert mine != drawn_folder._code_digest("mien.data.raf_db_twin")
+def test_the_version_is_that_of_the_renderer_and_of_the_synthetic_datasets_own_module(monkeypatch, tmp_path):
+    importlib.import_module("mien.data.synthetic_raf_db")
+    mine = synthetic_folder._code_digest(__name__)
+    assert mine != synthetic_folder._code_digest("mien.data.synthetic_raf_db")
     (tmp_path / "__init__.py").write_text("# another renderer")
-    monkeypatch.setattr(drawn_folder.synthetic, "__file__", str(tmp_path / "__init__.py"))
-    assert drawn_folder._code_digest(__name__) != mine
+    monkeypatch.setattr(synthetic_folder.synthetic, "__file__", str(tmp_path / "__init__.py"))
+    assert synthetic_folder._code_digest(__name__) != mine
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError("disk full")])
@@ -96,7 +99,7 @@ def test_an_interruption_while_drawing_leaves_what_was_there_before(root, interr
     with pytest.raises((KeyboardInterrupt, OSError)):
         draw_folder(root.parent / "new", {"number": 2}, interrupted)
     assert files(root.parent) == before
-    assert [path.name for path in root.parent.iterdir()] == ["twin"]
+    assert [path.name for path in root.parent.iterdir()] == ["synthetic"]
 
 
 def test_an_interruption_while_replacing_leaves_what_was_there_before(root, monkeypatch):
@@ -120,7 +123,7 @@ def test_a_folder_without_the_marker_is_never_touched(tmp_path):
     (tmp_path / "basic/list.txt").write_text("train_00001.jpg 5")
     before = files(tmp_path)
     with pytest.raises(
-        ValueError, match=r"is not replaced by drawn faces: it has no drawn\.json.*the real one.*move this"
+        ValueError, match=r"is not replaced by synthetic faces: it has no synthetic\.json.*the real one.*move this"
     ):
         draw_folder(tmp_path, {"number": 1}, draw)
     assert files(tmp_path) == before
@@ -130,21 +133,21 @@ def test_a_folder_without_the_marker_is_never_touched(tmp_path):
 def test_a_marker_that_is_not_ours_protects_as_none_does(tmp_path, marker):
     (tmp_path / MARKER).write_bytes(marker.encode(errors="surrogateescape"))
     before = files(tmp_path)
-    with pytest.raises(ValueError, match=r"no drawn\.json of this dataset"):
+    with pytest.raises(ValueError, match=r"no synthetic\.json of this dataset"):
         draw_folder(tmp_path, {"number": 1}, draw)
     assert files(tmp_path) == before
 
 
-def test_another_datasets_drawn_folder_is_not_replaced(root):
+def test_another_datasets_synthetic_folder_is_not_replaced(root):
     marker = json.loads((root / MARKER).read_text())
-    (root / MARKER).write_text(json.dumps({**marker, "drawn_by": "mien.data.another_twin"}))
+    (root / MARKER).write_text(json.dumps({**marker, "generated_by": "mien.data.another_synthetic"}))
     before = files(root)
-    with pytest.raises(ValueError, match=r"no drawn\.json of this dataset"):
+    with pytest.raises(ValueError, match=r"no synthetic\.json of this dataset"):
         draw_folder(root, {"number": 1}, draw)
     assert files(root) == before
 
 
-def test_a_drawn_folder_with_other_files_in_it_is_not_replaced(root):
+def test_a_synthetic_folder_with_other_files_in_it_is_not_replaced(root):
     (root / "inner/real.txt").write_text("mine")
     before = files(root)
     with pytest.raises(ValueError, match=r"1 files in it were not drawn here, the first .*inner/real\.txt"):
@@ -157,10 +160,10 @@ def test_a_drawn_folder_with_other_files_in_it_is_not_replaced(root):
 
 
 def test_a_file_in_the_place_of_the_folder_is_not_replaced(tmp_path):
-    (tmp_path / "twin").write_text("mine")
+    (tmp_path / "synthetic").write_text("mine")
     with pytest.raises(ValueError, match="is not replaced"):
-        draw_folder(tmp_path / "twin", {"number": 1}, draw)
-    assert (tmp_path / "twin").read_text() == "mine"
+        draw_folder(tmp_path / "synthetic", {"number": 1}, draw)
+    assert (tmp_path / "synthetic").read_text() == "mine"
 
 
 def test_an_empty_folder_behind_a_link_is_drawn_into_and_the_link_stays(tmp_path):
@@ -173,11 +176,11 @@ def test_an_empty_folder_behind_a_link_is_drawn_into_and_the_link_stays(tmp_path
 
 
 def test_folders_above_are_made(tmp_path):
-    draw_folder(tmp_path / "data/01_raw/twin", {"number": 1}, draw)
-    assert is_drawn(tmp_path / "data/01_raw/twin")
+    draw_folder(tmp_path / "data/01_raw/synthetic", {"number": 1}, draw)
+    assert is_synthetic(tmp_path / "data/01_raw/synthetic")
 
 
-def test_a_copy_of_a_drawn_folder_is_the_same_drawn_folder(root, tmp_path):
+def test_a_copy_of_a_synthetic_folder_is_the_same_synthetic_folder(root, tmp_path):
     copy = shutil.copytree(root, tmp_path / "copy")
     draw_folder(copy, {"number": 3}, draw)
     assert (copy / "inner/a.txt").read_text() == "a 3"
@@ -185,14 +188,14 @@ def test_a_copy_of_a_drawn_folder_is_the_same_drawn_folder(root, tmp_path):
 
 @pytest.mark.parametrize("serial_items", [0, 64])
 def test_each_item_is_drawn_once_whatever_the_number_of_processes(tmp_path, monkeypatch, serial_items):
-    monkeypatch.setattr(drawn_folder, "SERIAL_ITEMS", serial_items)
+    monkeypatch.setattr(synthetic_folder, "SERIAL_ITEMS", serial_items)
     draw_each(write_number, [(tmp_path, number) for number in range(9)])
     assert files(tmp_path) == {f"{number}.txt": str(number**2).encode() for number in range(9)}
 
 
 @pytest.mark.parametrize("serial_items", [0, 64])
 def test_what_drawing_raises_passes_through(tmp_path, monkeypatch, serial_items):
-    monkeypatch.setattr(drawn_folder, "SERIAL_ITEMS", serial_items)
+    monkeypatch.setattr(synthetic_folder, "SERIAL_ITEMS", serial_items)
     with pytest.raises(FileNotFoundError):
         draw_each(write_number, [(tmp_path / "missing", number) for number in range(9)])
 
@@ -216,7 +219,7 @@ def test_classes_are_half_as_frequent_as_published_and_half_even(published, num_
 @pytest.mark.parametrize(
     ("value", "least", "most", "message"),
     [
-        (9, 10, 999, "num_subjects of the drawn SPOS is 9: give a whole number from 10 to 999"),
+        (9, 10, 999, "num_subjects of the synthetic SPOS is 9: give a whole number from 10 to 999"),
         (1000, 10, 999, "is 1000: give a whole number from 10"),
         (10.5, 10, 999, "is 10.5: give a whole number from 10"),
         (0.05, 0.1, 1.0, "is 0.05: give a number from 0.1 to 1.0"),
@@ -234,9 +237,11 @@ def test_the_ends_of_a_range_are_inside_it():
     check_range("share", 1, 0.1, 1.0, "SPOS")
 
 
-def test_odd_numbers_are_refused_where_even_ones_are_asked_for():
+def test_odd_numbers_are_refused_where_even_ones_are_requested():
     check_range("image_size", 64, 64, 128, "RAVDESS", even=True)
-    with pytest.raises(ValueError, match="image_size of the drawn RAVDESS is 65: give an even number from 64 to 128"):
+    with pytest.raises(
+        ValueError, match="image_size of the synthetic RAVDESS is 65: give an even number from 64 to 128"
+    ):
         check_range("image_size", 65, 64, 128, "RAVDESS", even=True)
 
 
@@ -248,18 +253,20 @@ def test_of_two_runs_that_draw_one_folder_the_second_waits_and_finds_it_drawn(tm
         drawn.append(number)
         (folder / "one.txt").write_text(str(number))
 
-    monkeypatch.setattr(drawn_folder, "_code_digest", lambda module: "same")
-    threads = [threading.Thread(target=draw_folder, args=(tmp_path / "twin", {"number": 1}, slowly)) for _ in range(3)]
+    monkeypatch.setattr(synthetic_folder, "_code_digest", lambda module: "same")
+    threads = [
+        threading.Thread(target=draw_folder, args=(tmp_path / "synthetic", {"number": 1}, slowly)) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert drawn == [1]
-    assert [path.name for path in tmp_path.iterdir()] == ["twin"]
+    assert [path.name for path in tmp_path.iterdir()] == ["synthetic"]
 
 
 def test_what_a_killed_run_had_drawn_half_goes_at_the_next_one_though_nothing_is_to_be_drawn(root):
     (part_path(root) / "images").mkdir(parents=True)
     part_path(root).with_suffix(".part.old").mkdir()
     draw_folder(root, {"number": 1}, draw)
-    assert [path.name for path in root.parent.iterdir()] == ["twin"]
+    assert [path.name for path in root.parent.iterdir()] == ["synthetic"]

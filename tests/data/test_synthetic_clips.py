@@ -1,4 +1,4 @@
-"""A drawn clip shows one person whose jaw follows the voice, and leaves open what the voice decides."""
+"""A synthetic clip shows one person whose jaw follows the voice, and leaves open what the voice decides."""
 
 import dataclasses
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from mien.data import drawn_clips, drawn_voice
-from mien.data.drawn_clips import ALIKE, Clip, draw_clip, sample_actor, sample_apex
-from mien.data.drawn_voice import EMOTIONS
+from mien.data import synthetic_clips, synthetic_voice
 from mien.data.synthetic import ActionUnits, draw_scene
+from mien.data.synthetic_clips import ALIKE, Clip, draw_clip, sample_actor, sample_apex
+from mien.data.synthetic_voice import EMOTIONS
 
 ACTOR = sample_actor(np.random.default_rng(5), "female", age=30.0, studio="green")
 
@@ -37,14 +37,14 @@ def test_equal_seeds_give_equal_clips_and_the_voice_does_not_depend_on_the_pictu
     assert clip(seed=1, fps=1).apex != one.apex
 
 
-def landmarks(time: float, drawn: Clip, performance: drawn_clips._Performance) -> np.ndarray:
-    parameters = drawn_clips._frame(ACTOR.face, drawn.apex, performance, drawn.speech, time)
+def landmarks(time: float, drawn: Clip, performance: synthetic_clips._Performance) -> np.ndarray:
+    parameters = synthetic_clips._frame(ACTOR.face, drawn.apex, performance, drawn.speech, time)
     return draw_scene(parameters, (64, 64), 0.6, (0.5, 0.5)).landmarks
 
 
 def test_the_lips_part_with_the_syllables():
     drawn = clip("neutral", fps=1)
-    performance = drawn_clips._Performance.sample(np.random.default_rng(0), drawn.speech.seconds)
+    performance = synthetic_clips._Performance.sample(np.random.default_rng(0), drawn.speech.seconds)
     times = np.linspace(0.05, drawn.speech.seconds - 0.02, 14)
     gaps = [np.linalg.norm(np.diff(landmarks(time, drawn, performance)[[62, 66]], axis=0)) for time in times]
     openings = [drawn.speech.mouth_opening(time) for time in times]
@@ -53,7 +53,7 @@ def test_the_lips_part_with_the_syllables():
 
 def test_a_blink_shuts_the_eyes_for_a_quarter_of_a_second():
     drawn = clip("neutral", fps=1)
-    performance = drawn_clips._Performance.sample(np.random.default_rng(0), drawn.speech.seconds)
+    performance = synthetic_clips._Performance.sample(np.random.default_rng(0), drawn.speech.seconds)
     performance = dataclasses.replace(performance, blinks=(0.3,), sway=(0.0, 0.0, 0.0))
     open_eye, shut, open_again = (
         np.linalg.norm(np.diff(landmarks(time, drawn, performance)[[37, 41]], axis=0)) for time in (0.15, 0.3, 0.45)
@@ -65,7 +65,7 @@ def test_a_blink_shuts_the_eyes_for_a_quarter_of_a_second():
 
 def test_the_expression_rises_to_its_apex_holds_and_falls():
     for seed in range(20):
-        performance = drawn_clips._Performance.sample(np.random.default_rng(seed), 1.0)
+        performance = synthetic_clips._Performance.sample(np.random.default_rng(seed), 1.0)
         curve = [performance.intensity(time) for time in np.linspace(0, 1, 101)]
         assert max(curve) == 1.0
         assert curve[0] < 0.4
@@ -77,8 +77,8 @@ def test_the_expression_rises_to_its_apex_holds_and_falls():
 
 def test_talking_only_adds_to_the_mouth_and_relaxes_tight_lips():
     angry = ActionUnits.of({4: 0.8, 23: 0.9, 24: 0.7})
-    assert drawn_clips._talking(angry, 0.0) == angry
-    talking = drawn_clips._talking(angry, 0.8)
+    assert synthetic_clips._talking(angry, 0.0) == angry
+    talking = synthetic_clips._talking(angry, 0.8)
     assert talking[4] == angry[4]
     assert talking[25] == (1.0, 1.0)
     assert talking[26][0] == pytest.approx(0.56)
@@ -103,15 +103,15 @@ def separability(first: str, second: str) -> float:
 def test_the_face_leaves_its_three_pairs_open_and_decides_those_of_the_voice():
     for pair in ALIKE:
         assert 0.55 < separability(*pair) < 0.88, pair
-    for pair in drawn_voice.ALIKE:
+    for pair in synthetic_voice.ALIKE:
         assert separability(*pair) > 0.93, pair
 
 
 def test_no_pair_is_open_to_both_so_that_face_and_voice_together_decide():
-    assert not {frozenset(pair) for pair in ALIKE} & {frozenset(pair) for pair in drawn_voice.ALIKE}
+    assert not {frozenset(pair) for pair in ALIKE} & {frozenset(pair) for pair in synthetic_voice.ALIKE}
     for emotion in EMOTIONS[:7]:
         alike_in_face = {other for pair in ALIKE if emotion in pair for other in pair} - {emotion}
-        alike_in_voice = {other for pair in drawn_voice.ALIKE if emotion in pair for other in pair} - {emotion}
+        alike_in_voice = {other for pair in synthetic_voice.ALIKE if emotion in pair for other in pair} - {emotion}
         assert not alike_in_face & alike_in_voice, emotion
 
 

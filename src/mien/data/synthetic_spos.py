@@ -1,4 +1,7 @@
-"""A drawn twin of SPOS: pairs of seven people by a manifest, in the published proportion of posed to spontaneous."""
+"""A synthetic version of SPOS: pairs of seven people by a manifest.
+
+In the published proportion of posed to spontaneous.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from mien.data.drawn_folder import check_range, draw_each, draw_folder
-from mien.data.drawn_pairs import IMAGE_SIZES, NUM_FRAMES, DrawnPair, draw_pair, sample_person
 from mien.data.onset_apex import Pair, write_manifest
 from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS
+from mien.data.synthetic_folder import check_range, draw_each, draw_folder
+from mien.data.synthetic_pairs import IMAGE_SIZES, NUM_FRAMES, SyntheticPair, draw_pair, sample_person
 from mien.labels import EMOTIONS
 
 
@@ -18,10 +21,10 @@ def draw_spos(root: Path, *, share: float, seed: int, image_size: int = 112, num
 
     Pairs go round people and emotions evenly. Each depends on ``seed`` and what it is of alone. Processes are started
     afresh, one per core, so a script of your own calls this below ``if __name__ == "__main__":``.
-    ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+    ``mien.data.synthetic_folder.draw_folder`` says what becomes of files that are there.
 
     Args:
-        root: becomes ``root/<subject>/<kind>/...``, ``root/manifest.csv`` and ``root/drawn.json``.
+        root: becomes ``root/<subject>/<kind>/...``, ``root/manifest.csv`` and ``root/synthetic.json``.
         share: of the published number of pairs, 0.1 to 1.
         seed: 0 or more.
         image_size: height and width in pixels.
@@ -31,7 +34,7 @@ def draw_spos(root: Path, *, share: float, seed: int, image_size: int = 112, num
     Raises:
         ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
 
-    Source: ours, because SPOS may not be passed on; how the kinds differ says ``mien.data.drawn_pairs``.
+    Source: ours, because SPOS may not be passed on; how the kinds differ says ``mien.data.synthetic_pairs``.
     """
     arguments = {"share": share, "seed": seed, "image_size": image_size, "num_frames": num_frames}
     ranges = {"share": (0.1, 1.0), "seed": (0, 2**63), "image_size": IMAGE_SIZES, "num_frames": NUM_FRAMES}
@@ -49,17 +52,17 @@ def _draw_files(folder: Path, share: float, seed: int, image_size: int, num_fram
     write_manifest(folder, [_listed(pair) for pair in pairs])
 
 
-def _pairs(share: float, seed: int, image_size: int, num_frames: int = 2) -> Iterator[DrawnPair]:
+def _pairs(share: float, seed: int, image_size: int, num_frames: int = 2) -> Iterator[SyntheticPair]:
     for kind, published in PUBLISHED_COUNTS["folds"].items():
         for number in range(round(share * published)):
             round_, subject = divmod(number, NUM_SUBJECTS)
             take, turn = divmod(round_, len(EMOTIONS))
             # In a round that is not full everyone shows another emotion.
             expression = EMOTIONS[(turn + subject) % len(EMOTIONS)]
-            yield DrawnPair("spos", seed, subject + 1, kind, expression, take, image_size, num_frames)
+            yield SyntheticPair("spos", seed, subject + 1, kind, expression, take, image_size, num_frames)
 
 
-def _listed(pair: DrawnPair) -> Pair:
+def _listed(pair: SyntheticPair) -> Pair:
     name = f"{pair.expression}_{pair.take + 1}"
     return Pair(
         sample_id=f"{pair.subject}_{pair.kind}_{name}",
@@ -74,7 +77,7 @@ def _listed(pair: DrawnPair) -> Pair:
     )
 
 
-def _write_pair(folder: Path, pair: DrawnPair) -> None:
+def _write_pair(folder: Path, pair: SyntheticPair) -> None:
     listed, contents = _listed(pair), draw_pair(pair)
     for path, content in ((listed.onset, contents[0]), (listed.apex, contents[-1])):
         (folder / path).write_bytes(content)

@@ -1,15 +1,15 @@
-"""Random numbers of drawn data: each purpose of each dataset has its own."""
+"""Random numbers of synthetic data: each purpose of each dataset has its own."""
 
 import zlib
 
 import numpy as np
 
 
-def drawn_stream(dataset: str, *numbers: int) -> np.random.Generator:
+def synthetic_stream(dataset: str, *numbers: int) -> np.random.Generator:
     """Return the generator of one thing that is drawn; of two datasets' things no two share it.
 
     With the seed and numbers alone, which all datasets count from 0 or 1, the first persons of one dataset would be
-    those of another: a network trained on drawn faces would know whom the next dataset shows.
+    those of another: a network trained on synthetic faces would know whom the next dataset shows.
 
     Args:
         dataset: Name of what is drawn.
@@ -20,7 +20,7 @@ def drawn_stream(dataset: str, *numbers: int) -> np.random.Generator:
         nothing, hence the count.
 
     Example:
-        >>> one, other = drawn_stream("raf_db", 0, 1), drawn_stream("ferplus", 0, 1)
+        >>> one, other = synthetic_stream("raf_db", 0, 1), synthetic_stream("ferplus", 0, 1)
         >>> one.integers(10**9) == other.integers(10**9)
         False
     """

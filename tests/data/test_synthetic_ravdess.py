@@ -1,4 +1,7 @@
-"""The drawn twin is a RAVDESS to the reader: names, streams, sound that equals the audio-only file, equal bytes."""
+"""The synthetic version is a RAVDESS to the reader: names, streams, sound that equals the audio-only file.
+
+Equal bytes.
+"""
 
 import itertools
 import json
@@ -8,11 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from mien.data import ravdess_twin
+from mien.data import synthetic_ravdess
 from mien.data.audio import read_waveform
-from mien.data.drawn_folder import MARKER
 from mien.data.ravdess import read_ravdess
-from mien.data.ravdess_twin import draw_ravdess
+from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic_ravdess import draw_ravdess
 from mien.data.video import VideoFrames, frame_times
 
 SMALL = {"num_actors": 3, "clips_per_actor": 8, "seed": 1, "image_size": 64, "fps": 4}
@@ -21,10 +24,10 @@ DRAWN = 4  # of the 24: the others' names are enough
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "ravdess"
-    every = ravdess_twin._clips
+    root = tmp_path_factory.mktemp("synthetic") / "ravdess"
+    every = synthetic_ravdess._clips
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ravdess_twin, "_clips", lambda arguments: list(every(arguments))[:DRAWN])
+        patch.setattr(synthetic_ravdess, "_clips", lambda arguments: list(every(arguments))[:DRAWN])
         draw_ravdess(root, **SMALL)
     return root
 
@@ -52,15 +55,15 @@ def test_every_clip_is_a_video_with_sound_and_the_same_sound_alone(drawn):
 
 
 def test_equal_arguments_give_equal_bytes_and_another_seed_other_clips(drawn, tmp_path):
-    clip = ravdess_twin._Clip(1, *(int(code) for code in files(drawn, ".wav")[0].stem.split("-")[2:6]), 1, 64, 4)
+    clip = synthetic_ravdess._Clip(1, *(int(code) for code in files(drawn, ".wav")[0].stem.split("-")[2:6]), 1, 64, 4)
     folder = tmp_path / "Actor_01"
     folder.mkdir()
-    ravdess_twin._draw_files_of_clip(tmp_path, clip)
+    synthetic_ravdess._draw_files_of_clip(tmp_path, clip)
     again = sorted(folder.iterdir())
     assert len(again) == 2
     for path in again:
         assert path.read_bytes() == (drawn / "Actor_01" / path.name).read_bytes(), path.name
-    ravdess_twin._draw_files_of_clip(tmp_path, ravdess_twin._Clip(**{**vars(clip), "seed": 2}))
+    synthetic_ravdess._draw_files_of_clip(tmp_path, synthetic_ravdess._Clip(**{**vars(clip), "seed": 2}))
     assert all(path.read_bytes() != (drawn / "Actor_01" / path.name).read_bytes() for path in again)
 
 
@@ -78,7 +81,7 @@ def test_emotions_intensities_and_statements_take_turns_and_the_reader_reads_the
     tmp_path, num_actors, clips_per_actor
 ):
     arguments = {**SMALL, "num_actors": num_actors, "clips_per_actor": clips_per_actor}
-    clips = list(ravdess_twin._clips(arguments))
+    clips = list(synthetic_ravdess._clips(arguments))
     for clip in clips:
         folder = tmp_path / f"Actor_{clip.actor:02d}"
         folder.mkdir(exist_ok=True)
@@ -94,7 +97,7 @@ def test_emotions_intensities_and_statements_take_turns_and_the_reader_reads_the
 
 
 def test_as_many_clips_as_are_published_are_the_published_ones():
-    drawn = {clip.name(3) for clip in ravdess_twin._clips({**SMALL, "num_actors": 24, "clips_per_actor": 60})}
+    drawn = {clip.name(3) for clip in synthetic_ravdess._clips({**SMALL, "num_actors": 24, "clips_per_actor": 60})}
     codes = itertools.product(range(1, 9), (1, 2), (1, 2), (1, 2), range(1, 25))
     published = {"-".join(f"{code:02d}" for code in (3, 1, *clip)) for clip in codes if clip[:2] != (1, 2)}
     assert drawn == published
@@ -115,7 +118,7 @@ def test_as_many_clips_as_are_published_are_the_published_ones():
     ],
 )
 def test_an_argument_out_of_range_is_refused_before_anything_is_drawn(tmp_path, argument, value):
-    with pytest.raises(ValueError, match=rf"{argument} of the drawn RAVDESS is {value}: give an? .*number from"):
+    with pytest.raises(ValueError, match=rf"{argument} of the synthetic RAVDESS is {value}: give an? .*number from"):
         draw_ravdess(tmp_path / "ravdess", **{**SMALL, argument: value})
     assert list(tmp_path.iterdir()) == []
 
@@ -123,6 +126,6 @@ def test_an_argument_out_of_range_is_refused_before_anything_is_drawn(tmp_path, 
 def test_a_folder_that_was_not_drawn_is_left_alone(tmp_path):
     (tmp_path / "Actor_01").mkdir()
     (tmp_path / "Actor_01" / "01-01-03-01-01-01-01.mp4").write_bytes(b"real")
-    with pytest.raises(ValueError, match="is not replaced by drawn faces"):
+    with pytest.raises(ValueError, match="is not replaced by synthetic faces"):
         draw_ravdess(tmp_path, **SMALL)
     assert (tmp_path / "Actor_01" / "01-01-03-01-01-01-01.mp4").read_bytes() == b"real"

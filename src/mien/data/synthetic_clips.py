@@ -5,9 +5,9 @@ onset to apex and fall, the jaw follows the syllables of the voice, the eyes bli
 
 **What the face leaves open.** Three pairs look alike in a share of all clips, ``AMBIGUOUS``: fear and surprise (both
 raise brows and lids), angry and disgust (both lower the brows and tighten the lids), sad and neutral (sadness is often
-subtle). The voice tells each of them apart, and leaves other pairs open (``mien.data.drawn_voice``): angry and happy,
-disgust and neutral. Whether the two are ambiguous is drawn independently, so most clips that one leaves open the other
-decides.
+subtle). The voice tells each of them apart, and leaves other pairs open (``mien.data.synthetic_voice``): angry and
+happy, disgust and neutral. Whether the two are ambiguous is drawn independently, so most clips that one leaves open the
+other decides.
 
 Source: ours. That fear and disgust need both senses is Cao et al.'s finding on CREMA-D (2014), whose raters named the
 intended emotion of 40.9 % of the voices, 58.2 % of the faces and 63.6 % of both together. Which units the pairs share
@@ -22,7 +22,6 @@ from typing import Literal
 import numpy as np
 
 from mien.data.audio import to_int16
-from mien.data.drawn_voice import EMOTIONS, Speaker, Speech, sample_prosody, sample_speaker, speak
 from mien.data.synthetic import (
     ActionUnits,
     Backdrop,
@@ -36,6 +35,7 @@ from mien.data.synthetic import (
     sample_face,
     sample_identity,
 )
+from mien.data.synthetic_voice import EMOTIONS, Speaker, Speech, sample_prosody, sample_speaker, speak
 
 ALIKE: tuple[tuple[str, str], ...] = (("fear", "surprise"), ("angry", "disgust"), ("sad", "neutral"))
 """Emotions that look alike where a clip is ambiguous."""
@@ -119,7 +119,7 @@ def draw_clip(
     Args:
         rng: the source of all randomness; face and voice take separate streams of it.
         actor: who.
-        emotion: one of ``mien.data.drawn_voice.EMOTIONS``.
+        emotion: one of ``mien.data.synthetic_voice.EMOTIONS``.
         vowels: of the syllables.
         strength: of the emotion, 0 to 1.5; 1 is usual.
         image_size: height and width in pixels, 64 to 1024, even as video codecs want it.
@@ -160,7 +160,7 @@ def sample_apex(rng: np.random.Generator, emotion: str, strength: float = 1.0) -
 
     Args:
         rng: the source of all randomness.
-        emotion: one of ``mien.data.drawn_voice.EMOTIONS``; calm is neutral with a trace of a smile.
+        emotion: one of ``mien.data.synthetic_voice.EMOTIONS``; calm is neutral with a trace of a smile.
         strength: factor of the intensities, 0 to 1.5.
 
     Raises:

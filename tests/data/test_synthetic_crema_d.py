@@ -1,4 +1,4 @@
-"""The drawn twin is a CREMA-D to the reader: names, streams, demographics, equal bytes."""
+"""The synthetic version is a CREMA-D to the reader: names, streams, demographics, equal bytes."""
 
 import csv
 from collections import Counter
@@ -8,12 +8,12 @@ import av
 import numpy as np
 import pytest
 
-from mien.data import crema_d_twin
+from mien.data import synthetic_crema_d
 from mien.data.audio import read_waveform
 from mien.data.crema_d import CODES, DEMOGRAPHICS, read_crema_d
 from mien.data.crema_d import SENTENCES as TEXTS
-from mien.data.crema_d_twin import SENTENCES, draw_crema_d
-from mien.data.drawn_voice import VOWELS
+from mien.data.synthetic_crema_d import SENTENCES, draw_crema_d
+from mien.data.synthetic_voice import VOWELS
 from mien.data.video import frame_times
 
 SMALL = {"num_actors": 3, "clips_per_actor": 6, "seed": 1, "image_size": 64, "fps": 4}
@@ -22,10 +22,10 @@ DRAWN = 3  # of the 18: the others' names are enough
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "crema_d"
-    every = crema_d_twin._clips
+    root = tmp_path_factory.mktemp("synthetic") / "crema_d"
+    every = synthetic_crema_d._clips
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crema_d_twin, "_clips", lambda arguments: list(every(arguments))[:DRAWN])
+        patch.setattr(synthetic_crema_d, "_clips", lambda arguments: list(every(arguments))[:DRAWN])
         draw_crema_d(root, **SMALL)
     return root
 
@@ -49,13 +49,13 @@ def test_every_clip_is_a_flash_video_with_sound_and_the_same_sound_alone(drawn):
         assert len(frame_times(video)) == np.ceil(len(alone) / 16_000 * 4)
 
 
-def test_the_demographics_are_those_of_the_drawn_actors(drawn):
+def test_the_demographics_are_those_of_the_synthetic_actors(drawn):
     with (drawn / DEMOGRAPHICS).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["ActorID"] for row in rows] == ["1001", "1002", "1003"]
     assert [row["Sex"] for row in rows] == ["Male", "Female", "Male"]
     for row in rows:
-        identity = crema_d_twin._actor(SMALL["seed"], int(row["ActorID"])).face.identity
+        identity = synthetic_crema_d._actor(SMALL["seed"], int(row["ActorID"])).face.identity
         assert float(row["Age"]) == round(identity.age)
         assert 20 <= float(row["Age"]) <= 74
 
@@ -64,7 +64,9 @@ def test_equal_arguments_give_equal_bytes(drawn, tmp_path):
     actor, sentence, emotion, level = sorted((drawn / "AudioWAV").iterdir())[0].stem.split("_")
     for name in ("AudioWAV", "VideoFlash"):
         (tmp_path / name).mkdir()
-    crema_d_twin._draw_files_of_clip(tmp_path, crema_d_twin._Clip(int(actor), sentence, emotion, level, 1, 64, 4))
+    synthetic_crema_d._draw_files_of_clip(
+        tmp_path, synthetic_crema_d._Clip(int(actor), sentence, emotion, level, 1, 64, 4)
+    )
     again = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(again) == 2
     for path in again:
@@ -74,7 +76,7 @@ def test_equal_arguments_give_equal_bytes(drawn, tmp_path):
 @pytest.mark.parametrize(("num_actors", "clips_per_actor"), [(3, 6), (8, 12)])
 def test_emotions_take_turns_and_the_reader_reads_the_names(tmp_path, num_actors, clips_per_actor):
     (tmp_path / "AudioWAV").mkdir()
-    for clip in crema_d_twin._clips({**SMALL, "num_actors": num_actors, "clips_per_actor": clips_per_actor}):
+    for clip in synthetic_crema_d._clips({**SMALL, "num_actors": num_actors, "clips_per_actor": clips_per_actor}):
         (tmp_path / "AudioWAV" / f"{clip.actor}_{clip.sentence}_{clip.emotion}_{clip.level}.wav").touch()
     read = read_crema_d(tmp_path, 0.3, 0.3)
     assert len(read) == num_actors * clips_per_actor
@@ -82,7 +84,7 @@ def test_emotions_take_turns_and_the_reader_reads_the_names(tmp_path, num_actors
 
 
 def test_as_many_clips_as_can_be_are_each_sentence_in_each_emotion_and_one_at_three_levels():
-    clips = list(crema_d_twin._clips({**SMALL, "num_actors": 91, "clips_per_actor": 82}))
+    clips = list(synthetic_crema_d._clips({**SMALL, "num_actors": 91, "clips_per_actor": 82}))
     assert len({(clip.actor, clip.sentence, clip.emotion, clip.level) for clip in clips}) == 91 * 82
     levels = Counter((clip.sentence == "IEO", clip.emotion == "NEU", clip.level) for clip in clips)
     assert levels == {
@@ -101,6 +103,6 @@ def test_every_sentence_is_drawn_with_vowels_the_voice_knows():
 
 @pytest.mark.parametrize(("argument", "value"), [("num_actors", 92), ("clips_per_actor", 5), ("image_size", 101)])
 def test_an_argument_out_of_range_is_refused_before_anything_is_drawn(tmp_path, argument, value):
-    with pytest.raises(ValueError, match=rf"{argument} of the drawn CREMA-D is {value}: give an? .*number from"):
+    with pytest.raises(ValueError, match=rf"{argument} of the synthetic CREMA-D is {value}: give an? .*number from"):
         draw_crema_d(tmp_path / "crema_d", **{**SMALL, argument: value})
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The drawn twin is FER+ to the reader in both layouts, and gives every label mode something to do."""
+"""The synthetic version is FER+ to the reader in both layouts, and gives every label mode something to do."""
 
 import csv
 import shutil
@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data import ferplus_twin
-from mien.data.drawn_folder import class_counts, is_drawn
+from mien.data import synthetic_ferplus
 from mien.data.ferplus import PUBLISHED_COUNTS, read_ferplus
 from mien.data.ferplus_labels import VOTED_EXPRESSIONS, label_votes
-from mien.data.ferplus_twin import draw_ferplus
 from mien.data.image_source import ImageSource
+from mien.data.synthetic_ferplus import draw_ferplus
+from mien.data.synthetic_folder import class_counts, is_synthetic
 from mien.labels import FERPLUS_EXPRESSIONS
 
 SMALL = {"num_train": 40, "num_val": 16, "num_test": 16, "seed": 3, "folders": True}
@@ -20,7 +20,7 @@ SMALL = {"num_train": 40, "num_val": 16, "num_test": 16, "seed": 3, "folders": T
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "ferplus"
+    root = tmp_path_factory.mktemp("synthetic") / "ferplus"
     draw_ferplus(root, **SMALL)
     return root
 
@@ -35,7 +35,7 @@ def new_votes(root: Path) -> list[list[str]]:
 
 
 def test_the_reader_reads_both_layouts_as_the_same_ferplus(drawn):
-    assert is_drawn(drawn)
+    assert is_synthetic(drawn)
     tables = [
         read_ferplus(drawn, *choice) for choice in (("csv", "new_csv"), ("csv", "label_csv"), ("folders", "auto"))
     ]
@@ -49,8 +49,8 @@ def test_the_reader_reads_both_layouts_as_the_same_ferplus(drawn):
         assert set(first.loc[first["split"] == split, "label"]) == set(range(8)), split
 
 
-def test_classes_are_as_frequent_as_in_other_twins_and_mixed():
-    rows = list(ferplus_twin._rows({"train": 200, "val": 16, "test": 50}, 0))
+def test_classes_are_as_frequent_as_in_other_synthetic_datasets_and_mixed():
+    rows = list(synthetic_ferplus._rows({"train": 200, "val": 16, "test": 50}, 0))
     for usage, split, size in (("Training", "train", 200), ("PublicTest", "val", 16), ("PrivateTest", "test", 50)):
         named = [row.expression for row in rows if row.usage == usage and row.name]
         assert {name: named.count(name) for name in FERPLUS_EXPRESSIONS} == class_counts(PUBLISHED_COUNTS[split], size)
@@ -65,14 +65,14 @@ def test_some_rows_have_no_name_and_names_lag_behind_row_numbers(drawn):
     lags = [number - int(row[1][3:10]) for number, row in enumerate(rows) if row[1]]
     assert lags == sorted(lags)
     assert len({row[1] for row in rows if row[1]}) == 72
-    long = list(ferplus_twin._rows({"train": 900, "val": 150, "test": 150}, 0))
+    long = list(synthetic_ferplus._rows({"train": 900, "val": 150, "test": 150}, 0))
     lags = [number - int(row.name[3:10]) for number, row in enumerate(long) if row.name]
     assert lags == sorted(lags)
     assert 3 < lags[-1] < 14, "some of the 14 rows without a name still count"
 
 
 def test_images_occur_again_in_their_own_and_in_other_splits():
-    rows = list(ferplus_twin._rows({"train": 300, "val": 50, "test": 50}, 0))
+    rows = list(synthetic_ferplus._rows({"train": 300, "val": 50, "test": 50}, 0))
     named = [row for row in rows if row.name]
     first: dict[tuple[int, ...], str] = {}
     pairs = [
@@ -86,8 +86,8 @@ def test_images_occur_again_in_their_own_and_in_other_splits():
 
 
 def test_votes_spread_as_ferplus_annotators_do():
-    rows = [row for row in ferplus_twin._rows({"train": 3000, "val": 16, "test": 16}, 0) if row.name]
-    votes = np.array([ferplus_twin._draw_votes(row) for row in rows])
+    rows = [row for row in synthetic_ferplus._rows({"train": 3000, "val": 16, "test": 16}, 0) if row.name]
+    votes = np.array([synthetic_ferplus._draw_votes(row) for row in rows])
     assert (votes.sum(axis=1) == 10).all()
     shares = {
         mode: (label_votes(votes, mode).labels >= 0).mean() for mode in ("majority", "crossentropy", "multi_target")
@@ -108,34 +108,34 @@ def test_votes_spread_as_ferplus_annotators_do():
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_processes(drawn, tmp_path, monkeypatch):
-    monkeypatch.setattr(ferplus_twin, "SERIAL_ITEMS", 10**6)
+    monkeypatch.setattr(synthetic_ferplus, "SERIAL_ITEMS", 10**6)
     draw_ferplus(tmp_path / "ferplus", **SMALL)
     assert files(tmp_path / "ferplus") == files(drawn)
 
 
 def test_the_folders_are_drawn_only_if_wanted_and_change_no_other_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(ferplus_twin, "SERIAL_ITEMS", 10**6)
-    monkeypatch.setattr(ferplus_twin, "_draw_row", lambda row: np.full((48, 48), row.image_seed[2], np.uint8))
+    monkeypatch.setattr(synthetic_ferplus, "SERIAL_ITEMS", 10**6)
+    monkeypatch.setattr(synthetic_ferplus, "_draw_row", lambda row: np.full((48, 48), row.image_seed[2], np.uint8))
     for folders in (True, False):
         draw_ferplus(tmp_path / str(folders), **SMALL | {"folders": folders})
     with_folders, without = files(tmp_path / "True"), files(tmp_path / "False")
-    assert sorted(without) == ["drawn.json", "fer2013.csv", "fer2013new.csv"]
+    assert sorted(without) == ["synthetic.json", "fer2013.csv", "fer2013new.csv"]
     assert len(with_folders) == 3 + 3 + 72
     assert all(with_folders[name] == without[name] for name in ("fer2013.csv", "fer2013new.csv"))
 
 
 def test_the_same_arguments_draw_nothing(drawn, tmp_path, monkeypatch):
     root = shutil.copytree(drawn, tmp_path / "ferplus")
-    monkeypatch.setattr(ferplus_twin, "map_in_order", lambda *_, **__: pytest.fail("drawn again"))
+    monkeypatch.setattr(synthetic_ferplus, "map_in_order", lambda *_, **__: pytest.fail("drawn again"))
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     draw_ferplus(root, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_another_seed_gives_other_labels_votes_and_faces():
-    one, other = (list(ferplus_twin._rows({"train": 40, "val": 16, "test": 16}, seed)) for seed in (0, 1))
+    one, other = (list(synthetic_ferplus._rows({"train": 40, "val": 16, "test": 16}, seed)) for seed in (0, 1))
     assert [row.expression for row in one] != [row.expression for row in other]
-    assert [ferplus_twin._draw_votes(row) for row in one] != [ferplus_twin._draw_votes(row) for row in other]
+    assert [synthetic_ferplus._draw_votes(row) for row in one] != [synthetic_ferplus._draw_votes(row) for row in other]
     assert not {row.image_seed for row in one} & {row.image_seed for row in other}
 
 

@@ -43,9 +43,9 @@ def show_components(
 
     test = unseen_samples(samples, ("test",))
     components, size = network.model.components, network.model.image_size
-    synthetic = bool(test["drawn"].any())
+    synthetic = bool(test["synthetic"].any())
     shown = components.explained.numpy(), "Principal components of the train faces"
-    images = _grey(faces, test["row"].to_numpy()[:FACES_SHOWN], size)
+    images = _grey(faces, test["face_index"].to_numpy()[:FACES_SHOWN], size)
     with torch.no_grad():
         restored = components.restore(components(images.flatten(1))).reshape(images.shape)
     tiles = [_tile(image[0].numpy()) for image in (*images, *restored)]
@@ -85,10 +85,10 @@ def show_networks(
     from mien.engine.device import limited_threads
 
     test = unseen_samples(samples, ("test",))
-    drawn = _drawn(bool(test["drawn"].any()))
+    drawn = _drawn(bool(test["synthetic"].any()))
     model = network.model
     names = [name for name, reads in model.reads.items() if reads == "image"]
-    images = _grey(faces, test["row"].to_numpy()[:FACES_SHOWN], model.image_size)
+    images = _grey(faces, test["face_index"].to_numpy()[:FACES_SHOWN], model.image_size)
     if not names:
         nothing = _nothing("No network that reads the image was trained")
         return nothing, nothing, nothing

@@ -1,4 +1,4 @@
-"""A drawn twin of FER+: synthetic faces with drawn votes in the published layouts."""
+"""A synthetic version of FER+: synthetic faces with synthetic votes in the published layouts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mien.data.drawn_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
-from mien.data.drawn_stream import drawn_stream
 from mien.data.ferplus import PUBLISHED_COUNTS
 from mien.data.ferplus_files import FOLDERS, SPLITS
 from mien.data.ferplus_labels import VOTE_COLUMNS, VOTED_EXPRESSIONS
 from mien.data.ferplus_votes import NUM_ANNOTATORS, WHOLE_IMAGE
 from mien.data.pixel_rows import FACE_SIZE
 from mien.data.synthetic import draw_face, sample_face
+from mien.data.synthetic_folder import SERIAL_ITEMS, check_range, class_counts, draw_folder
+from mien.data.synthetic_stream import synthetic_stream
 from mien.data.worker_processes import map_in_order
 
-_DRAWN_SIZE = 60  # of which the middle 48 px are kept: FER2013's faces fill the frame
+_SYNTHETIC_SIZE = 60  # of which the middle 48 px are kept: FER2013's faces fill the frame
 _CHUNK = 32
 _MIN_IMAGES = 16  # of a split: the rarest class, whose share is 0.065, then has one
 _MAX_IMAGES = 1_000_000
@@ -64,11 +64,11 @@ def draw_ferplus(root: Path, *, num_train: int, num_val: int, num_test: int, see
     first image of each class in a split has all ten. As in the published files, some rows have no image name and ten
     votes for "not a face", names lag behind row numbers, and some images occur again, in the same split or in another.
     Each row depends on ``seed``, its split and its number alone. Processes are started afresh, one per core, so a
-    script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says
+    script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.synthetic_folder.draw_folder`` says
     what becomes of files that are there.
 
     Args:
-        root: becomes the folder, with ``drawn.json``, which holds the arguments.
+        root: becomes the folder, with ``synthetic.json``, which holds the arguments.
         num_train: named images of the part Training, at least 16.
         num_val: named images of PublicTest, at least 16.
         num_test: named images of PrivateTest, at least 16.
@@ -129,7 +129,7 @@ def _rows(sizes: dict[str, int], seed: int) -> Iterator[_Row]:
 
 def _split_rows(usage: str, num_named: int, seed: tuple[int, int]) -> Iterator[_Row]:
     counts = class_counts(PUBLISHED_COUNTS[SPLITS[usage]], num_named)
-    rng = drawn_stream("ferplus", *seed)
+    rng = synthetic_stream("ferplus", *seed)
     expressions = rng.permutation(np.repeat(list(counts), list(counts.values()))).tolist()
     for position in sorted(rng.integers(0, num_named, 1 + num_named // _UNNAMED_EVERY).tolist(), reverse=True):
         expressions.insert(position, "")
@@ -150,7 +150,7 @@ def _draw_votes(row: _Row) -> list[int]:
     """Ten votes, as ``VOTE_COLUMNS``."""
     if not row.name:
         return [0] * (len(VOTE_COLUMNS) - 1) + [NUM_ANNOTATORS]
-    rng = drawn_stream("ferplus", *row.vote_seed)
+    rng = synthetic_stream("ferplus", *row.vote_seed)
     position = VOTED_EXPRESSIONS.index(row.expression)
     mean = _AGREEMENT[row.expression]
     agreement = 1.0 if row.clear else rng.beta(_CONCENTRATION * mean, _CONCENTRATION * (1 - mean))
@@ -175,7 +175,7 @@ def _draw_chunk(rows: Iterable[_Row]) -> list[np.ndarray]:
 def _draw_row(row: _Row) -> np.ndarray:
     if not row.name:
         return np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
-    face = draw_face(sample_face(drawn_stream("ferplus", *row.image_seed), row.expression), _DRAWN_SIZE)
-    margin = (_DRAWN_SIZE - FACE_SIZE) // 2
+    face = draw_face(sample_face(synthetic_stream("ferplus", *row.image_seed), row.expression), _SYNTHETIC_SIZE)
+    margin = (_SYNTHETIC_SIZE - FACE_SIZE) // 2
     middle = face.image[margin : margin + FACE_SIZE, margin : margin + FACE_SIZE]
     return cv2.cvtColor(np.ascontiguousarray(middle), cv2.COLOR_RGB2GRAY)

@@ -1,4 +1,7 @@
-"""The drawn twin is an SFEW to the reader: films with people of their own, frames and the faces cut from them."""
+"""The synthetic version is an SFEW to the reader: films with people of their own.
+
+Frames and the faces cut from them.
+"""
 
 import re
 from pathlib import Path
@@ -8,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mien.data import drawn_folder, sfew_twin
-from mien.data.drawn_folder import class_counts
+from mien.data import synthetic_folder, synthetic_sfew
 from mien.data.images import read_image
 from mien.data.sfew import PUBLISHED_COUNTS, hold_out_movies, read_sfew
-from mien.data.sfew_twin import SUBJECTS_PER_MOVIE, draw_sfew
+from mien.data.synthetic_folder import class_counts
+from mien.data.synthetic_sfew import SUBJECTS_PER_MOVIE, draw_sfew
 from mien.labels import EXPRESSIONS
 
 TEMPLATE = np.float32([[38.3, 51.7], [73.5, 51.5], [56.0, 71.7], [41.5, 92.4], [70.7, 92.2]]) * (181 / 112) - [19, 0]
@@ -22,7 +25,7 @@ COUNTS = {"Train": 30, "Val": 15, "Test": 4}
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "sfew"
+    root = tmp_path_factory.mktemp("synthetic") / "sfew"
     draw_sfew(root, **SMALL)
     return root
 
@@ -71,7 +74,7 @@ def test_no_film_is_in_two_official_splits_and_some_can_be_held_out(samples):
 
 
 def test_a_clip_shows_one_person_with_one_expression_in_one_light():
-    frames = list(sfew_twin._frames(0, 0, 200))
+    frames = list(synthetic_sfew._frames(0, 0, 200))
     assert len(frames) == len({frame.name for frame in frames}) == 200
     clips = pd.DataFrame(vars(frame) for frame in frames).assign(
         start=[re.sub(r"_\d{8}\.png", "", frame.name) for frame in frames]
@@ -85,7 +88,7 @@ def test_a_clip_shows_one_person_with_one_expression_in_one_light():
 
 
 def test_titles_do_not_repeat():
-    titles = [sfew_twin._title(split, movie) for split in range(3) for movie in range(200)]
+    titles = [synthetic_sfew._title(split, movie) for split in range(3) for movie in range(200)]
     assert len(set(titles)) == 600
     assert any("_" in title for title in titles)
     assert not any(re.search(r"_\d{9}$", title) for title in titles)
@@ -93,13 +96,13 @@ def test_titles_do_not_repeat():
 
 def test_frames_show_what_their_folder_says_and_aligned_faces_are_cut_upright_from_them(drawn):
     frames = [
-        frame for split_id, count in enumerate(COUNTS.values()) for frame in sfew_twin._frames(5, split_id, count)
+        frame for split_id, count in enumerate(COUNTS.values()) for frame in synthetic_sfew._frames(5, split_id, count)
     ]
     assert len(frames) == 49
     for frame in frames[::6]:
-        scene = sfew_twin._scene(5, (96, 128), frame)
+        scene = synthetic_sfew._scene(5, (96, 128), frame)
         assert EXPRESSIONS[scene.parameters.expression] == frame.expression
-        split, aligned = ("Train", "Val", "Test")[frame.split_id], sfew_twin._ALIGNED_FOLDERS
+        split, aligned = ("Train", "Val", "Test")[frame.split_id], synthetic_sfew._ALIGNED_FOLDERS
         inner = f"{frame.expression.capitalize()}/{frame.name}" if split != "Test" else frame.name
         np.testing.assert_array_equal(read_image(drawn / split / inner), scene.image)
         # Robust fit and plain warp by OpenCV, onto face.evoLVe's points scaled from 112 to 181 pixels, 19 cut off.
@@ -109,14 +112,14 @@ def test_frames_show_what_their_folder_says_and_aligned_faces_are_cut_upright_fr
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_processes(drawn, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawn_folder, "SERIAL_ITEMS", 0)
+    monkeypatch.setattr(synthetic_folder, "SERIAL_ITEMS", 0)
     draw_sfew(tmp_path / "several", **SMALL)
     assert files(tmp_path / "several") == files(drawn)
 
 
 def test_the_seed_changes_every_image():
     def shown(seed: int) -> set[str]:
-        return {frame.name for frame in sfew_twin._frames(seed, 0, 40)}
+        return {frame.name for frame in synthetic_sfew._frames(seed, 0, 40)}
 
     assert shown(0) == shown(0)
     assert not shown(0) & shown(1)
@@ -125,7 +128,7 @@ def test_the_seed_changes_every_image():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_train": 13}, "num_train of the drawn SFEW is 13: give a whole number from 14 to 9999"),
+        ({"num_train": 13}, "num_train of the synthetic SFEW is 13: give a whole number from 14 to 9999"),
         ({"num_val": 0}, "num_val .* from 14"),
         ({"num_unlabelled": -1}, "num_unlabelled .* from 0"),
         ({"seed": -1}, "seed .* from 0"),
@@ -141,7 +144,7 @@ def test_an_argument_out_of_range_is_named_before_anything_is_written(tmp_path, 
 
 
 def test_the_smallest_has_every_class_and_may_lack_test(tmp_path, monkeypatch):
-    monkeypatch.setattr(sfew_twin, "_draw_frame", write_an_empty_frame)
+    monkeypatch.setattr(synthetic_sfew, "_draw_frame", write_an_empty_frame)
     draw_sfew(tmp_path / "sfew", num_train=14, num_val=14, num_unlabelled=0, seed=0)
     assert len(read_sfew(tmp_path / "sfew")) == 28
 

@@ -92,7 +92,7 @@ def score_models(predictions: pd.DataFrame, evaluation: EvaluationParams) -> pd.
     return pd.DataFrame(lines)
 
 
-def judge_models(
+def evaluate_models(
     predictions: pd.DataFrame, evaluation: CompCNNEvaluationParams
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Tables of the rows: scores, scores by fold, scores by emotion, paired comparisons, and the learning curve.

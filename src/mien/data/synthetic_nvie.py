@@ -1,4 +1,7 @@
-"""A drawn twin of USTC-NVIE: the spontaneous half in its folders, the posed half by a manifest, with known faults."""
+"""A synthetic version of USTC-NVIE: the spontaneous half in its folders, the posed half by a manifest.
+
+With known faults.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.data.drawn_folder import check_range, draw_each, draw_folder
-from mien.data.drawn_pairs import (
+from mien.data.nvie import SEQUENCES
+from mien.data.onset_apex import Pair, write_manifest
+from mien.data.synthetic_folder import check_range, draw_each, draw_folder
+from mien.data.synthetic_pairs import (
     IMAGE_SIZES,
     NUM_FRAMES,
-    DrawnPair,
+    SyntheticPair,
     draw_pair,
     sample_illumination,
     sample_person,
 )
-from mien.data.nvie import SEQUENCES
-from mien.data.onset_apex import Pair, write_manifest
 from mien.labels import KINDS
 
 FAULTS: dict[str, tuple[str, str, str]] = {
@@ -38,7 +41,7 @@ INFRARED_SUBJECT = "005"
 class _Files:
     """A pair and the files that its images become, relative to the dataset's folder."""
 
-    drawn: DrawnPair
+    pair: SyntheticPair
     listed: Pair  # its onset and apex are among them
     images: tuple[tuple[str, ...], ...]  # the names of each, the onset first, the apex last
 
@@ -50,11 +53,12 @@ def draw_nvie(
 
     Three pairs are incomplete, as ``FAULTS`` says, one subject's files are spelt in capitals and one's are there in
     infrared too. Each pair depends on ``seed`` and what it is of alone. Processes are started afresh, one per core, so
-    a script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says
-    what becomes of files that are there.
+    a script of your own calls this below ``if __name__ == "__main__":``. ``mien.data.synthetic_folder.draw_folder``
+    says what becomes of files that are there.
 
     Args:
-        root: becomes ``root/001/visible/...``, ``root/posed/001/...``, ``root/manifest.csv`` and ``root/drawn.json``.
+        root: becomes ``root/001/visible/...``, ``root/posed/001/...``, ``root/manifest.csv`` and
+            ``root/synthetic.json``.
         num_subjects: 10 to 999.
         num_emotions: of each subject, 1 to 6; all emotions are equally frequent, and equally in both kinds.
         seed: 0 or more.
@@ -65,7 +69,7 @@ def draw_nvie(
     Raises:
         ValueError: an argument is out of range, or ``root`` holds files that were not drawn here.
 
-    Source: ours, because USTC-NVIE may not be passed on; how the kinds differ says ``mien.data.drawn_pairs``.
+    Source: ours, because USTC-NVIE may not be passed on; how the kinds differ says ``mien.data.synthetic_pairs``.
     """
     arguments = {
         "num_subjects": num_subjects,
@@ -102,7 +106,7 @@ def _draw_files(folder: Path, **arguments: int) -> None:
 
 
 def _is_first(files: _Files) -> bool:
-    return files.drawn.expression == _emotions(files.drawn.subject, 1)[0]
+    return files.pair.expression == _emotions(files.pair.subject, 1)[0]
 
 
 def _emotions(subject: int, num_emotions: int) -> list[str]:
@@ -114,34 +118,34 @@ def _pairs(num_subjects: int, num_emotions: int, seed: int, image_size: int, num
     for subject in range(1, num_subjects + 1):
         for expression in _emotions(subject, num_emotions):
             for kind in KINDS:
-                yield _files(DrawnPair("nvie", seed, subject, kind, expression, 0, image_size, num_frames))
+                yield _files(SyntheticPair("nvie", seed, subject, kind, expression, 0, image_size, num_frames))
 
 
-def _files(drawn: DrawnPair) -> _Files:
-    subject = f"{drawn.subject:03d}"
-    roles = ("onset", *(None for _ in range(drawn.num_frames - 2)), "apex")
-    images = tuple(_names(drawn, subject, role, number) for number, role in enumerate(roles))
+def _files(pair: SyntheticPair) -> _Files:
+    subject = f"{pair.subject:03d}"
+    roles = ("onset", *(None for _ in range(pair.num_frames - 2)), "apex")
+    images = tuple(_names(pair, subject, role, number) for number, role in enumerate(roles))
     listed = Pair(
-        sample_id=f"{drawn.kind}_{subject}_{drawn.expression}",
+        sample_id=f"{pair.kind}_{subject}_{pair.expression}",
         subject=subject,
-        kind=drawn.kind,
-        expression=drawn.expression,
-        illumination=sample_illumination(drawn),
-        glasses=sample_person(drawn.dataset, drawn.seed, drawn.subject).glasses.kind > 0,
+        kind=pair.kind,
+        expression=pair.expression,
+        illumination=sample_illumination(pair),
+        glasses=sample_person(pair.dataset, pair.seed, pair.subject).glasses.kind > 0,
         onset=images[0][0],
         apex=images[-1][0],
-        frames=f"posed/{subject}/{drawn.expression}" if drawn.num_frames > 2 else None,
+        frames=f"posed/{subject}/{pair.expression}" if pair.num_frames > 2 else None,
     )
-    return _Files(drawn, listed, images)
+    return _Files(pair, listed, images)
 
 
-def _names(drawn: DrawnPair, subject: str, role: str | None, frame: int) -> tuple[str, ...]:
+def _names(pair: SyntheticPair, subject: str, role: str | None, frame: int) -> tuple[str, ...]:
     """The picked image, where the frame has a role, and the same among the frames."""
-    if drawn.kind == "posed":
-        picked = [f"posed/{subject}/{drawn.expression}_{role}.bmp"] if role else []
-        frames = [f"posed/{subject}/{drawn.expression}/{frame}.bmp"] if drawn.num_frames > 2 else []
+    if pair.kind == "posed":
+        picked = [f"posed/{subject}/{pair.expression}_{role}.bmp"] if role else []
+        frames = [f"posed/{subject}/{pair.expression}/{frame}.bmp"] if pair.num_frames > 2 else []
         return (*picked, *frames)
-    sequence = f"sequence{SEQUENCES.index(drawn.expression) + 1}"
+    sequence = f"sequence{SEQUENCES.index(pair.expression) + 1}"
     names = [*([f"visible/{role}/{sequence}.bmp"] if role else []), f"visible/{sequence}/{frame}.bmp"]
     if subject == UPPER_CASE_SUBJECT:
         names = [name.upper() for name in names]
@@ -151,6 +155,6 @@ def _names(drawn: DrawnPair, subject: str, role: str | None, frame: int) -> tupl
 
 
 def _write_pair(folder: Path, files: _Files) -> None:
-    for names, content in zip(files.images, draw_pair(files.drawn), strict=True):
+    for names, content in zip(files.images, draw_pair(files.pair), strict=True):
         for name in names:
             (folder / name).write_bytes(content)

@@ -1,4 +1,7 @@
-"""A drawn twin of SFEW 2.0: synthetic people in invented films, in the published layout, frames and aligned faces."""
+"""A synthetic version of SFEW 2.0: synthetic people in invented films, in the published layout.
+
+Frames and aligned faces.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ import cv2
 import numpy as np
 
 from mien.data.alignment import align_face
-from mien.data.drawn_folder import check_range, class_counts, draw_each, draw_folder
-from mien.data.drawn_stream import drawn_stream
 from mien.data.sfew import PUBLISHED_COUNTS
 from mien.data.sfew_layouts import ALIGNED_SIZE
-from mien.data.synthetic import DrawnFace, draw_scene, sample_face, sample_identity
+from mien.data.synthetic import SyntheticFace, draw_scene, sample_face, sample_identity
+from mien.data.synthetic_folder import check_range, class_counts, draw_each, draw_folder
+from mien.data.synthetic_stream import synthetic_stream
 
 SUBJECTS_PER_MOVIE = 3
 
@@ -65,10 +68,10 @@ def draw_sfew(
     Every movie has three people of its own, so no person is in two official splits. A clip shows one person in one
     place with one expression, in up to three frames. The share of each class is half SFEW's own and half even.
     Processes are started afresh, one per core, so a script of your own calls this below ``if __name__ == "__main__":``.
-    ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+    ``mien.data.synthetic_folder.draw_folder`` says what becomes of files that are there.
 
     Args:
-        root: becomes ``root/Train/...``, ``root/Val/...``, ``root/Test/...`` and ``root/drawn.json``.
+        root: becomes ``root/Train/...``, ``root/Val/...``, ``root/Test/...`` and ``root/synthetic.json``.
         num_train: frames of Train, at least 14.
         num_val: frames of Val, at least 14.
         num_unlabelled: frames of Test, which has no class folders; may be 0.
@@ -87,12 +90,12 @@ def draw_sfew(
         check_range(name, value, *ranges.get(name, (_MIN_LABELLED, 9_999)), "SFEW")
     if len(image_size) != 2 or not all(_SIDES[0] <= side <= _SIDES[1] for side in image_size):
         raise ValueError(
-            f"image_size of the drawn SFEW is {image_size}: give height and width in pixels, from {_SIDES[0]} to "
+            f"image_size of the synthetic SFEW is {image_size}: give height and width in pixels, from {_SIDES[0]} to "
             f"{_SIDES[1]} each."
         )
     if tuple(image_size) == ALIGNED_SIZE:
         raise ValueError(
-            f"image_size of the drawn SFEW is {image_size}, which is the size of the aligned faces: give another."
+            f"image_size of the synthetic SFEW is {image_size}, which is the size of the aligned faces: give another."
         )
     draw_folder(root, {**numbers, "image_size": list(image_size)}, _draw_files)
 
@@ -109,7 +112,7 @@ def _draw_files(folder: Path, *, seed: int, image_size: list[int], **numbers: in
 
 def _frames(seed: int, split_id: int, num_frames: int) -> Iterator[_Frame]:
     """Every frame of a split, clip by clip."""
-    rng = drawn_stream("sfew", seed, split_id)
+    rng = synthetic_stream("sfew", seed, split_id)
     labelled = _SPLITS[split_id] != "Test"
     # Val is published as "test"; the shares of Test's classes are not known.
     published = PUBLISHED_COUNTS["train" if split_id == 0 else "test"]
@@ -162,9 +165,9 @@ def _draw_frame(folder: Path, seed: int, image_size: tuple[int, int], frame: _Fr
         (folder / split / place / frame.folder / frame.name).write_bytes(content.tobytes())
 
 
-def _scene(seed: int, image_size: tuple[int, int], frame: _Frame) -> DrawnFace:
+def _scene(seed: int, image_size: tuple[int, int], frame: _Frame) -> SyntheticFace:
     def stream(*ids: int) -> np.random.Generator:
-        return drawn_stream("sfew", seed, frame.split_id, *ids)
+        return synthetic_stream("sfew", seed, frame.split_id, *ids)
 
     identity = sample_identity(stream(_MOVIES, frame.movie, frame.subject))
     shot = sample_face(stream(_CLIPS, frame.clip), frame.expression, identity=identity)

@@ -1,16 +1,19 @@
-"""The drawn twin is an SPOS to the reader: seven people, the published proportion of the kinds, every emotion."""
+"""The synthetic version is an SPOS to the reader: seven people, the published proportion of the kinds.
+
+Every emotion.
+"""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from mien.data import spos_twin
-from mien.data.drawn_pairs import DrawnPair, draw_pair
+from mien.data import synthetic_spos
 from mien.data.images import read_image
 from mien.data.published_counts import count_deviations, count_table
 from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS, read_spos
-from mien.data.spos_twin import draw_spos
+from mien.data.synthetic_pairs import SyntheticPair, draw_pair
+from mien.data.synthetic_spos import draw_spos
 from mien.labels import EMOTIONS
 
 SMALL = {"share": 0.1, "seed": 3, "image_size": 96}
@@ -18,12 +21,12 @@ SMALL = {"share": 0.1, "seed": 3, "image_size": 96}
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "spos"
+    root = tmp_path_factory.mktemp("synthetic") / "spos"
     draw_spos(root, **SMALL)
     return root
 
 
-def write_its_name(pair: DrawnPair) -> tuple[bytes, bytes]:
+def write_its_name(pair: SyntheticPair) -> tuple[bytes, bytes]:
     return f"onset of {pair}".encode(), f"apex of {pair}".encode()
 
 
@@ -32,8 +35,8 @@ def full(tmp_path_factory) -> pd.DataFrame:
     """The samples table at full share, of images that hold their parameters instead of faces."""
     root = tmp_path_factory.mktemp("full") / "spos"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(spos_twin, "draw_pair", write_its_name)
-        monkeypatch.setattr("mien.data.drawn_folder.SERIAL_ITEMS", 10**6)
+        monkeypatch.setattr(synthetic_spos, "draw_pair", write_its_name)
+        monkeypatch.setattr("mien.data.synthetic_folder.SERIAL_ITEMS", 10**6)
         draw_spos(root, share=1.0, seed=0)
     samples = read_spos(root)
     return samples.assign(content=[(root / name).read_bytes() for name in samples["apex"]])
@@ -52,7 +55,7 @@ def test_the_reader_reads_it_with_nothing_dropped(drawn, caplog):
 
 def test_an_image_depends_on_what_it_is_of_alone(drawn):
     row = read_spos(drawn).iloc[-1]
-    pair = DrawnPair("spos", 3, int(row["subject"]), row["kind"], row["expression"], 0, 96)
+    pair = SyntheticPair("spos", 3, int(row["subject"]), row["kind"], row["expression"], 0, 96)
     assert draw_pair(pair) == tuple((drawn / row[role]).read_bytes() for role in ("onset", "apex"))
 
 
@@ -77,7 +80,7 @@ def test_spontaneous_expressions_are_spread_evenly_over_people_and_emotions(full
 
 
 def test_a_smaller_share_is_a_part_of_a_larger_one():
-    some, more = (set(spos_twin._pairs(share, 0, 112)) for share in (0.3, 0.7))
+    some, more = (set(synthetic_spos._pairs(share, 0, 112)) for share in (0.3, 0.7))
     assert some < more
 
 
@@ -94,7 +97,7 @@ def test_a_sequence_of_every_pair_is_read_and_onset_and_apex_are_its_ends(tmp_pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"share": 0.05}, "share of the drawn SPOS is 0.05: give a number from 0.1 to 1.0"),
+        ({"share": 0.05}, "share of the synthetic SPOS is 0.05: give a number from 0.1 to 1.0"),
         ({"share": 1.5}, "share .* from 0.1 to 1.0"),
         ({"seed": -1}, "seed .* from 0"),
         ({"seed": 0.5}, "seed .* whole number"),

@@ -1,16 +1,18 @@
-"""Random numbers of drawn data: equal for equal things, apart for all others."""
+"""Random numbers of synthetic data: equal for equal things, apart for all others."""
 
 import numpy as np
 
-from mien.data.drawn_stream import drawn_stream
+from mien.data.synthetic_stream import synthetic_stream
 
 
 def first(dataset: str, *numbers: int) -> float:
-    return float(drawn_stream(dataset, *numbers).random())
+    return float(synthetic_stream(dataset, *numbers).random())
 
 
 def test_equal_names_and_numbers_give_equal_streams():
-    np.testing.assert_array_equal(drawn_stream("sfew", 0, 1, 2).random(5), drawn_stream("sfew", 0, 1, 2).random(5))
+    np.testing.assert_array_equal(
+        synthetic_stream("sfew", 0, 1, 2).random(5), synthetic_stream("sfew", 0, 1, 2).random(5)
+    )
 
 
 def test_another_dataset_another_seed_and_another_count_of_numbers_give_other_streams():

@@ -1,4 +1,7 @@
-"""A drawn twin of RAF-DB basic: synthetic faces in the published layout, so that all runs without the download."""
+"""A synthetic version of RAF-DB basic: synthetic faces in the published layout.
+
+So that all runs without the download.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import cv2
 import numpy as np
 
 from mien.data.alignment import align_face
-from mien.data.drawn_folder import check_range, class_counts, draw_each, draw_folder
-from mien.data.drawn_stream import drawn_stream
 from mien.data.raf_db import LIST_FILE, PUBLISHED_COUNTS
 from mien.data.synthetic import draw_scene, sample_face
+from mien.data.synthetic_folder import check_range, class_counts, draw_each, draw_folder
+from mien.data.synthetic_stream import synthetic_stream
 from mien.labels import RAF_DB_EXPRESSIONS
 
 ALIGNED_SIZE = 100
@@ -41,10 +44,11 @@ def draw_raf_db(root: Path, *, num_train: int, num_test: int, seed: int, image_s
 
     The share of each class is half RAF-DB's own and half even. Each image depends on ``seed``, its split and its number
     alone. Processes are started afresh, one per core, so a script of your own calls this below
-    ``if __name__ == "__main__":``. ``mien.data.drawn_folder.draw_folder`` says what becomes of files that are there.
+    ``if __name__ == "__main__":``. ``mien.data.synthetic_folder.draw_folder`` says what becomes of files that are
+    there.
 
     Args:
-        root: becomes ``root/basic/...`` and ``root/drawn.json``, which holds the arguments.
+        root: becomes ``root/basic/...`` and ``root/synthetic.json``, which holds the arguments.
         num_train: images of the training split, at least 14.
         num_test: images of the test split, at least 14.
         seed: 0 or more.
@@ -86,14 +90,14 @@ def _images(arguments: dict[str, int]) -> Iterator[_Image]:
     seed = arguments["seed"]
     for split_id, (split, digits) in enumerate((("train", 5), ("test", 4))):
         counts = list(class_counts(PUBLISHED_COUNTS[split], arguments[f"num_{split}"]).values())
-        labels = drawn_stream("raf_db", seed, split_id).permutation(np.repeat(np.arange(len(counts)), counts))
+        labels = synthetic_stream("raf_db", seed, split_id).permutation(np.repeat(np.arange(len(counts)), counts))
         for number, label in enumerate(labels.tolist(), start=1):
             name = f"{split}_{number:0{digits}d}"
             yield _Image(name, label, (seed, split_id, number), arguments["image_size"])
 
 
 def _draw_image(folder: Path, image: _Image) -> None:
-    rng = drawn_stream("raf_db", *image.seed)
+    rng = synthetic_stream("raf_db", *image.seed)
     roll = rng.uniform(-MAX_ROLL_DEGREES, MAX_ROLL_DEGREES)
     parameters = sample_face(rng, RAF_DB_EXPRESSIONS[image.label], roll_degrees=roll)
     drawn = draw_scene(parameters, image_size=(image.image_size, image.image_size))

@@ -1,4 +1,4 @@
-"""The drawn twin is a USTC-NVIE to the reader, with the faults that the reader has to count."""
+"""The synthetic version is a USTC-NVIE to the reader, with the faults that the reader has to count."""
 
 import csv
 import logging
@@ -9,33 +9,33 @@ import pandas as pd
 import pytest
 from tests.data.small_datasets import lenient
 
-from mien.data import nvie_twin
-from mien.data.drawn_folder import MARKER
-from mien.data.drawn_pairs import DrawnPair, draw_pair, sample_person
+from mien.data import synthetic_nvie
 from mien.data.images import read_image
 from mien.data.nvie import SEQUENCES, find_spontaneous_pairs, read_nvie
-from mien.data.nvie_twin import FAULTS, INFRARED_SUBJECT, UPPER_CASE_SUBJECT, draw_nvie
 from mien.data.onset_apex import FRAMES_COLUMN, MANIFEST
+from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic_nvie import FAULTS, INFRARED_SUBJECT, UPPER_CASE_SUBJECT, draw_nvie
+from mien.data.synthetic_pairs import SyntheticPair, draw_pair, sample_person
 
 SMALL = {"num_subjects": 10, "num_emotions": 1, "seed": 3, "image_size": 96}
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("twin") / "nvie"
+    root = tmp_path_factory.mktemp("synthetic") / "nvie"
     draw_nvie(root, **SMALL)
     return root
 
 
-def write_its_name(pair: DrawnPair) -> tuple[bytes, bytes]:
+def write_its_name(pair: SyntheticPair) -> tuple[bytes, bytes]:
     return f"onset of {pair}".encode(), f"apex of {pair}".encode()
 
 
 @pytest.fixture
 def undrawn(tmp_path, monkeypatch) -> Path:
-    """Where a twin goes whose images hold their parameters, for what does not look at faces."""
-    monkeypatch.setattr(nvie_twin, "draw_pair", write_its_name)
-    monkeypatch.setattr("mien.data.drawn_folder.SERIAL_ITEMS", 10**6)
+    """Where a synthetic dataset goes whose images hold their parameters, for what does not look at faces."""
+    monkeypatch.setattr(synthetic_nvie, "draw_pair", write_its_name)
+    monkeypatch.setattr("mien.data.synthetic_folder.SERIAL_ITEMS", 10**6)
     return tmp_path / "nvie"
 
 
@@ -50,7 +50,7 @@ def test_the_reader_finds_both_halves_and_counts_the_faults_by_reason(drawn, cap
     assert not {(subject, kind) for subject, kind, _ in FAULTS.values()} & present
 
 
-def test_images_are_whole_and_of_the_asked_size(drawn):
+def test_images_are_whole_and_of_the_requested_size(drawn):
     samples = read_nvie(drawn, account=lenient(drawn))
     images = [read_image(drawn / name) for name in [*samples["onset"], *samples["apex"]]]
     assert {image.shape for image in images} == {(96, 96, 3)}
@@ -61,7 +61,7 @@ def test_an_image_depends_on_what_it_is_of_alone(drawn):
     samples = read_nvie(drawn, account=lenient(drawn)).set_index(["subject", "kind"])
     for subject, kind in (("009", "posed"), ("007", "spontaneous")):
         row = samples.loc[(subject, kind)]
-        pair = DrawnPair("nvie", 3, int(subject), kind, row["expression"], 0, 96)
+        pair = SyntheticPair("nvie", 3, int(subject), kind, row["expression"], 0, 96)
         assert draw_pair(pair) == tuple((drawn / row[role]).read_bytes() for role in ("onset", "apex"))
 
 
@@ -102,7 +102,7 @@ def test_neither_person_nor_emotion_tells_the_kind(undrawn):
     whole = by_kind.drop(index=[subject for subject, _, _ in FAULTS.values()])
     pd.testing.assert_series_equal(whole["posed"], whole["spontaneous"], check_names=False)
     assert whole["posed"].map(len).eq(3).all()
-    complete = pd.Series([emotion for subject in range(1, 13) for emotion in nvie_twin._emotions(subject, 3)])
+    complete = pd.Series([emotion for subject in range(1, 13) for emotion in synthetic_nvie._emotions(subject, 3)])
     assert complete.value_counts().eq(6).all()
 
 
@@ -120,9 +120,9 @@ def test_more_people_leave_the_images_of_the_first_as_they_are(undrawn):
     assert {name: (undrawn / name).read_bytes() for name in before} == before
 
 
-def test_sequences_are_read_from_the_drawn_folder_in_their_order(undrawn, monkeypatch):
+def test_sequences_are_read_from_the_synthetic_folder_in_their_order(undrawn, monkeypatch):
     monkeypatch.setattr(
-        nvie_twin, "draw_pair", lambda pair: tuple(b"%d of %r" % (n, repr(pair)) for n in range(pair.num_frames))
+        synthetic_nvie, "draw_pair", lambda pair: tuple(b"%d of %r" % (n, repr(pair)) for n in range(pair.num_frames))
     )
     draw_nvie(undrawn, num_subjects=10, num_emotions=2, seed=0, num_frames=5)
     samples = read_nvie(undrawn, num_frames=3, account=lenient(undrawn))
@@ -145,7 +145,7 @@ def test_an_interruption_leaves_nothing(undrawn, monkeypatch):
     def stop(root: Path, pairs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nvie_twin, "write_manifest", stop)
+    monkeypatch.setattr(synthetic_nvie, "write_manifest", stop)
     with pytest.raises(KeyboardInterrupt):
         draw_nvie(undrawn, **SMALL)
     assert list(undrawn.parent.iterdir()) == []
