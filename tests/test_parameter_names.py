@@ -59,7 +59,7 @@ def test_an_unknown_name_in_every_section_is_refused_and_every_known_one_taken(n
         ("sae.training.optimiser.lr", "sae.training.optimizer.lr"),
         ("sentiment.model.voice_svm.functional", "sentiment.model.voice_svm.functionals"),
         ("rafdb.synthetic.generate", "raf_db.synthetic.generate"),
-        ("raf_db.draw", "raf_db.synthetic.generate"),
+        ("raf_db.generate", "raf_db.synthetic.generate"),
         ("sae.training.device.gpu", "sae.training.device.accelerator"),
         ("varient", "variant"),
         ("age_gender_ethnicity.model.networks.mine.tarfet", "age_gender_ethnicity.model.networks.mine.target"),
@@ -114,7 +114,7 @@ def conf(tmp_path) -> Path:
     [
         ("parameters_sae.yml", "sae: {trainig: {max_epochs: 3}}", "Did you mean sae.training.max_epochs"),
         ("parameters.yml", "sea: {training: {max_epochs: 3}}", "Did you mean sae.training.max_epochs"),
-        ("mine/parameters_mine.yml", "raf_db: {synthetic: {generated: true}}", "Did you mean raf_db.synthetic.generate"),
+        ("mine/parameters_mine.yml", "raf_db: {synthetic: {generat: yes}}", "Did you mean raf_db.synthetic.generate"),
         ("parameters_sae.yml", "fer_former: {model: {nonsense: 1}}", "no parameter fer_former.model.nonsense"),
         ("parameters_sae.yml", "sae: 3", "sets sae to 3, and it is a section"),
         ("parameters_sae.yml", "sae: {model: [", "is no YAML"),

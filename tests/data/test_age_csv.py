@@ -92,7 +92,7 @@ def test_the_table_survives_parquet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("face_index", "message"),
+    ("row", "message"),
     [
         ("0,0,0,x.jpg", "column age has a value .*line 3 .*'0'.*years from 1 to 116"),
         ("117,0,0,x.jpg", "column age .*line 3 .*'117'"),

@@ -87,7 +87,7 @@ def test_another_seed_gives_other_persons():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_samples": 39}, "num_samples of the drawn age CSV is 39: give a whole number from 40"),
+        ({"num_samples": 39}, "num_samples of the synthetic age CSV is 39: give a whole number from 40"),
         ({"seed": -1}, "seed .* from 0"),
     ],
 )

@@ -119,7 +119,7 @@ def test_the_folders_are_drawn_only_if_wanted_and_change_no_other_file(tmp_path,
     for folders in (True, False):
         draw_ferplus(tmp_path / str(folders), **SMALL | {"folders": folders})
     with_folders, without = files(tmp_path / "True"), files(tmp_path / "False")
-    assert sorted(without) == ["synthetic.json", "fer2013.csv", "fer2013new.csv"]
+    assert sorted(without) == ["fer2013.csv", "fer2013new.csv", "synthetic.json"]
     assert len(with_folders) == 3 + 3 + 72
     assert all(with_folders[name] == without[name] for name in ("fer2013.csv", "fer2013new.csv"))
 
@@ -142,7 +142,7 @@ def test_another_seed_gives_other_labels_votes_and_faces():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_train": 15}, "num_train of the drawn FER.+ is 15: give a whole number from 16 to 1000000"),
+        ({"num_train": 15}, "num_train of the synthetic FER.+ is 15: give a whole number from 16 to 1000000"),
         ({"num_val": 15}, "num_val .* from 16"),
         ({"num_test": 2_000_000}, "num_test .* to 1000000"),
         ({"seed": -1}, "seed .* from 0"),

@@ -162,7 +162,7 @@ def test_a_folder_of_the_users_own_is_not_drawn_over(undrawn):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_subjects": 9}, "num_subjects of the drawn USTC-NVIE is 9: give a whole number from 10 to 999"),
+        ({"num_subjects": 9}, "num_subjects of the synthetic USTC-NVIE is 9: give a whole number from 10 to 999"),
         ({"num_subjects": 1000}, "num_subjects .* to 999"),
         ({"num_emotions": 0}, "num_emotions .* from 1 to 6"),
         ({"num_emotions": 7}, "num_emotions .* from 1 to 6"),

@@ -141,7 +141,9 @@ def test_synthetic_clips_are_marked_and_have_no_published_counts_to_keep(dataset
 
 
 def test_the_synthetic_datasets_parameters_are_those_of_the_function_that_draws(dataset):
-    assert set(dataset.synthetic.model_fields) - {"generate"} == set(inspect.signature(dataset.draw).parameters) - {"root"}
+    assert set(dataset.synthetic.model_fields) - {"generate"} == {*inspect.signature(dataset.draw).parameters} - {
+        "root"
+    }
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from mien.mlflow_run import MlflowRun
 from mien.nodes.folds import ProtocolParams, split_by_folds
 from mien.nodes.params import PredictionParams
 from mien.nodes.samples import select_train_and_val
-from mien.pipelines.comp_cnn import evaluating
+from mien.pipelines.comp_cnn import evaluation
 from mien.pipelines.comp_cnn.nodes import best_row, initialise, predict, train
 from mien.pipelines.comp_cnn.params import (
     NAMES,
@@ -223,13 +223,13 @@ def predicted(errors: dict[str, list[list[int]]]) -> pd.DataFrame:
 
 def test_an_error_rate_is_the_mean_over_seeds_and_not_the_best_of_them():
     table = predicted({"diff_cnn": [[0, 1, 2, 3], [0, 9]], "comb_1": [[0], []]})
-    scores = evaluating.score_models(table, EVALUATION).set_index("model")
+    scores = evaluation.score_models(table, EVALUATION).set_index("model")
     assert scores.loc["diff_cnn", "errors"] == 3
     assert scores.loc["diff_cnn", "error_rate"] == pytest.approx(3 / 16)
     assert scores.loc["diff_cnn", "error_rate_sd"] == pytest.approx(np.std([4 / 16, 2 / 16], ddof=1))
     assert scores.loc["comb_1", ["n", "seeds", "errors"]].tolist() == [16, 2, 0.5]
     assert scores.loc["diff_cnn", "error_rate_low"] < 3 / 16 < scores.loc["diff_cnn", "error_rate_high"]
-    metrics, subgroups = evaluating.evaluate(table, EVALUATION)
+    metrics, subgroups = evaluation.evaluate(table, EVALUATION)
     assert metrics["test/diff_cnn/error_rate"] == pytest.approx(3 / 16)
     assert metrics["test/error_rate"] == metrics["test/comb_1/error_rate"] == pytest.approx(1 / 32)
     assert metrics["test/accuracy"] == metrics["test/comb_1/accuracy"] == pytest.approx(31 / 32)
@@ -240,17 +240,17 @@ def test_an_error_rate_is_the_mean_over_seeds_and_not_the_best_of_them():
 
 def test_errors_by_fold_and_by_emotion_add_up_to_all():
     table = predicted({"diff_cnn": [[0, 1, 2, 9]], "comb_1": [[]]})
-    folds = evaluating.score_folds(table).set_index(["model", "fold"])
+    folds = evaluation.score_folds(table).set_index(["model", "fold"])
     assert folds.loc[("diff_cnn", 0), ["n", "errors", "error_rate"]].tolist() == [8, 3, 3 / 8]
     assert folds.loc[("diff_cnn", 1), "errors"] == 1
-    emotions = evaluating.score_emotions(table, EVALUATION).set_index(["model", "emotion"])
+    emotions = evaluation.score_emotions(table, EVALUATION).set_index(["model", "emotion"])
     assert emotions.loc[("diff_cnn", "happy"), ["n", "errors", "error_rate"]].tolist() == [4, 3, 0.75]
     assert emotions.loc[("diff_cnn", "sad"), ["n", "errors"]].tolist() == [12, 1]
 
 
 def test_rows_are_compared_on_the_same_samples_by_subject():
     table = predicted({"diff_cnn": [list(range(0, 16, 2))], "sub_1": [[0]], "comb_1": [[]]})
-    compared = evaluating.compare_models(table, EVALUATION)
+    compared = evaluation.compare_models(table, EVALUATION)
     assert compared[["one", "other"]].to_numpy().tolist() == [
         ["sub_1", "diff_cnn"],
         ["comb_1", "diff_cnn"],
@@ -266,13 +266,13 @@ def test_rows_are_compared_on_the_same_samples_by_subject():
 def test_a_learning_curve_is_read_off_its_own_trials():
     folds = predicted({"diff_cnn": [[0]], "comb_1": [[]]})
     curve = folds[folds["split"] == "test"].assign(trial="subjects_4", primary=False)
-    scores = evaluating.score_curve(pd.concat([folds, curve]), EVALUATION)
+    scores = evaluation.score_curve(pd.concat([folds, curve]), EVALUATION)
     assert scores[["model", "train_subjects", "n", "accuracy"]].to_numpy().tolist() == [
         ["comb_1", 4, 16, 1.0],
         ["diff_cnn", 4, 16, 15 / 16],
     ]
-    assert evaluating.score_curve(folds, EVALUATION).empty
-    assert evaluating.score_models(pd.concat([folds, curve]), EVALUATION)["n"].tolist() == [16, 16]
+    assert evaluation.score_curve(folds, EVALUATION).empty
+    assert evaluation.score_models(pd.concat([folds, curve]), EVALUATION)["n"].tolist() == [16, 16]
 
 
 def test_rows_can_be_chosen_on_the_command_line():

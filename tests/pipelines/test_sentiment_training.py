@@ -236,7 +236,7 @@ def test_a_fused_row_needs_its_parts_in_the_table():
 
 
 @pytest.mark.parametrize(
-    ("face_index", "column", "split", "message"),
+    ("row", "column", "split", "message"),
     [
         (
             "voice",

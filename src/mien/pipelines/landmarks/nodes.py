@@ -1,4 +1,4 @@
-"""Node functions of ``landmarks`` that train and apply the network; ``faces`` and ``evaluating`` have the others."""
+"""Node functions of ``landmarks`` that train and apply the network; ``faces`` and ``evaluation`` have the others."""
 
 import logging
 from pathlib import Path
