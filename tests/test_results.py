@@ -28,11 +28,12 @@ def test_without_a_run_it_says_how_to_start_one(root):
     assert "of environment paper" in last_runs(root, env="paper")
 
 
-def test_runs_are_listed_newest_first_with_their_scores_and_synthetic_ones_marked(root):
+@pytest.mark.parametrize("share", ["synthetic_share", "drawn_share"])  # the second is version 0.1's
+def test_runs_are_listed_newest_first_with_their_scores_and_synthetic_ones_marked(share, root):
     add(root, "paper", "FINISHED", {"test/accuracy": 0.9, "test/n": 3068}, system="sae", variant="keep_0.1")
     add(root, "demo", "FAILED", {}, system="sae", variant="demo")
-    drawn = {"test/accuracy": 0.86, "test/auroc": 0.98, "test/n": 350, "synthetic_share": 1}
-    add(root, "demo", "FINISHED", drawn, system="s")
+    scores = {"test/accuracy": 0.86, "test/auroc": 0.98, "test/n": 350, share: 1}
+    add(root, "demo", "FINISHED", scores, system="s")
     header, *rows, note = last_runs(root).splitlines()
     assert header.split() == ["started", "status", "env", "system", "variant", "n", "acc", "%", "auroc"]
     assert [row.split()[2] for row in rows] == ["finished", "failed", "finished"]

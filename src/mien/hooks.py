@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.hooks import hook_impl
 
+from mien.labels import synthetic_share
 from mien.names import DEFAULT_PIPELINE
 from mien.outputs import remove_all_dead_parts
 from mien.own_outputs import OwnOutputs
@@ -126,13 +127,13 @@ def headlines(metrics: dict[str, float | None]) -> list[str]:
         >>> headlines({"test/accuracy": 0.5, "test/accuracy_low": 0.4, "test/accuracy_high": 0.6, "test/n": 25})
         ['test accuracy 50.0 % (95 % interval 40.0 to 60.0, n = 25)']
     """
-    drawn = ", on synthetic faces" if metrics.get("synthetic_share") == 1 else ""
+    kind = ", on synthetic faces" if synthetic_share(metrics) == 1 else ""
     found = []
     for name, (words, unit, factor) in HEADLINES.items():
         value, low, high = (metrics.get(f"test/{name}{end}") for end in ("", "_low", "_high"))
         if value is None:
             continue
-        reported = [f"n = {metrics['test/n']}{drawn}"]
+        reported = [f"n = {metrics['test/n']}{kind}"]
         if low is not None and high is not None:
             reported.insert(0, f"95 % interval {factor * low:.1f} to {factor * high:.1f}")
         found.append(f"test {words} {factor * value:.1f} {unit} ({', '.join(reported)})")

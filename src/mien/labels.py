@@ -4,7 +4,8 @@ Every table, model output and figure of the project counts classes in this order
 it.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 EXPRESSIONS: tuple[str, ...] = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral", "contempt")
 """The seven expressions in RAF-DB's order (its label n is class n - 1), then FER+'s eighth, contempt."""
@@ -103,3 +104,15 @@ FIVE_POINT_LANDMARKS: tuple[tuple[int, ...], ...] = (tuple(range(36, 42)), tuple
 
 FIVE_POINT_MIRROR: tuple[int, ...] = (1, 0, 2, 4, 3)
 """Point that each of the five is in the mirror image."""
+
+
+def synthetic_share(metrics: Mapping[str, Any]) -> float:
+    """How much of what a run was tested on is synthetic, from its metrics: 0 for real data alone.
+
+    Runs of version 0.1 call it ``drawn_share``. Whoever says of a score what it was measured on asks here.
+
+    Example:
+        >>> synthetic_share({"drawn_share": 1.0}), synthetic_share({"synthetic_share": 0.5}), synthetic_share({})
+        (1.0, 0.5, 0.0)
+    """
+    return metrics.get("synthetic_share") or metrics.get("drawn_share") or 0.0

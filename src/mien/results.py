@@ -4,6 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mien.labels import synthetic_share
+
 SCORES = {
     "test/accuracy": "acc %",
     "test/mean_class_accuracy": "class %",
@@ -48,9 +50,7 @@ def last_runs(root: Path, env: str | None = None, last: int = 20) -> str:
     scores = [score for score in SCORES if any(score in run.data.metrics for run in runs)]
     header = ["started", "status", "env", "system", "variant", "n", *(SCORES[score] for score in scores)]
     lines = aligned([header, *(_row(run, scores) for run in runs)])
-    return "\n".join(
-        [*lines, *([SYNTHETIC_NOTE] if any(run.data.metrics.get("synthetic_share") for run in runs) else [])]
-    )
+    return "\n".join([*lines, *([SYNTHETIC_NOTE] if any(synthetic_share(run.data.metrics) for run in runs) else [])])
 
 
 def _newest(client: Any, experiments: list[str], last: int) -> list[Any]:
@@ -95,12 +95,12 @@ def _cell(row: list[str], column: int, width: int) -> str:
 def _row(run: Any, scores: list[str]) -> list[str]:
     tags, metrics = run.data.tags, run.data.metrics
     started = datetime.fromtimestamp(run.info.start_time / 1000).astimezone().strftime("%y-%m-%d %H:%M")
-    drawn = "~" if metrics.get("synthetic_share") else ""
+    mark = "~" if synthetic_share(metrics) else ""
     system, variant = tags.get("system") or run.info.run_name or "", tags.get("variant", "")
     if "sweep" in tags:
         system, variant = "sweep", tags["sweep"]
     count = f"{int(metrics['test/n'])}" if "test/n" in metrics else ""
-    shown = [f"{drawn}{_printed(score, metrics[score])}" if score in metrics else "" for score in scores]
+    shown = [f"{mark}{_printed(score, metrics[score])}" if score in metrics else "" for score in scores]
     return [started, run.info.status.lower(), tags.get("env", ""), system, variant, count, *shown]
 
 

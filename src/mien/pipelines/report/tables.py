@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mien.io.run_records import RunRecord
+from mien.labels import synthetic_share
 from mien.pipelines.report.params import PaperRow, PaperTable, ReportParams, Score
 
 SYNTHETIC = "synthetic faces"
@@ -135,7 +136,7 @@ def _row(
 
 def measured_on(runs: Sequence[RunRecord], table: PaperTable) -> str:
     """The dataset of the runs in words; SYNTHETIC where any test face was drawn."""
-    if any(run.metrics.get("synthetic_share") for run in runs):
+    if any(synthetic_share(run.metrics) for run in runs):
         return SYNTHETIC
     return _dataset_name(max(runs, key=lambda run: run.date).dataset, table.dataset)
 
