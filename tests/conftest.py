@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.pipelines.temporary_project import copy_project, run_session  # Kedro takes the root logger's handlers away
+from tests.pipelines.temporary_project import (
+    PreparedSources,
+    copy_project,
+    run_session,
+)  # Kedro takes the root logger's handlers away
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -57,3 +61,17 @@ def project(tmp_path, monkeypatch, mlflow_store) -> Path:
 def run_project(project) -> Callable[..., dict[str, Any]]:
     """Run pipelines of the copied project in this process: ``run_project("sae", env="paper", params={...})``."""
     return partial(run_session, project)
+
+
+@pytest.fixture(scope="session")
+def prepared_sources(tmp_path_factory, mlflow_store) -> PreparedSources:
+    """Tiny datasets and the landmark network, made once and copied."""
+    from tests.pipelines.tiny_systems import TINY_SOURCES
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie side by side
+        folder = folder.parent
+    folder = folder / "prepared"
+    folder.mkdir(exist_ok=True)
+    os.environ.pop("KEDRO_ENV", None)
+    return PreparedSources(folder, partial(copy_project, mlflow_store=mlflow_store), TINY_SOURCES)

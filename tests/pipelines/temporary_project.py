@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Callable, Iterable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from kedro.framework.project import configure_project
 from kedro.io import DataCatalog
 
@@ -39,3 +42,32 @@ def open_catalog(project: Path, env: str | None = None, params: dict[str, Any] |
 
     with KedroSession.create(project, env=env, runtime_params=params) as session:
         return session.load_context().catalog
+
+
+class PreparedSources:
+    """What systems read, prepared once per test session, by whichever process needs it first.
+
+    Args:
+        folder: Where the projects lie in which it is prepared; all processes of the session share it.
+        copy: Makes a project in a folder.
+        params: Runtime parameters of the runs that prepare.
+    """
+
+    def __init__(self, folder: Path, copy: Callable[[Path], Path], params: dict[str, Any]) -> None:
+        self.folder, self.copy, self.params = folder, copy, params
+
+    def project(self, pipeline: str) -> Path:
+        """A project in which a pipeline has run once, such as ``data_raf_db``; nobody may write to it."""
+        project, ready = self.folder / pipeline, self.folder / f"{pipeline}.ready"
+        with FileLock(self.folder / f"{pipeline}.lock"):
+            if not ready.exists():
+                shutil.rmtree(project, ignore_errors=True)
+                with chdir(self.copy(project)):
+                    run_session(project, pipeline, params=self.params)
+                ready.touch()
+        return project
+
+    def copy_to(self, project: Path, pipelines: Iterable[str]) -> None:
+        """Lay what the pipelines wrote into a project, as if they had run there."""
+        for pipeline in pipelines:
+            shutil.copytree(self.project(pipeline) / "data", project / "data", dirs_exist_ok=True)

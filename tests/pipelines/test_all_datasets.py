@@ -33,7 +33,6 @@ class TinyDataset:
     def __init__(self, dataset: str, project: Path) -> None:
         self.dataset, self.project = dataset, project
         self.pipeline = PIPELINES[f"data_{dataset}"]
-        self.run()
 
     def run(self, params: dict[str, Any] | None = None, **options) -> None:
         params = {self.dataset: {**TINY_DATA[self.dataset], **(params or {})}}
@@ -74,11 +73,12 @@ ALIKE = {"sfew": "raf_db", "spos": "nvie", "crema_d": "ravdess"}
     scope="module",
     params=[pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in DATASETS],
 )
-def tiny(request, tmp_path_factory, mlflow_store):
+def tiny(request, tmp_path_factory, mlflow_store, prepared_sources):
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.delenv("KEDRO_ENV", raising=False)
         project = copy_project(tmp_path_factory.mktemp(request.param) / "project", mlflow_store)
+        prepared_sources.copy_to(project, [f"data_{request.param}"])
         os.chdir(project)
         try:
             yield TinyDataset(request.param, project)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kedro.pipeline.node import Node
 from tests.pipelines.temporary_project import copy_project, run_session
-from tests.pipelines.test_all_systems import PIPELINES, SYSTEMS, on_another_dataset
+from tests.pipelines.test_all_systems import PIPELINES, SYSTEMS, on_another_dataset, sources_of
 from tests.pipelines.tiny_systems import TINY, TINY_SOURCES
 from tests.project.pipeline_guards import training_nodes
 
@@ -30,7 +30,7 @@ class Training:
         self.inputs: dict[str, Any] = {}
 
     def run_until(self, method: str) -> Any:
-        """Run all that is before the training too, in full precision, and keep what the training is given."""
+        """Run all of the systems that is before the training too, in full precision, and keep what it is given."""
         run_node = Node.run
 
         def watched(node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,10 @@ class Training:
 
         self.monkeypatch.setattr(Node, "run", watched)
         params = {**TINY, **TINY_SOURCES}
-        return self._until(method, run_session, self.project, self.system, params=params, to_nodes=[self.step.name])
+        sources = {name.removeprefix("data_") for name in sources_of(self.system)}
+        systems = sorted({step.namespace for step in PIPELINES[self.system].nodes} - sources)
+        parts = {"namespaces": systems, "to_nodes": [self.step.name]}
+        return self._until(method, run_session, self.project, self.system, params=params, **parts)
 
     def begin(self, precision: str) -> Any:
         """The state that training goes on from in a precision, None where it starts anew."""
@@ -67,9 +70,10 @@ class Training:
 
 
 @pytest.fixture(params=TRAINED)
-def training(request, tmp_path, monkeypatch, mlflow_store) -> Training:
+def training(request, tmp_path, monkeypatch, mlflow_store, prepared_sources) -> Training:
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     project = copy_project(tmp_path / "project", mlflow_store)
+    prepared_sources.copy_to(project, sources_of(request.param))
     monkeypatch.chdir(project)
     return Training(request.param, project, monkeypatch)
 
