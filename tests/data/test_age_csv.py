@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from mien.data.age_csv import FILE, PUBLISHED_COUNTS, find_age_csv, list_age_csv, read_age_csv, split_age_csv
+from mien.data.file_account import count_deviations, count_table
 from mien.data.image_source import ImageSource
-from mien.data.published_counts import count_deviations, count_table
 from mien.labels import ETHNICITIES, GENDERS
 
 HEADER = "age,ethnicity,gender,img_name,pixels"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mien.data.crema_d import CODES, DEMOGRAPHICS, MEDIA, PUBLISHED_COUNTS, SENTENCES, find_crema_d, read_crema_d
-from mien.data.published_counts import count_deviations, count_table
+from mien.data.file_account import count_deviations, count_table
 from mien.labels import CREMA_D_EXPRESSIONS
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:c6f94b\nsize 72862\n"

@@ -1,4 +1,7 @@
-"""Packed faces as a dataset: the right face, the right numbers, and an augmentation that its key alone decides."""
+"""Packed faces as a dataset: the right face, the right numbers, and an augmentation that its key alone decides.
+
+Pairs as a torch dataset: decoded once, moved as a whole.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 from torch.utils.data import DataLoader
 
-from mien.data.face_images import FaceImages, resize_as_poster, resize_square
+from mien.data.face_images import (
+    FaceImages,
+    GreyFaces,
+    PairImages,
+    Vectors,
+    decode_sequences,
+    resize_as_poster,
+    resize_square,
+)
 from mien.data.transforms import ExpressionAugmentation
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
@@ -202,3 +213,106 @@ def test_shares_that_do_not_add_up_are_refused_with_where_they_come_from(shares)
 def test_a_class_is_not_drawn_of_class_ids():
     with pytest.raises(ValueError, match=r"no shares to draw .*set draw to false"):
         images(draw=True)
+
+
+GREY = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
+
+
+def grey_faces(**changes) -> GreyFaces:
+    return GreyFaces(GREY, [3, 1], np.array([30, 40]), image_size=4, **changes)
+
+
+def test_an_image_is_the_mean_of_its_channels_over_255():
+    (image,), target = grey_faces()[0]
+    np.testing.assert_allclose(image.numpy()[0], GREY[3].mean(axis=2) / 255, atol=1e-6)
+    assert target == 30
+
+
+def test_a_key_of_a_later_epoch_is_the_same_face_mirrored_or_not():
+    mirrored = grey_faces(flip=0.5)
+    plain, turned = grey_faces()[0][0][0], grey_faces()[0][0][0].flip(2)
+    seen = [mirrored[2 * epoch][0][0] for epoch in range(20)]
+    kinds = [torch.equal(image, plain) for image in seen]
+    assert all(torch.equal(image, plain) or torch.equal(image, turned) for image in seen)
+    assert 0 < sum(kinds) < 20
+    assert torch.equal(mirrored[6][0][0], grey_faces(flip=0.5)[6][0][0])
+
+
+def test_all_images_come_as_they_are_whatever_is_mirrored():
+    assert torch.equal(grey_faces(flip=1.0).images(), torch.stack([grey_faces()[index][0][0] for index in range(2)]))
+
+
+def test_rows_without_a_face_or_a_target_are_refused():
+    with pytest.raises(ValueError, match="2 rows but 1 targets"):
+        GreyFaces(GREY, [0, 1], np.array([1]), image_size=4)
+    with pytest.raises(ValueError, match="rows 0 to 5, the packed file has 5"):
+        GreyFaces(GREY, [0, 5], np.array([1, 2]), image_size=4)
+
+
+def test_vectors_go_with_their_targets_in_every_epoch():
+    vectors = Vectors(torch.arange(6.0).view(3, 2), np.array([7, 8, 9]))
+    (vector,), target = vectors[3 * 4 + 1]
+    assert (vector.tolist(), int(target)) == ([2.0, 3.0], 8)
+
+
+def pair_faces(n: int = 5, frames: int = 2, side: int = 12) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, frames, side, side, 1), dtype=np.uint8)
+
+
+def decoded(size: int = 12, num_frames: int = 2, **options) -> torch.Tensor:
+    return decode_sequences(pair_faces(**options), [3, 0], num_frames=num_frames, size=size, mean=0.5, std=0.25)
+
+
+def test_pixels_are_normalised_and_the_onset_comes_first():
+    expected = (pair_faces()[[3, 0], :, :, :, 0] / 255 - 0.5) / 0.25
+    np.testing.assert_allclose(decoded().numpy(), expected, atol=1e-6)
+
+
+def test_frames_are_taken_evenly_from_the_onset_to_the_apex():
+    sequences = decode_sequences(pair_faces(frames=7), [1], num_frames=3, size=12, mean=0.0, std=1 / 255)
+    np.testing.assert_allclose(sequences[0].numpy(), pair_faces(frames=7)[1, [0, 3, 6], :, :, 0], atol=1e-3)
+
+
+def test_without_movement_the_middle_is_cut_out():
+    images = PairImages(decoded(), [1, 0], image_size=8)
+    (frames,), target = images[1]
+    assert torch.equal(frames, decoded()[1, :, 2:10, 2:10])
+    assert target == 0
+
+
+def test_both_images_are_moved_alike():
+    same = decoded()[:, :1].expand(-1, 2, -1, -1)
+    images = PairImages(same, [1, 0], image_size=8, shift=2, flip=0.5, rotate_degrees=10, seed=3)
+    seen = [images[key][0][0] for key in range(20)]
+    assert all(torch.equal(frames[0], frames[1]) for frames in seen)
+    assert len({tuple(frames.flatten().tolist()) for frames in seen}) > 15
+
+
+def test_a_key_decides_what_is_seen():
+    def again(seed: int) -> torch.Tensor:
+        images = PairImages(decoded(), [1, 0], image_size=8, shift=2, flip=0.5, seed=seed)
+        return torch.stack([images[key][0][0] for key in range(12)])
+
+    assert torch.equal(again(0), again(0))
+    assert not torch.equal(again(0), again(1))
+
+
+def test_sequences_are_shared_and_not_copied():
+    sequences = decoded()
+    first, second = (PairImages(sequences, [1, 0], image_size=8) for _ in range(2))
+    assert first.sequences.data_ptr() == second.sequences.data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: decoded(num_frames=3), "hold no 3 grey frames per sample"),
+        (lambda: decode_sequences(pair_faces(), [5], num_frames=2, size=8, mean=0, std=1), "the packed file has 5"),
+        (lambda: PairImages(decoded(), [1], image_size=8), "2 sequences but 1 targets"),
+        (lambda: PairImages(decoded(), [1, 0], image_size=8, shift=3), "leave no room"),
+        (lambda: PairImages(decoded(), [1, 0], image_size=13), "leave no room"),
+    ],
+)
+def test_what_does_not_fit_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -20,8 +20,7 @@ from mien.data.ferplus import (
     read_ferplus,
 )
 from mien.data.ferplus_files import choose_sources, list_ferplus
-from mien.data.ferplus_labels import VOTE_COLUMNS
-from mien.data.ferplus_order import FER2013_EMOTIONS
+from mien.data.ferplus_votes import FER2013_EMOTIONS, VOTE_COLUMNS
 from mien.data.image_source import ImageSource
 from mien.labels import FERPLUS_EXPRESSIONS
 

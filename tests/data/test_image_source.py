@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mien.data.csv_files import FACE_SIZE
 from mien.data.image_source import ImageSource
 from mien.data.images import ImageError
-from mien.data.pixel_rows import FACE_SIZE
 from mien.data.video import write_video
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)

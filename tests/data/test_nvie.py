@@ -10,12 +10,12 @@ from tests.data.small_datasets import lenient
 from mien.data.nvie import (
     PUBLISHED_TOTALS,
     SEQUENCES,
+    SUBSET_FILE,
     find_nvie,
     find_spontaneous_pairs,
     read_nvie,
     write_spontaneous_manifest,
 )
-from mien.data.nvie_subset import SUBSET_FILE
 from mien.data.onset_apex import COLUMNS, FRAMES_COLUMN, MANIFEST, read_manifest
 from mien.labels import EMOTIONS
 

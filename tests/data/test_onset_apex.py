@@ -23,7 +23,7 @@ from mien.data.onset_apex import (
     read_manifest,
     write_manifest,
 )
-from mien.data.pair_table import pairs_table, total_deviations
+from mien.data.pair_samples import pairs_table, total_deviations
 from mien.labels import EMOTIONS, KINDS
 
 HEADER = ",".join(COLUMNS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mien.data.published_counts import count_deviations, count_table
+from mien.data.file_account import count_deviations, count_table
 from mien.data.ravdess import PUBLISHED_COUNTS, find_ravdess, read_ravdess
 from mien.labels import RAVDESS_EXPRESSIONS
 

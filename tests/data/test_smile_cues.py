@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.data.smile_cues import CUES, measure_cues, relative_cues, smile_scores
-from mien.data.synthetic import ActionUnits, draw_scene, sample_face
+from mien.data.synthetic import ActionUnits, render_scene, sample_face
 
 THRESHOLDS = np.array([0.08, 0.12, 0.03, 0.08, 0.08, 0.03])
 
@@ -14,7 +14,7 @@ THRESHOLDS = np.array([0.08, 0.12, 0.03, 0.08, 0.08, 0.03])
 def cues_of(seed: int, units: dict[int, float], size: int = 192) -> np.ndarray:
     face = sample_face(np.random.default_rng(seed), "neutral", roll_degrees=0.0)
     moved = ActionUnits().with_units({unit: (value, value) for unit, value in units.items()})
-    drawn = draw_scene(replace(face, action_units=moved), (size, size), 0.8, (0.5, 0.5), seed=seed)
+    drawn = render_scene(replace(face, action_units=moved), (size, size), 0.8, (0.5, 0.5), seed=seed)
     return measure_cues(drawn.image, (drawn.landmarks.astype(float) + 0.5) / size)
 
 

@@ -15,7 +15,7 @@ from mien.data.age_csv import read_age_csv
 from mien.data.audio import write_wav
 from mien.data.crema_d import CODES, read_crema_d
 from mien.data.ferplus import read_ferplus
-from mien.data.ferplus_order import FER2013_EMOTIONS
+from mien.data.ferplus_votes import FER2013_EMOTIONS
 from mien.data.file_account import FileAccount
 from mien.data.nvie import read_nvie
 from mien.data.raf_db import read_raf_db

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.data.file_account import Explain, FileAccount
-from mien.data.folder_walk import walk_folder
+from mien.data.folders import walk_folder
 from mien.data.images import printable
 from mien.data.media_file import is_media
-from mien.data.people import one_name_each
-from mien.data.splits import stratified_split
+from mien.data.splits import one_name_each, stratified_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +22,11 @@ def list_media(root: Path, dataset: str) -> list[Path]:
     Hidden files, and files of another kind such as a readme, are passed over.
 
     Args:
-        root: the dataset's folder.
-        dataset: its name, for the message.
+        root: The dataset's folder.
+        dataset: Its name, for the message.
 
     Raises:
-        ValueError: a folder cannot be listed, or an entry with a media file's name is no file.
+        ValueError: A folder cannot be listed, or an entry with a media file's name is no file.
     """
 
     def refuse(error: OSError) -> None:
@@ -58,13 +57,13 @@ def account_for_clips(account: FileAccount, clips: pd.DataFrame, explain: Explai
     user has chosen so.
 
     Args:
-        account: of the dataset's folder.
-        clips: with the columns ``sample_id``, ``video``, ``audio``, ``split`` and ``expression``.
-        explain: why no clip names a file.
-        way_on: what to do about lost clips.
+        account: Of the dataset's folder.
+        clips: With the columns ``sample_id``, ``video``, ``audio``, ``split`` and ``expression``.
+        explain: Why no clip names a file.
+        way_on: What to do about lost clips.
 
     Raises:
-        ValueError: more clips or files are lost than the account allows.
+        ValueError: More clips or files are lost than the account allows.
     """
     account.use_samples(clips, ["video", "audio"], "expression")
     for column, what in (("video", "picture"), ("audio", "sound")):
@@ -79,9 +78,9 @@ def check_names(wrong: Sequence[Path], dataset: str, form: str) -> None:
     """Raise a ValueError that counts the files whose names are not of the published form, unless there are none.
 
     Args:
-        wrong: files with such names.
-        dataset: its name.
-        form: what a name looks like.
+        wrong: Files with such names.
+        dataset: Its name.
+        form: What a name looks like.
     """
     if wrong:
         raise ValueError(
@@ -96,17 +95,17 @@ def split_actors(
     """Give every actor, with all clips, to one of "train", "val" and "test", men and women in about equal shares.
 
     Args:
-        clips: with the columns ``subject``, ``gender`` (may be missing) and ``expression``.
-        validation_fraction: of the actors, above 0.
-        test_fraction: of the actors, above 0; both together below 1.
+        clips: With the columns ``subject``, ``gender`` (may be missing) and ``expression``.
+        validation_fraction: Of the actors, above 0.
+        test_fraction: Of the actors, above 0; both together below 1.
         seed: 0 or more.
-        dataset: its name, for the message.
+        dataset: Its name, for the message.
 
     Returns:
         A copy of ``clips`` with the column ``split``.
 
     Raises:
-        ValueError: a fraction or ``seed`` is out of range, there are too few actors for each split to get one, or a
+        ValueError: A fraction or ``seed`` is out of range, there are too few actors for each split to get one, or a
             class that others show is absent from training.
 
     Source: ours, because neither RAVDESS nor CREMA-D publishes a split; METHODS 5.1: no person may be in two parts.

@@ -19,14 +19,14 @@ import numpy as np
 
 from mien.data.duplicates import mark_duplicates
 from mien.data.file_account import FileAccount, Verdict
-from mien.data.folder_walk import holds_file
+from mien.data.folders import holds_file
 from mien.data.splits import stratified_split
 from mien.labels import ETHNICITIES, GENDERS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mien.data.pixel_rows import PixelRow
+    from mien.data.csv_files import PixelRow
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def find_age_csv(root: Path) -> Path:
     """Find ``age_gender.csv`` in a folder.
 
     Raises:
-        ValueError: the folder or the file is missing.
+        ValueError: The folder or the file is missing.
     """
     if not root.is_dir():
         raise ValueError(f"The folder of the age, gender and ethnicity CSV is missing: {root}. {_WHERE_TO_GET_IT}")
@@ -86,17 +86,17 @@ def read_age_csv(
     Every row and file is accounted for.
 
     Args:
-        root: the folder that holds ``age_gender.csv``.
-        validation_fraction: as in ``split_age_csv``.
-        test_fraction: as in ``split_age_csv``.
-        seed: as in ``split_age_csv``.
-        account: is reported what becomes of every file and row; a new one where None.
+        root: The folder that holds ``age_gender.csv``.
+        validation_fraction: As in ``split_age_csv``.
+        test_fraction: As in ``split_age_csv``.
+        seed: As in ``split_age_csv``.
+        account: Receives what becomes of every file and row; a new one where None.
 
     Returns:
         The table of ``split_age_csv``.
 
     Raises:
-        ValueError: as in ``list_age_csv`` and ``split_age_csv``.
+        ValueError: As in ``list_age_csv`` and ``split_age_csv``.
 
     Source: 80/10/10 is usual in work on this file; the strata are ours.
     """
@@ -110,14 +110,14 @@ def divide_rows(
     """Divide the rows as ``split_age_csv`` does, and account for every row and file.
 
     Args:
-        rows: the table of ``list_age_csv``.
-        account: of the folder that holds the CSV.
-        validation_fraction: as in ``split_age_csv``.
-        test_fraction: as in ``split_age_csv``.
-        seed: as in ``split_age_csv``.
+        rows: The table of ``list_age_csv``.
+        account: Of the folder that holds the CSV.
+        validation_fraction: As in ``split_age_csv``.
+        test_fraction: As in ``split_age_csv``.
+        seed: As in ``split_age_csv``.
 
     Raises:
-        ValueError: there are too few rows to divide; the message names the file.
+        ValueError: There are too few rows to divide; the message names the file.
     """
     try:
         samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
@@ -135,7 +135,7 @@ def list_age_csv(root: Path) -> pd.DataFrame:
     """List every row of the published file, repeated faces included.
 
     Args:
-        root: the folder that holds ``age_gender.csv``.
+        root: The folder that holds ``age_gender.csv``.
 
     Returns:
         One row per face, in the file's order: ``sample_id`` ("row_00000" is the first after the header), ``image``
@@ -144,12 +144,12 @@ def list_age_csv(root: Path) -> pd.DataFrame:
         the file does not say who is shown) and ``duplicate_of`` as in ``mark_duplicates``.
 
     Raises:
-        ValueError: the file is missing, has other columns or no row, or a row has too few fields or a code that is not
+        ValueError: The file is missing, has other columns or no row, or a row has too few fields or a code that is not
             one; the message has the line.
     """
     import pandas as pd
 
-    from mien.data.pixel_rows import scan_pixel_rows
+    from mien.data.csv_files import scan_pixel_rows
 
     path = find_age_csv(root)
     offsets, codes, digests = [], [], []
@@ -182,16 +182,16 @@ def split_age_csv(
     how many of them contradict the first, is logged.
 
     Args:
-        rows: the table of ``list_age_csv``.
-        validation_fraction: of the rows that become "val".
-        test_fraction: of the rows that become "test".
-        seed: of the division, which is stratified by gender, ethnicity and decade of age.
+        rows: The table of ``list_age_csv``.
+        validation_fraction: Of the rows that become "val".
+        test_fraction: Of the rows that become "test".
+        seed: Of the division, which is stratified by gender, ethnicity and decade of age.
 
     Returns:
         ``rows`` without the repeated ones and without ``duplicate_of``, with ``split`` "train", "val" or "test".
 
     Raises:
-        ValueError: a fraction or the seed is out of range, or there are too few rows.
+        ValueError: A fraction or the seed is out of range, or there are too few rows.
 
     Source: ours. The published notebooks split at random with equal faces on both sides, which flatters the scores.
     """

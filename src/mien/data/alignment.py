@@ -6,13 +6,20 @@ the image-left eye, image-right eye, nose, image-left and image-right mouth corn
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterable
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from mien.data.images import declared_size, first_bytes, printable
+
+logger = logging.getLogger(__name__)
+
 TEMPLATE_SIZE = 112
-"""Pixels per side of the square that FIVE_POINT_TEMPLATE is drawn in."""
+"""Pixels per side of the square that FIVE_POINT_TEMPLATE lies in."""
 
 FIVE_POINT_TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
@@ -43,7 +50,7 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         (2, 3) float64 matrix; ``apply_transform(source, matrix)`` is close to ``target``.
 
     Raises:
-        ValueError: the shapes differ or are not (n, 2), a coordinate is not finite, or all source points coincide.
+        ValueError: The shapes differ or are not (n, 2), a coordinate is not finite, or all source points coincide.
 
     Source: Umeyama 1991, equations 40 to 43, for two dimensions and without reflections.
     """
@@ -86,7 +93,7 @@ def roll_angle_degrees(five_points: np.ndarray) -> float:
         Degrees in (-180, 180].
 
     Raises:
-        ValueError: the shape is not (5, 2), or the eyes coincide or are not finite.
+        ValueError: The shape is not (5, 2), or the eyes coincide or are not finite.
     """
     points = _five_points(five_points, "roll_angle_degrees")
     dx, dy = points[1] - points[0]
@@ -103,13 +110,13 @@ def template_transform(five_points: np.ndarray, size: int = TEMPLATE_SIZE) -> np
 
     Args:
         five_points: (5, 2) points in the image.
-        size: pixels per side of the face.
+        size: Pixels per side of the face.
 
     Returns:
         (2, 3) float64, for ``apply_transform``.
 
     Raises:
-        ValueError: as ``similarity_transform``.
+        ValueError: As ``similarity_transform``.
     """
     template = (FIVE_POINT_TEMPLATE + 0.5) * (size / TEMPLATE_SIZE) - 0.5
     return similarity_transform(five_points, template)
@@ -119,20 +126,20 @@ def align_face(image: np.ndarray, five_points: np.ndarray, size: int = TEMPLATE_
     """Turn, scale and move a face so that its five points lie nearest to the template's.
 
     OpenCV's warp reads at most four pixels for one of the result and so aliases where a face shrinks. There the face is
-    drawn at a whole multiple of the size at which it does not shrink, and blocks are averaged. Outside the image is
+    sampled at a whole multiple of the size at which it does not shrink, and blocks are averaged. Outside the image is
     black.
 
     Args:
         image: (H, W, 3) uint8.
         five_points: (5, 2) points in the image.
-        size: pixels per side of the result. The template is scaled with it about the corner of the top-left pixel, so
+        size: Pixels per side of the result. The template is scaled with it about the corner of the top-left pixel, so
             a face of 56 px shows the same scene as one of 112 px.
 
     Returns:
         (size, size, 3) uint8.
 
     Raises:
-        ValueError: the image is not (H, W, 3) uint8, ``size`` is below 1, or the points are not a face's within about
+        ValueError: The image is not (H, W, 3) uint8, ``size`` is below 1, or the points are not a face's within about
             this image.
 
     Source: template and least-squares fit as ArcFace and face.evoLVe; the averaging is ours.
@@ -149,8 +156,8 @@ def align_face(image: np.ndarray, five_points: np.ndarray, size: int = TEMPLATE_
     matrix *= samples
     # Pixel c of the result averages samples k c to k c + k - 1, so its centre belongs at k c + (k - 1) / 2.
     matrix[:, 2] += (samples - 1) / 2
-    drawn = cv2.warpAffine(image, matrix, (samples * size, samples * size), flags=cv2.INTER_LINEAR)
-    return drawn if samples == 1 else cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
+    warped = cv2.warpAffine(image, matrix, (samples * size, samples * size), flags=cv2.INTER_LINEAR)
+    return warped if samples == 1 else cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def centre_crop_face(image: np.ndarray, size: int) -> np.ndarray:
@@ -158,13 +165,13 @@ def centre_crop_face(image: np.ndarray, size: int) -> np.ndarray:
 
     Args:
         image: (H, W, 3) uint8.
-        size: pixels per side of the result. Areas are averaged to shrink, pixels interpolated linearly to grow.
+        size: Pixels per side of the result. Areas are averaged to shrink, pixels interpolated linearly to grow.
 
     Returns:
         (size, size, 3) uint8.
 
     Raises:
-        ValueError: the image is not (H, W, 3) uint8, or ``size`` is below 1.
+        ValueError: The image is not (H, W, 3) uint8, or ``size`` is below 1.
     """
     _check_image(image, size, "centre_crop_face")
     H, W = image.shape[:2]
@@ -184,13 +191,13 @@ def choose_face(boxes: np.ndarray, image_size: tuple[int, int]) -> int:
 
     Args:
         boxes: (n, 4) left, top, right and bottom edge in pixels, n at least 1.
-        image_size: height and width of the image in pixels.
+        image_size: Height and width of the image in pixels.
 
     Returns:
         Row of ``boxes``.
 
     Raises:
-        ValueError: the shape is not (n, 4) with n at least 1.
+        ValueError: The shape is not (n, 4) with n at least 1.
 
     Source: ours, because the datasets' papers do not say which of several faces they keep.
     """
@@ -223,3 +230,48 @@ def _check_image(image: np.ndarray, size: int, caller: str) -> None:
         )
     if size < 1:
         raise ValueError(f"{caller}: size is {size} px. Give 1 or more.")
+
+
+SQUARE = 1.02
+"""Height over width up to which a crop counts as square. Source: ours, a pixel of rounding at 48 px."""
+
+SFEW_SHAPE = 1.3
+"""The same for SFEW, whose aligned faces have 143x181 pixels, a ratio of 1.27; photographs of 3:4 have 1.33."""
+
+_BEGINNING = 65_536  # bytes; a JPEG's size stands behind its embedded thumbnail
+
+
+def check_aligned_sizes(paths: Iterable[Path], dataset: str, tallest: float, max_share: float, what_to_do: str) -> None:
+    """Refuse photographs under the names of aligned faces, which would be squeezed into squares.
+
+    Files whose header tells no size are left to the decoder.
+
+    Args:
+        paths: Of the images.
+        dataset: Its name, for messages.
+        tallest: Height over width that an aligned face may have; it is no wider than high but for a hundredth or two.
+        max_share: Of images with another shape, above which they are refused; below they are logged.
+        what_to_do: Ends the message.
+
+    Raises:
+        ValueError: More than ``max_share`` have another shape.
+    """
+    total = 0
+    wrong: list[tuple[Path, int, int]] = []
+    for path in paths:
+        size = declared_size(first_bytes(path, _BEGINNING))
+        if size is None or not all(size):
+            continue
+        total += 1
+        H, W = size
+        if not 1 / SQUARE <= H / W <= tallest:
+            wrong.append((path, W, H))
+    if not wrong:
+        return
+    path, W, H = wrong[0]
+    reported = f"{len(wrong):,} of {total:,} have another shape, the first {printable(path)} of {W}x{H} pixels"
+    if len(wrong) > max_share * total:
+        raise ValueError(
+            f"{dataset}'s images are no aligned faces, which are square or nearly so: {reported}. {what_to_do}"
+        )
+    logger.warning("%s: of the images that are called aligned, %s", dataset, reported)

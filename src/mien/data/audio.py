@@ -56,13 +56,13 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 
     Args:
         path: WAV, MP3, FLAC ... or MP4, FLV ... with a sound track, of any bit depth, rate and number of channels.
-        sample_rate: of the result, in Hz, 1,000 to 192,000.
+        sample_rate: Of the result, in Hz, 1,000 to 192,000.
 
     Returns:
         (N,) float32, 1 being full scale. Compressed or floating-point sound may go a little beyond.
 
     Raises:
-        AudioError: the file is missing, a directory, empty, a Git LFS pointer, not a sound, cut off or damaged, longer
+        AudioError: The file is missing, a directory, empty, a Git LFS pointer, not a sound, cut off or damaged, longer
             than ``MAX_SECONDS``, has no sound track, no sample in it, samples that are no numbers, or an absurd sample
             rate; ``reason`` names which.
         ValueError: ``sample_rate`` is out of range.
@@ -109,8 +109,8 @@ def read_or_reason(path: Path | None, sample_rate: int = SAMPLE_RATE) -> tuple[n
     """Read the sound of a clip as 16 bits, or say why there is none.
 
     Args:
-        path: of the sound, or None where the clip has none.
-        sample_rate: of the result, in Hz.
+        path: Of the sound, or None where the clip has none.
+        sample_rate: Of the result, in Hz.
 
     Returns:
         (N,) int16, N 0 where there is no sound; one word: ``read``, ``silent`` (all samples are equal), ``no_audio``
@@ -133,8 +133,8 @@ def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
 
     Args:
         waveform: (N,) float32.
-        rate: its samples per second.
-        sample_rate: those of the result.
+        rate: Its samples per second.
+        sample_rate: Those of the result.
 
     Returns:
         (M,) float32, M about N * sample_rate / rate.
@@ -152,9 +152,9 @@ def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
     """Write a mono WAV file of 16 bits, bytes depending on the arguments alone.
 
     Args:
-        path: of the file.
+        path: Of the file.
         waveform: (N,) int16.
-        sample_rate: in Hz.
+        sample_rate: In Hz.
     """
     import wave
 

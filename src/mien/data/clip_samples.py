@@ -51,8 +51,8 @@ class NeighbourFaces:
 
     def __getitem__(self, key: int) -> tuple[tuple[Tensor], Tensor]:
         index = key % len(self)
-        drawn, mirrored = np.random.SeedSequence((self.seed, key)).generate_state(2)
-        neighbour = int(drawn) % self.faces.shape[1]
+        random, mirrored = np.random.SeedSequence((self.seed, key)).generate_state(2)
+        neighbour = int(random) % self.faces.shape[1]
         face = np.asarray(self.faces[self.rows[index], neighbour, :, :, 0], np.float32)
         face = mirrored_at(face, int(mirrored), self.flip)
         image = torch.from_numpy((face / 255 - self.mean) / self.std)[None]
@@ -99,24 +99,24 @@ class FrameDifferences:
     def __getitem__(self, key: int) -> tuple[tuple[Tensor], Tensor]:
         index = key % len(self)
         stack = np.asarray(self.faces[self.rows[index], :, :, 0], np.float32)
-        drawn = int(np.random.SeedSequence((self.seed, key)).generate_state(1)[0])
-        stack = mirrored_at(stack, drawn, self.flip)
+        random = int(np.random.SeedSequence((self.seed, key)).generate_state(1)[0])
+        stack = mirrored_at(stack, random, self.flip)
         return (torch.from_numpy(np.diff(stack, axis=0) / (255 * self.std)),), torch.tensor(self.targets[index])
 
 
-def mirrored_at(image: np.ndarray, drawn: int, flip: float) -> np.ndarray:
+def mirrored_at(image: np.ndarray, random: int, flip: float) -> np.ndarray:
     """The mirror image of the last axis with a probability.
 
     Args:
         image: (..., H, W).
-        drawn: a whole number below 2^32, drawn evenly.
-        flip: the probability.
+        random: A whole number below 2^32, uniformly distributed.
+        flip: The probability.
 
     Example:
         >>> mirrored_at(np.array([[1, 2]]), 2**31, 0.6).tolist(), mirrored_at(np.array([[1, 2]]), 2**31, 0.4).tolist()
         ([[2, 1]], [[1, 2]])
     """
-    return np.ascontiguousarray(image[..., ::-1]) if drawn < flip * 2**32 else image
+    return np.ascontiguousarray(image[..., ::-1]) if random < flip * 2**32 else image
 
 
 def stacked_rows(rows: np.ndarray, length: int) -> np.ndarray:
@@ -124,7 +124,7 @@ def stacked_rows(rows: np.ndarray, length: int) -> np.ndarray:
 
     Args:
         rows: (F,) of a clip's faces in their order, F at least 1.
-        length: differences in a stack.
+        length: Differences in a stack.
 
     Returns:
         (F, length + 1). A clip of one frame stands still.

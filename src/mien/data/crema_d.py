@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.data.actor_clips import account_for_clips, check_names, list_media, split_actors
+from mien.data.csv_files import read_label_rows
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.images import printable
-from mien.data.label_csv import read_label_rows
 from mien.data.media_file import SOUND_SUFFIXES, is_lfs_pointer
 from mien.labels import CREMA_D_EXPRESSIONS
 
@@ -123,11 +123,11 @@ def read_crema_d(
     may be of any format, at any depth; each is accounted for.
 
     Args:
-        root: the repository's folder.
-        validation_fraction: of the actors, above 0.
-        test_fraction: of the actors, above 0.
-        seed: of the split, 0 or more.
-        account: is reported what becomes of every file; a new one where None.
+        root: The repository's folder.
+        validation_fraction: Of the actors, above 0.
+        test_fraction: Of the actors, above 0.
+        seed: Of the split, 0 or more.
+        account: Receives what becomes of every file; a new one where None.
 
     Returns:
         One row per clip, sorted by name: ``sample_id`` ("1001_DFA_ANG_XX"), ``video`` and ``audio`` (paths relative to
@@ -137,7 +137,7 @@ def read_crema_d(
         ``split``.
 
     Raises:
-        ValueError: the folder is missing or holds no clip, files are Git LFS pointers, a name is not of the published
+        ValueError: The folder is missing or holds no clip, files are Git LFS pointers, a name is not of the published
             form, a recording is there twice, the demographics are malformed or of other people, an argument is out of
             range, there are too few actors to divide, or more clips of a split are passed over or lack picture or sound
             than ``account`` allows.

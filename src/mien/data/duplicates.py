@@ -36,7 +36,7 @@ def mark_duplicates(samples: pd.DataFrame, digests: Sequence[bytes | None]) -> p
     """Mark exact duplicates within a samples table.
 
     Args:
-        samples: with the columns ``sample_id`` and ``split``, in reading order.
+        samples: With the columns ``sample_id`` and ``split``, in reading order.
         digests: ``pixel_digest`` of each row's image; None where it cannot be read, which equals nothing.
 
     Returns:
@@ -100,7 +100,7 @@ def near_duplicates(samples: pd.DataFrame) -> np.ndarray:
     """Find rows of other splits that are near-duplicates of a training row without being equal to one.
 
     Args:
-        samples: n rows with ``split``, ``leaks`` and ``perceptual_hash``, missing where an image cannot be read.
+        samples: N rows with ``split``, ``leaks`` and ``perceptual_hash``, missing where an image cannot be read.
 
     Returns:
         (n,) bool.

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mien.data.aligned_sizes import SQUARE, check_aligned_sizes
+from mien.data.alignment import SQUARE, check_aligned_sizes
 from mien.data.duplicates import mark_duplicates, warn_of_leaks
 from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, explain_file, list_ferplus
-from mien.data.ferplus_labels import VOTED_EXPRESSIONS, label_votes
+from mien.data.ferplus_votes import VOTED_EXPRESSIONS, label_votes
 from mien.data.file_account import FileAccount
 from mien.data.target_shares import add_target_shares
 from mien.labels import FERPLUS_EXPRESSIONS, TargetMode
@@ -73,7 +73,7 @@ def find_ferplus(root: Path) -> Path:
     """Check that a folder holds FER+ in one of its layouts, and return it.
 
     Raises:
-        ValueError: it is missing, or holds neither layout.
+        ValueError: It is missing, or holds neither layout.
     """
     choose_sources(root)
     return root
@@ -90,12 +90,12 @@ def read_ferplus(
 
     Args:
         root: FER+'s folder.
-        layout: as in ``choose_sources``.
-        votes: as in ``choose_sources``.
-        label_mode: the rule of ``mien.data.ferplus_labels.label_votes`` for the training split, and what training takes
+        layout: As in ``choose_sources``.
+        votes: As in ``choose_sources``.
+        label_mode: The rule of ``mien.data.ferplus_votes.label_votes`` for the training split, and what training takes
             from the votes that it leaves. Validation and test images are chosen and labelled by the majority in every
             mode.
-        account: is reported what becomes of every file and row; a new one where None.
+        account: Receives what becomes of every file and row; a new one where None.
 
     Returns:
         One row per image, in reading order: ``sample_id`` ("fer0000000"; of a name that is there twice, the later
@@ -106,7 +106,7 @@ def read_ferplus(
         among the rows of the table.
 
     Raises:
-        ValueError: files are missing or not of the published format, the rows of the two CSV files do not go together,
+        ValueError: Files are missing or not of the published format, the rows of the two CSV files do not go together,
             a split lacks a class, or more images of a split are missing or passed over than ``account`` allows.
 
     Source: FER+'s ``src/ferplus.py``; in the choice of votes ours, see ``choose_sources``.

@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from mien.data.class_folders import ImageNames
-from mien.data.ferplus_labels import VOTE_COLUMNS
-from mien.data.ferplus_order import OrderCheck, check_emotion, check_order
-from mien.data.ferplus_votes import VotedImage, read_label_csv, read_new_votes
+from mien.data.ferplus_votes import (
+    VOTE_COLUMNS,
+    OrderCheck,
+    VotedImage,
+    check_emotion,
+    check_order,
+    read_label_csv,
+    read_new_votes,
+)
 from mien.data.file_account import FileAccount, Verdict
-from mien.data.folder_walk import holds_file
+from mien.data.folders import ImageNames, holds_file
 from mien.data.images import is_image
 from mien.data.worker_processes import map_in_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mien.data.pixel_rows import PixelRow
+    from mien.data.csv_files import PixelRow
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +59,9 @@ class FerPlusSources:
     Attributes:
         layout: ``csv`` takes the pixels from ``fer2013.csv``, ``folders`` from PNG files.
         votes: ``label_csv`` takes the votes from the folders' ``label.csv``, ``new_csv`` from ``fer2013new.csv``.
-        pixels: path of ``fer2013.csv``, if it is there.
-        new_votes: path of ``fer2013new.csv``, if it is there.
-        folders: the folder that holds ``FER2013Train`` and the others, if each has its ``label.csv``.
+        pixels: Path of ``fer2013.csv``, if it is there.
+        new_votes: Path of ``fer2013new.csv``, if it is there.
+        folders: The folder that holds ``FER2013Train`` and the others, if each has its ``label.csv``.
     """
 
     layout: Layout
@@ -135,11 +140,11 @@ def list_ferplus(root: Path, sources: FerPlusSources, account: FileAccount | Non
 
     Args:
         root: FER+'s folder; references in the column ``image`` are relative to it.
-        sources: what ``choose_sources`` found there.
-        account: is reported of label files, of rows without a name and of missing images; a new one where None.
+        sources: What ``choose_sources`` found there.
+        account: Receives label files, entries without a name and missing images; a new one where None.
 
     Raises:
-        ValueError: a file is not of the published format, or the rows or names of two files do not go together.
+        ValueError: A file is not of the published format, or the rows or names of two files do not go together.
     """
     import pandas as pd
 
@@ -178,7 +183,7 @@ class _Row:
 
 def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list[_Row]:
     """Named images of the two CSV files, joined row by row."""
-    from mien.data.pixel_rows import scan_pixel_rows
+    from mien.data.csv_files import scan_pixel_rows
 
     pixels, new_votes = _both(sources)
     voted = read_new_votes(new_votes)
@@ -285,9 +290,9 @@ def explain_file(path: Path, root: Path, sources: FerPlusSources) -> Verdict | N
     """Say why a file of FER+'s folder is no sample.
 
     Args:
-        path: of the file.
+        path: Of the file.
         root: FER+'s folder.
-        sources: what is read there.
+        sources: What is read there.
     """
     if sources.layout == "csv":
         return Verdict("not_of_the_layout_csv")

@@ -1,15 +1,18 @@
-"""What became of every file and folder below a dataset's folder: used, passed over and why, or listed and missing."""
+"""What became of every file below a dataset's folder, and the counts of its samples beside the published ones.
+
+A file was used, passed over for a reason, or is listed and missing.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from mien.data.folder_walk import walk_folder
+from mien.data.folders import walk_folder
 from mien.data.images import is_image, printable
 from mien.data.media_file import is_media
 
@@ -31,7 +34,7 @@ NUM_NAMED = 3
 
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx", "lost+found", "$recycle.bin"})
 _ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
-_SYNTHETIC_MARKER = "synthetic.json"
+_SYNTHETIC_MARKERS = ("synthetic.json", "drawn.json")
 
 
 class Verdict(NamedTuple):
@@ -59,9 +62,9 @@ class FileAccount:
     files. Rows of a file that holds many images count like files, under their references.
 
     Args:
-        root: the dataset's folder.
-        dataset: its name, for messages.
-        max_passed_over: share of a split above which lost samples are an error.
+        root: The dataset's folder.
+        dataset: Its name, for messages.
+        max_passed_over: Share of a split above which lost samples are an error.
 
     Example:
         >>> account = FileAccount(Path("data/01_raw/raf_db"), "RAF-DB")  # doctest: +SKIP
@@ -117,11 +120,11 @@ class FileAccount:
         """Account for every other file and folder below the root, log it all, and refuse a loss that is too large.
 
         Args:
-            explain: why no sample names a file.
-            way_on: what to do about lost samples, a sentence.
+            explain: Why no sample names a file.
+            way_on: What to do about lost samples, a sentence.
 
         Raises:
-            ValueError: more than ``max_passed_over`` of a split is lost.
+            ValueError: More than ``max_passed_over`` of a split is lost.
         """
         for name, verdict in self._walk():
             if name not in self._notes:
@@ -134,7 +137,7 @@ class FileAccount:
         """Refuse a loss that is too large.
 
         Raises:
-            ValueError: more than ``max_passed_over`` of a split, or of the whole, is lost.
+            ValueError: More than ``max_passed_over`` of a split, or of the whole, is lost.
         """
         kept: Counter[str] = Counter()
         lost: Counter[str] = Counter()
@@ -245,14 +248,14 @@ def check_unreadable(
     """Refuse to go on when too many samples of a split cannot be read.
 
     Args:
-        reasons: why each unreadable sample is not read, missing where one is.
-        splits: of each sample.
-        names: of each sample, for the message.
-        max_passed_over: share of a split above which it is an error.
-        what: is not read, such as ``images``.
+        reasons: Why each unreadable sample is not read, missing where one is.
+        splits: Of each sample.
+        names: Of each sample, for the message.
+        max_passed_over: Share of a split above which it is an error.
+        what: Is not read, such as ``images``.
 
     Raises:
-        ValueError: more than ``max_passed_over`` of a split cannot be read.
+        ValueError: More than ``max_passed_over`` of a split cannot be read.
     """
     for split in splits.drop_duplicates():
         of_split = splits == split
@@ -281,8 +284,78 @@ def _rounded_up(share: float) -> float:
 
 def _system_file(name: str) -> Verdict | None:
     parts = PurePosixPath(name).parts
-    if name == _SYNTHETIC_MARKER:
+    if name in _SYNTHETIC_MARKERS:
         return Verdict("marker_of_a_synthetic_folder")
     if any(part.startswith(".") or part.lower() in _SYSTEM for part in parts):
         return Verdict("hidden_or_of_the_system")
     return None
+
+
+PublishedCounts = Mapping[str, Mapping[str, int]]
+"""Number of samples by split, then by class."""
+
+WHOLE = "all"
+"""Split of counts that are published for the whole dataset: all rows are counted together."""
+
+NOT_PUBLISHED = {"val": "train"}
+"""Splits that a reader sets aside from another, whose published count holds both."""
+
+
+def count_table(samples: pd.DataFrame, published: PublishedCounts, column: str) -> pd.DataFrame:
+    """Count samples per split and class, beside the published counts.
+
+    Args:
+        samples: With the columns ``split`` and ``column``.
+        published: By split and class; a split "val" that is not in it is counted as "train", from which it is taken.
+            By ``WHOLE`` and class where no split is published.
+        column: Names the class, as ``expression``.
+
+    Returns:
+        One row per split and class, in the order of ``published``, then the others as they come: ``split``, ``class``,
+        ``found``, ``published`` (missing where the authors name no number) and ``difference``.
+
+    Example:
+        >>> import pandas as pd
+        >>> samples = pd.DataFrame({"split": ["train", "val", "test"], "expression": ["sad", "sad", "happy"]})
+        >>> count_table(samples, {"train": {"sad": 2}}, "expression")["difference"].tolist()
+        [0, <NA>]
+    """
+    import pandas as pd
+
+    splits = samples["split"].astype(str)
+    splits = splits.mask(splits.isin(NOT_PUBLISHED) & ~splits.isin(list(published)), splits.map(NOT_PUBLISHED))
+    counts = samples.groupby([splits, samples[column].astype(str)], sort=True).size()
+    if WHOLE in published and not (splits == WHOLE).any():
+        counts = samples.groupby(samples[column].astype(str), sort=True).size()
+        counts.index = pd.MultiIndex.from_product([[WHOLE], counts.index])
+    pairs = [(split, name) for split, classes in published.items() for name in classes]
+    pairs += [pair for pair in counts.index if pair not in pairs]
+    table = pd.DataFrame(pairs, columns=["split", "class"])
+    table["found"] = [int(counts.get(pair, 0)) for pair in pairs]
+    numbers = [published.get(split, {}).get(name) for split, name in pairs]
+    table["published"] = pd.array(numbers, dtype="Int64")
+    table["difference"] = table["found"] - table["published"]
+    return table
+
+
+def count_deviations(counts: pd.DataFrame) -> list[str]:
+    """Say in sentences where found counts depart from published ones; empty where they do not.
+
+    Args:
+        counts: The table of ``count_table``.
+    """
+    known = counts.dropna(subset=["published"])
+    rows = []
+    for split, classes in known.groupby("split", sort=False):
+        rows.append((f"{split} split", int(classes["found"].sum()), int(classes["published"].sum())))
+        rows += [
+            (f"class {name} of the {split} split", int(found), int(should))
+            for name, found, should in zip(classes["class"], classes["found"], classes["published"], strict=True)
+            if name  # what is not labelled has one number, the split's
+        ]
+    return [
+        f"The {what} has {has:,} samples, {abs(has - should):,} {'more' if has > should else 'fewer'} "
+        f"than the {should:,} published."
+        for what, has, should in rows
+        if has != should
+    ]

@@ -33,7 +33,7 @@ class ImageSource:
     Frames of one video are fastest in their order: the video then stays open and is decoded once.
 
     Args:
-        root: the dataset's folder; no reference may lead out of it by ``..``; symbolic links are followed.
+        root: The dataset's folder; no reference may lead out of it by ``..``; symbolic links are followed.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,7 +47,7 @@ class ImageSource:
             (H, W, 3) uint8 RGB.
 
         Raises:
-            ImageError: the file is missing, outside the folder or broken; ``reason`` names why in one word.
+            ImageError: The file is missing, outside the folder or broken; ``reason`` names why in one word.
         """
         inside = _INSIDE_A_FILE.fullmatch(reference)
         path = self.root / (inside["name"] if inside else reference)
@@ -61,7 +61,7 @@ class ImageSource:
                 where = printable(path)
                 raise ImageError("not_a_file", f"Not a file: {where} is a pipe, socket or device. Give a file.")
             if inside["kind"] == "byte":
-                from mien.data.pixel_rows import read_pixel_row
+                from mien.data.csv_files import read_pixel_row
 
                 return read_pixel_row(path, int(inside["number"]))
             return self._frame(path, int(inside["number"]))

@@ -1,20 +1,175 @@
-"""Image files to arrays."""
+"""Image files to arrays: size by the header, decoding, and what decoders print about damage."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import stat
+import struct
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mien.data.image_header import declared_size, png_is_cut_off
-from mien.data.native_stderr import caught_stderr
-
 logger = logging.getLogger(__name__)
+
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the other three are tables, not frames
+_JPEG_BARE = frozenset(range(0xD0, 0xD8)) | {0x01}  # markers without a length
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+
+
+def declared_size(data: bytes) -> tuple[int, int] | None:
+    """Read height and width off the header of a PNG, JPEG, GIF, BMP, WebP or TIFF file.
+
+    A file of a few kilobytes may declare a picture of many gigabytes, so this is requested before it is decoded.
+
+    Args:
+        data: The file, or its beginning.
+
+    Returns:
+        Height and width in pixels, before any turn by the EXIF orientation; None for other formats and for headers that
+        are cut off.
+
+    Source: the formats' specifications; ours, because OpenCV tells the size only once it has decoded.
+
+    Example:
+        >>> declared_size(b"GIF89a" + bytes([3, 0, 2, 0]))
+        (2, 3)
+    """
+    try:
+        if data.startswith(_PNG):
+            W, H = struct.unpack_from(">II", data, 16)
+        elif data.startswith(b"\xff\xd8\xff"):
+            return _jpeg_size(data)
+        elif data.startswith((b"GIF87a", b"GIF89a")):
+            W, H = struct.unpack_from("<HH", data, 6)
+        elif data.startswith(b"BM") and data[6:10] == bytes(4):
+            W, H = struct.unpack_from("<ii", data, 18)
+        elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return _webp_size(data)
+        elif data.startswith((b"II*\0", b"MM\0*")):
+            return _tiff_size(data)
+        else:
+            return None
+    except struct.error:  # the header is cut off
+        return None
+    return abs(H), abs(W)  # a bitmap stored from the top down has a negative height
+
+
+def png_is_cut_off(data: bytes) -> bool:
+    r"""Whether a PNG file has a chunk that says it is longer than what is left of the file.
+
+    A decoder may take memory for what a chunk announces, up to 2 GB, before it finds that it is not there.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        False for other formats, and for a file that ends between two chunks.
+
+    Source: the PNG specification, 5.3; ours, because OpenCV takes that memory.
+
+    Example:
+        >>> png_is_cut_off(b"\x89PNG\r\n\x1a\n" + bytes([127, 255, 255, 255]) + b"IDAT" + bytes(9))
+        True
+    """
+    if not data.startswith(_PNG):
+        return False
+    place = len(_PNG)
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"IEND":
+            return False
+        place += 12 + length  # length, kind, content, checksum
+    return place > len(data)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    place = 2
+    while True:
+        lead, marker = struct.unpack_from("BB", data, place)
+        if lead != 0xFF:
+            return None
+        if marker == 0xFF:  # padding
+            place += 1
+        elif marker in _JPEG_BARE:
+            place += 2
+        elif marker in _JPEG_FRAMES:
+            H, W = struct.unpack_from(">HH", data, place + 5)
+            return H, W
+        else:
+            place += 2 + struct.unpack_from(">H", data, place + 2)[0]
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        W, H = (int.from_bytes(data[start : start + 3], "little") + 1 for start in (24, 27))
+        return H, W
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        W, H = struct.unpack_from("<HH", data, 26)
+        return H & 0x3FFF, W & 0x3FFF
+    return None
+
+
+def _tiff_size(data: bytes) -> tuple[int, int] | None:
+    order = "<" if data.startswith(b"II") else ">"
+    start = struct.unpack_from(f"{order}I", data, 4)[0]
+    sides = {}
+    for number in range(struct.unpack_from(f"{order}H", data, start)[0]):
+        tag, kind = struct.unpack_from(f"{order}HH", data, start + 2 + 12 * number)
+        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
+            sides[tag] = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, start + 10 + 12 * number)[0]
+    return (sides[_TIFF_HEIGHT], sides[_TIFF_WIDTH]) if len(sides) == 2 else None
+
+
+_LOCK = threading.Lock()
+_MAX_BYTES = 10_000
+
+
+@contextlib.contextmanager
+def caught_stderr() -> Iterator[list[str]]:
+    """Catch what is written to file descriptor 2 in a block; the list that is yielded has its lines afterwards.
+
+    Decoders of images warn there without saying of which file. One block at a time; where there is no descriptor 2, as
+    in a process without a console, nothing is caught.
+
+    Example:
+        >>> with caught_stderr() as reported:
+        ...     _ = os.write(2, b"Corrupt JPEG data")
+        >>> reported
+        ['Corrupt JPEG data']
+    """
+    reported: list[str] = []
+    with _LOCK:
+        try:
+            kept = os.dup(2)
+        except OSError:
+            yield reported
+            return
+        try:
+            with tempfile.TemporaryFile(buffering=0) as file:
+                os.dup2(file.fileno(), 2)
+                try:
+                    yield reported
+                finally:
+                    os.dup2(kept, 2)
+                if os.fstat(file.fileno()).st_size:
+                    file.seek(0)
+                    text = file.read(_MAX_BYTES).decode("utf-8", "replace")
+                    reported += [line.strip() for line in text.splitlines() if line.strip()]
+        finally:
+            os.close(kept)
+
 
 MAX_SIDE = 20_000
 """Pixels per side above which a file is taken for a mistake."""
@@ -79,15 +234,15 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
     end in place still gives a picture; what the decoder says of it is logged with the file's name.
 
     Args:
-        path: any format that OpenCV decodes: JPEG, PNG, WebP, TIFF, BMP, GIF ...
-        max_side: largest accepted height and width in pixels.
-        max_pixels: largest accepted number of pixels.
+        path: Any format that OpenCV decodes: JPEG, PNG, WebP, TIFF, BMP, GIF ...
+        max_side: Largest accepted height and width in pixels.
+        max_pixels: Largest accepted number of pixels.
 
     Returns:
         (H, W, 3) uint8, red first.
 
     Raises:
-        ImageError: a ValueError whose ``reason`` says that the file is missing, a directory, a pipe or device,
+        ImageError: A ValueError whose ``reason`` says that the file is missing, a directory, a pipe or device,
             forbidden or failing to be read, empty, not an image, truncated, too large, or of floating-point pixels.
     """
     data = _read_file(path)

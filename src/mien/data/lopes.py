@@ -76,8 +76,8 @@ def jitter_sigma(eyes: np.ndarray, sigma: float = JITTER_SIGMA, eye_distance: fl
 
     Args:
         eyes: (2, 2) centres of the image-left and image-right eye.
-        sigma: pixels.
-        eye_distance: pixels.
+        sigma: Pixels.
+        eye_distance: Pixels.
 
     Example:
         >>> jitter_sigma(np.array([[10, 0], [40, 0]]), sigma=3, eye_distance=90)
@@ -93,9 +93,9 @@ def jitter_eyes(eyes: np.ndarray, num: int, sigma: float, rng: np.random.Generat
 
     Args:
         eyes: (2, 2) points.
-        num: how many.
-        sigma: standard deviation of either coordinate in pixels.
-        rng: drawn from in the order of the results.
+        num: How many.
+        sigma: Standard deviation of either coordinate in pixels.
+        rng: Sampled from in the order of the results.
 
     Returns:
         (num, 2, 2) points.
@@ -115,7 +115,7 @@ def level_eyes(eyes: np.ndarray) -> np.ndarray:
         (2, 3) matrix.
 
     Raises:
-        ValueError: the eyes coincide or are not finite.
+        ValueError: The eyes coincide or are not finite.
 
     Source: Lopes et al.
     """
@@ -130,10 +130,10 @@ def face_box(eyes: np.ndarray, geometry: CropGeometry) -> Box:
 
     Args:
         eyes: (2, 2) points, levelled or not.
-        geometry: extent in units of the half eye distance.
+        geometry: Extent in units of the half eye distance.
 
     Raises:
-        ValueError: as ``level_eyes``.
+        ValueError: As ``level_eyes``.
 
     Example:
         >>> face_box(np.array([[40, 50], [60, 50]]), CropGeometry(above=1.3, below=3.2, beside=2.4))
@@ -148,8 +148,8 @@ def image_box(image_size: tuple[int, int], square: bool = False) -> Box:
     """Find the edges of a whole image, or of its largest centred square: half a pixel beyond the centres of the outer.
 
     Args:
-        image_size: height and width.
-        square: the square.
+        image_size: Height and width.
+        square: The square.
 
     Example:
         >>> image_box((4, 8), square=True)
@@ -170,8 +170,8 @@ def box_as_face(box: Box, geometry: CropGeometry) -> tuple[np.ndarray, CropGeome
     unjittered give the box itself.
 
     Args:
-        box: of a face that fills it.
-        geometry: of a crop of the usual proportions.
+        box: Of a face that fills it.
+        geometry: Of a crop of the usual proportions.
 
     Returns:
         (2, 2) eyes, and the geometry by which ``face_box`` gives ``box`` again.
@@ -208,13 +208,13 @@ def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
 def resample(image: np.ndarray, matrix: np.ndarray, size: int = FACE_SIZE) -> np.ndarray:
     """Draw a face from its image, averaging where it shrinks, so that nothing aliases.
 
-    It is drawn at the whole multiples of the size, in height and in width, at which it does not shrink, and blocks are
-    averaged, as ``mien.data.alignment.align_face`` does. Outside the image, from a pixel beyond its edge, is black.
+    It is sampled at the whole multiples of the size, in height and in width, at which it does not shrink, and blocks
+    are averaged, as ``mien.data.alignment.align_face`` does. Outside the image, from a pixel beyond its edge, is black.
 
     Args:
         image: (H, W) uint8.
         matrix: (2, 3) from the image to the result; a rotation, then a scale of each direction.
-        size: pixels per side of the result.
+        size: Pixels per side of the result.
 
     Returns:
         (size, size) uint8.
@@ -231,8 +231,8 @@ def resample(image: np.ndarray, matrix: np.ndarray, size: int = FACE_SIZE) -> np
     sampled_by[:, 2:] += (samples - 1) / 2
     # The outer half of the outermost pixels would otherwise fade into the black outside.
     framed = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    drawn = cv2.warpAffine(framed, sampled_by, (x_samples * size, y_samples * size), flags=cv2.INTER_LINEAR)
-    return cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
+    warped = cv2.warpAffine(framed, sampled_by, (x_samples * size, y_samples * size), flags=cv2.INTER_LINEAR)
+    return cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def normalise_contrast(images: np.ndarray, window: int = WINDOW) -> np.ndarray:
@@ -245,7 +245,7 @@ def normalise_contrast(images: np.ndarray, window: int = WINDOW) -> np.ndarray:
 
     Args:
         images: (..., H, W) uint8.
-        window: pixels per side of the neighbourhood, odd.
+        window: Pixels per side of the neighbourhood, odd.
 
     Returns:
         (..., H, W) float64.
@@ -278,7 +278,7 @@ def contrast_as_grey(contrast: np.ndarray) -> np.ndarray:
     """Store normalised contrast as grey levels: 127 for 0, the ends of the range at two deviations either way.
 
     Args:
-        contrast: of any shape, as ``normalise_contrast`` gives it.
+        contrast: Of any shape, as ``normalise_contrast`` gives it.
 
     Returns:
         uint8 of the same shape, rounded to nearest.

@@ -57,9 +57,9 @@ def open_media(path: Path, failure: Failure, what: str) -> InputContainer:
     """Open a media file for decoding; the caller closes it.
 
     Args:
-        path: a file of any format that FFmpeg reads.
-        failure: class of the error that is raised, such as ``ImageError``.
-        what: the kind of file that is wanted, for the message and the reason: ``video`` gives ``not_a_video``.
+        path: A file of any format that FFmpeg reads.
+        failure: Class of the error that is raised, such as ``ImageError``.
+        what: The kind of file that is wanted, for the message and the reason: ``video`` gives ``not_a_video``.
 
     Raises:
         What ``failure`` makes, of reason missing, directory, empty, git_lfs_pointer, unreadable, truncated or

@@ -28,11 +28,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mien.data.file_account import FileAccount, Verdict
-from mien.data.folder_walk import holds_file
+from mien.data.folders import holds_file
 from mien.data.folds import subject_folds
 from mien.data.images import is_image
 from mien.data.nvie_folders import NAME, Folder, Sequence, place_of, visible_folders
-from mien.data.nvie_subset import SUBSET_FILE, check_chosen, read_subset
 from mien.data.onset_apex import (
     FOLDS,
     MANIFEST,
@@ -42,10 +41,10 @@ from mien.data.onset_apex import (
     log_dropped,
     pair_fault,
     read_manifest,
+    read_text,
     write_manifest,
 )
-from mien.data.pair_table import account_for_pairs, pairs_table
-from mien.data.sequence_frames import take_frames
+from mien.data.pair_samples import account_for_pairs, pairs_table, take_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,20 +99,20 @@ def read_nvie(
     is missing or empty are dropped, counted by reason, and logged; so are sequences of fewer frames than are requested.
 
     Args:
-        root: the dataset's folder.
+        root: The dataset's folder.
         subset: ``full`` for all pairs, ``subset`` for those that ``subset.txt`` lists.
-        num_folds: folds of about equal size, no subject in two.
-        seed: of the folds.
-        num_frames: images of a sample, evenly spaced in time from the onset to the apex; 2 for these alone, as
+        num_folds: Folds of about equal size, no subject in two.
+        seed: Of the folds.
+        num_frames: Images of a sample, evenly spaced in time from the onset to the apex; 2 for these alone, as
             published. More is ours.
-        account: is reported what becomes of every file; a new one where None.
+        account: Receives what becomes of every file; a new one where None.
 
     Returns:
         One row per pair: the columns of ``pairs_table`` and ``fold`` (int64, 0 to num_folds - 1). Subjects named by
         numbers have three digits, whichever half they come from.
 
     Raises:
-        ValueError: the folder holds neither half, the manifest or the list of the subset is malformed, one kind is
+        ValueError: The folder holds neither half, the manifest or the list of the subset is malformed, one kind is
             absent, there are fewer subjects than folds, ``num_frames`` is below 2, or more images are missing or passed
             over than ``account`` allows.
 
@@ -171,8 +170,8 @@ def find_spontaneous_pairs(root: Path, account: FileAccount | None = None) -> tu
     """Pair the onset and apex images of the spontaneous half's folders.
 
     Args:
-        root: the dataset's folder.
-        account: is reported of the images that make no pair.
+        root: The dataset's folder.
+        account: Receives the images that make no pair.
 
     Returns:
         The pairs by subject, illumination and sequence, both images there, and how many sequences (for
@@ -180,7 +179,7 @@ def find_spontaneous_pairs(root: Path, account: FileAccount | None = None) -> tu
         ``mien.data.onset_apex.REASONS``.
 
     Raises:
-        ValueError: a folder cannot be listed.
+        ValueError: A folder cannot be listed.
     """
     folders = list(visible_folders(root))
     frames, frame_folders = _frame_names(folders), _frame_folders(folders)
@@ -339,3 +338,51 @@ def _spontaneous_pair(sequence: Sequence, onset: str, apex: str, frames: str | N
         apex=apex,
         frames=frames,
     )
+
+
+SUBSET_FILE = "subset.txt"
+
+
+def read_subset(path: Path) -> dict[str, int]:
+    """Line number of every sample id that the list names.
+
+    Raises:
+        ValueError: The list is missing, empty, or names a pair twice.
+    """
+    text = read_text(path, f"The list of {NAME}'s subset")
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        sample_id = line.strip()
+        if sample_id in line_of:
+            raise ValueError(
+                f"The list of {NAME}'s subset names {sample_id} twice: line {number} of {path} repeats line "
+                f"{line_of[sample_id]}. Delete one."
+            )
+        if sample_id:
+            line_of[sample_id] = number
+    if not line_of:
+        raise ValueError(
+            f"The list of {NAME}'s subset is empty: {path} has no sample id. Write one per line, or read 'full'."
+        )
+    return line_of
+
+
+def check_chosen(chosen: dict[str, int], known: set[str], path: Path) -> None:
+    """Check that every chosen pair is there.
+
+    Args:
+        chosen: Line by sample id, as ``read_subset`` gives them.
+        known: Ids of the pairs that are there.
+        path: The list, for the message.
+
+    Raises:
+        ValueError: A chosen pair is not there.
+    """
+    unknown = [sample_id for sample_id in chosen if sample_id not in known]
+    if unknown:
+        raise ValueError(
+            f"The list of {NAME}'s subset names {len(unknown)} pairs that are not there, the first, "
+            f"{unknown[0][:80]!r}, on line {chosen[unknown[0]]} of {path}. "
+            f"Write sample ids as {MANIFEST} has them, or as 'spontaneous_013_happy' for folders; pairs that the log "
+            "says were dropped cannot be chosen."
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mien.data.folder_walk import walk_folder
+from mien.data.folders import walk_folder
 from mien.data.images import is_image
 
 NAME = "USTC-NVIE"

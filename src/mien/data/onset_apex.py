@@ -9,7 +9,7 @@ USTC-NVIE's posed half and SPOS have no documented layout, so both are read thro
 
 Text in UTF-8; ``illumination`` (front, left, right) and ``glasses`` (yes, no) may be empty; paths are relative to
 ``<root>``, with forward slashes. A ninth column, ``frames_path``, may name the folder with all frames of the sequence,
-from which those between onset and apex are taken (see ``mien.data.sequence_frames``).
+from which those between onset and apex are taken (see ``mien.data.pair_samples``).
 
 Source: ours, because the layouts are not public; what a pair consists of is Xu et al., 2017, section 4.2.
 """
@@ -88,14 +88,14 @@ def read_manifest(root: Path, name: str) -> list[Pair]:
     """Read ``root``'s manifest and check every line; whether the images exist is ``drop_incomplete``'s to find.
 
     Args:
-        root: the dataset's folder.
-        name: of the dataset, for messages.
+        root: The dataset's folder.
+        name: Of the dataset, for messages.
 
     Returns:
         One pair per line, in their order.
 
     Raises:
-        ValueError: the file is missing, empty, not UTF-8, has other columns, or a line has a wrong number of fields,
+        ValueError: The file is missing, empty, not UTF-8, has other columns, or a line has a wrong number of fields,
             an empty field, an unknown kind, emotion, illumination or word for glasses, a path out of ``root``, an id
             or a pair of images that another line has.
     """
@@ -158,8 +158,8 @@ def image_fault(root: Path, reference: str) -> str | None:
     """Say what keeps an image file of ``root`` from being one of a pair.
 
     Args:
-        root: the dataset's folder.
-        reference: path relative to it.
+        root: The dataset's folder.
+        reference: Path relative to it.
 
     Returns:
         ``missing``, ``name_not_utf8`` or ``empty_file``; None if it is there and has content.
@@ -182,9 +182,9 @@ def drop_incomplete(
     """Keep the pairs of which both images are there.
 
     Args:
-        root: the dataset's folder.
-        pairs: their images relative to it.
-        account: is reported of the images of the others; a new one where None.
+        root: The dataset's folder.
+        pairs: Their images relative to it.
+        account: Receives the images of the others; a new one where None.
 
     Returns:
         The pairs kept, in their order, and how many were dropped by reason, a key of ``REASONS``.
@@ -229,7 +229,7 @@ def read_text(path: Path, what: str) -> str:
     """Read a text file that a user wrote.
 
     Raises:
-        ValueError: the file is missing, or not UTF-8; ``what`` names it in the message.
+        ValueError: The file is missing, or not UTF-8; ``what`` names it in the message.
     """
     try:
         content = path.read_bytes()

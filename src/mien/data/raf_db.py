@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mien.data.aligned_sizes import SQUARE, check_aligned_sizes
-from mien.data.class_folders import ImageNames
+from mien.data.alignment import SQUARE, check_aligned_sizes
+from mien.data.csv_files import read_label_rows, read_label_text
 from mien.data.file_account import FileAccount, Verdict
+from mien.data.folders import ImageNames
 from mien.data.images import is_image
-from mien.data.label_csv import read_label_rows, read_label_text
 from mien.data.raf_db_layouts import (
     CSV_FILES,
     IMAGE_NAME,
@@ -71,12 +71,12 @@ def read_raf_db(
     """Read a copy of RAF-DB basic into a samples table, and account for every file of it.
 
     Args:
-        root: the folder that holds the copy, or one that holds it as ``basic``, ``raf-basic``, ``raf-db`` or
+        root: The folder that holds the copy, or one that holds it as ``basic``, ``raf-basic``, ``raf-db`` or
             ``raf-db-dataset``. What was found is logged, and shows in the column ``image``.
         source: ``aligned`` for the authors' 100x100 crops, ``original`` for the photographs.
         layout: ``list`` for the published one, ``class_folders``, ``csv`` for Kaggle's, or ``auto`` for the only one
             there is.
-        account: is reported what becomes of every file; a new one where None.
+        account: Receives what becomes of every file; a new one where None.
 
     Returns:
         One row per image, in the order of the list file, else by split and number: ``sample_id`` ("train_00001"),
@@ -85,7 +85,7 @@ def read_raf_db(
         (all missing: RAF-DB does not say who is shown).
 
     Raises:
-        ValueError: the folder or its labels are missing, more images of a split are missing or passed over than
+        ValueError: The folder or its labels are missing, more images of a split are missing or passed over than
             ``account`` allows, there are several layouts to choose from, a line is not one of the format, an image is
             listed twice, or a split lacks a class.
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mien.data.class_folders import class_folders, image_names, subfolders
-from mien.data.folder_walk import holds_file
+from mien.data.folders import class_folders, holds_file, image_names, subfolders
 from mien.labels import EXPRESSION_SPELLINGS, RAF_DB_EXPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -102,10 +101,10 @@ def choose_layout(root: Path, layout: Layout | Literal["auto"]) -> tuple[Layout,
 
     Args:
         root: RAF-DB's folder.
-        layout: one of ``LAYOUTS``, or ``auto`` for the only one there is.
+        layout: One of ``LAYOUTS``, or ``auto`` for the only one there is.
 
     Raises:
-        ValueError: as ``find_layouts``; ``layout`` is unknown, or not there, or is ``auto`` and several are; or two
+        ValueError: As ``find_layouts``; ``layout`` is unknown, or not there, or is ``auto`` and several are; or two
             folders below ``root`` are in the one that is chosen.
     """
     if layout not in ("auto", *LAYOUTS):
@@ -143,12 +142,12 @@ def read_class_folders(folder: Path, source: Source) -> list[ListedImage]:
     valid, val or validation hold images of either split.
 
     Args:
-        folder: holds train/ and test/ or valid/.
+        folder: Holds train/ and test/ or valid/.
         source: ``aligned`` takes the files called ``*_aligned``, ``original`` the others. Where no file is called so,
             names do not tell them apart, and all are taken.
 
     Raises:
-        ValueError: a folder names no class, a file is not named as RAF-DB's or lies in the other split's folder, an
+        ValueError: A folder names no class, a file is not named as RAF-DB's or lies in the other split's folder, an
             image is there twice, or there are aligned images only and ``source`` is ``original``.
     """
     images = [
@@ -170,11 +169,11 @@ def split_images(folder: Path, split: str) -> dict[str, list[tuple[int | None, P
     """Files of one split by name without ending, each with the class id of its folder; None where it lies in none.
 
     Args:
-        folder: holds DATASET/ with the split's folder, or the split's folder.
-        split: train or test.
+        folder: Holds DATASET/ with the split's folder, or the split's folder.
+        split: Train or test.
 
     Raises:
-        ValueError: a class folder is not one.
+        ValueError: A class folder is not one.
     """
     places: list[tuple[int | None, Path]] = []
     for split_folder in (folder / images / split for images in _IMAGES if (folder / images / split).is_dir()):

@@ -91,12 +91,12 @@ def read_ravdess(
     Files may be of any format, at any depth; each is accounted for.
 
     Args:
-        root: the folder that holds ``Actor_01`` ..., itself or in its folders.
+        root: The folder that holds ``Actor_01`` ..., itself or in its folders.
         channels: ``speech``, ``song`` or both.
-        validation_fraction: of the actors, above 0.
-        test_fraction: of the actors, above 0.
-        seed: of the split, 0 or more.
-        account: is reported what becomes of every file; a new one where None.
+        validation_fraction: Of the actors, above 0.
+        test_fraction: Of the actors, above 0.
+        seed: Of the split, 0 or more.
+        account: Receives what becomes of every file; a new one where None.
 
     Returns:
         One row per clip, sorted by actor and name: ``sample_id`` ("01-06-01-02-01-12", the name without the modality),
@@ -107,7 +107,7 @@ def read_ravdess(
         ``split``.
 
     Raises:
-        ValueError: the folder is missing or holds no clip of ``channels``, a name is not of the published form, a
+        ValueError: The folder is missing or holds no clip of ``channels``, a name is not of the published form, a
             recording is there twice, an argument is out of range, there are too few actors to divide, or more clips of
             a split are passed over or lack picture or sound than ``account`` allows.
 

@@ -12,10 +12,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.data.aligned_sizes import SFEW_SHAPE, check_aligned_sizes
+from mien.data.alignment import SFEW_SHAPE, check_aligned_sizes
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.images import is_image
-from mien.data.people import one_name_each
 from mien.data.sfew_layouts import (
     CSV_FILE,
     SPLIT_NAME,
@@ -26,6 +25,7 @@ from mien.data.sfew_layouts import (
     read_archives,
     read_repack,
 )
+from mien.data.splits import one_name_each
 from mien.labels import SFEW_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
     An image that lies in two class folders, as one of Val does, gives two rows.
 
     Args:
-        root: the folder that holds Train, Val and Test, or Kaggle's repack, or a folder that holds either.
+        root: The folder that holds Train, Val and Test, or Kaggle's repack, or a folder that holds either.
         source: ``original`` for the frames, ``aligned`` for the authors' crops, which some frames lack.
-        account: is reported what becomes of every file; a new one where None.
+        account: Receives what becomes of every file; a new one where None.
 
     Returns:
         One row per image, by official split, class and name: ``sample_id`` ("train_angry_Airheads_000519240_00000005"),
@@ -69,7 +69,7 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
         in Kaggle's repack, whose names are numbers) and ``subject`` (all missing: names do not say who is shown).
 
     Raises:
-        ValueError: the folder, a split or a class is missing, images of ``source`` are not there or in two places, a
+        ValueError: The folder, a split or a class is missing, images of ``source`` are not there or in two places, a
             folder of images names no class, or more images of a split are missing or passed over than ``account``
             allows.
 
@@ -151,7 +151,7 @@ def hold_out_movies(samples: pd.DataFrame, fraction: float = 0.1, seed: int = 0)
 
     Args:
         samples: The table of ``read_sfew``.
-        fraction: of the training rows, above 0 and at most 0.5.
+        fraction: Of the training rows, above 0 and at most 0.5.
         seed: 0 or more.
 
     Returns:

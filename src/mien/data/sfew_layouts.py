@@ -20,12 +20,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mien.data.class_folders import ImageNames, class_folders, image_names, subfolders
+from mien.data.csv_files import read_label_rows
 from mien.data.file_account import FileAccount
-from mien.data.folder_walk import holds_file
-from mien.data.image_header import declared_size
-from mien.data.images import first_bytes
-from mien.data.label_csv import read_label_rows
+from mien.data.folders import ImageNames, class_folders, holds_file, image_names, subfolders
+from mien.data.images import declared_size, first_bytes
 from mien.labels import EXPRESSION_SPELLINGS, SFEW_EXPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -94,15 +92,15 @@ def read_archives(place: Path, source: Source, account: FileAccount) -> list[Lis
     the size of the first image.
 
     Args:
-        place: holds Train, Val and, if there, Test; folders called like the archives count too.
+        place: Holds Train, Val and, if there, Test; folders called like the archives count too.
         source: ``original`` or ``aligned``.
-        account: is reported which images are of the other source.
+        account: Receives which images are of the other source.
 
     Returns:
         Images by official split, class and name.
 
     Raises:
-        ValueError: images of ``source`` are missing from Train or Val, or in two places, or a folder of images beside
+        ValueError: Images of ``source`` are missing from Train or Val, or in two places, or a folder of images beside
             class folders names no class.
     """
     frames = []
@@ -138,9 +136,9 @@ def read_repack(place: Path, source: Source, account: FileAccount) -> list[Liste
     The words in the column ``emotion`` count; the numbers in ``label`` are another order's.
 
     Args:
-        place: holds the label file and the images' folder.
-        source: has to be ``aligned``.
-        account: is reported which images are missing.
+        place: Holds the label file and the images' folder.
+        source: Has to be ``aligned``.
+        account: Receives which images are missing.
 
     Raises:
         ValueError: ``source`` is ``original``, the label file is malformed, an image is listed twice, or the numbers

@@ -42,7 +42,7 @@ def measure_cues(face: np.ndarray, points: np.ndarray) -> np.ndarray:
         (6,) float64 in the order of ``CUES``.
 
     Raises:
-        ValueError: the points are not (68, 2) and finite, or the eyes coincide.
+        ValueError: The points are not (68, 2) and finite, or the eyes coincide.
     """
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise ValueError(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.data.file_account import FileAccount, Verdict
-from mien.data.folder_walk import holds_file
+from mien.data.folders import holds_file
 from mien.data.folds import leave_one_subject_out
 from mien.data.onset_apex import (
     MANIFEST,
@@ -23,8 +23,7 @@ from mien.data.onset_apex import (
     log_dropped,
     read_manifest,
 )
-from mien.data.pair_table import account_for_pairs, pairs_table
-from mien.data.sequence_frames import take_frames
+from mien.data.pair_samples import account_for_pairs, pairs_table, take_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,15 +59,15 @@ def read_spos(root: Path, num_frames: int = 2, account: FileAccount | None = Non
     frames than are requested.
 
     Args:
-        root: the dataset's folder.
-        num_frames: as in ``mien.data.nvie.read_nvie``.
-        account: is reported what becomes of every file; a new one where None.
+        root: The dataset's folder.
+        num_frames: As in ``mien.data.nvie.read_nvie``.
+        account: Receives what becomes of every file; a new one where None.
 
     Returns:
         One row per pair: the columns of ``mien.data.onset_apex.pairs_table`` and ``fold`` (int64), one per subject.
 
     Raises:
-        ValueError: the manifest is missing or malformed, one kind is absent, there is only one subject,
+        ValueError: The manifest is missing or malformed, one kind is absent, there is only one subject,
             ``num_frames`` is below 2, or more images are missing or passed over than ``account`` allows.
 
     Source: Xu et al., 2017, section 4.2: leave one subject out.

@@ -26,7 +26,7 @@ class VideoFrames:
     decoding forward, a lower one by opening the file anew, since few videos can be entered at any frame exactly.
 
     Args:
-        path: of the video; any format that FFmpeg decodes.
+        path: Of the video; any format that FFmpeg decodes.
 
     Raises:
         ImageError: ``reason`` is missing, directory, empty, git_lfs_pointer, unreadable, truncated, not_a_video or
@@ -105,14 +105,14 @@ def frame_times(path: Path) -> np.ndarray:
     """List when each frame of a video is shown, without decoding it.
 
     Args:
-        path: of the video.
+        path: Of the video.
 
     Returns:
         (n,) float64 seconds after the first frame, rising; ``n`` frames, whatever their rate. Frames without a time
         of their own follow at the video's mean rate.
 
     Raises:
-        ImageError: as ``VideoFrames``, and no_frames where the video has none.
+        ImageError: As ``VideoFrames``, and no_frames where the video has none.
     """
     import av
 
@@ -151,11 +151,11 @@ def write_video(
     one machine with one build of FFmpeg, not across builds.
 
     Args:
-        path: ending in .mp4 or .flv.
+        path: Ending in .mp4 or .flv.
         frames: (n, H, W, 3) uint8 RGB, n at least 1, H and W even.
-        fps: frames per second.
+        fps: Frames per second.
         waveform: (N,) int16 mono, or None for a video without sound.
-        sample_rate: of ``waveform``, in Hz; 44,100 at most in .flv.
+        sample_rate: Of ``waveform``, in Hz; 44,100 at most in .flv.
     """
     import av
 

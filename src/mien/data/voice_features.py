@@ -8,13 +8,21 @@ functionals(sound)                              (19 + 2 num_mels,): those, and m
 
 Source: ours, by the textbook: triangular filters on HTK's mel scale over torch's short-time Fourier transform, pitch
 from the normalised autocorrelation (Boersma 1993), syllables as peaks of the intensity (after de Jong and Wempe 2009).
-Which prosody tells emotions apart: Juslin and Laukka 2003.
+Which prosody tells emotions apart: Juslin and Laukka 2003. The extended Geneva minimalistic
+acoustic parameter set (eGeMAPS), computed by audEERING's openSMILE: Eyben et al., The Geneva Minimalistic Acoustic
+Parameter Set (GeMAPS) for Voice Research and Affective Computing, IEEE Transactions on Affective Computing 7(2), 2016;
+version 02 of openSMILE's configuration, which its package ships.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    import opensmile
 
 WINDOW_SECONDS = 0.025
 """Of the spectrogram. Source: the usual of speech recognition, as Kaldi's and HTK's."""
@@ -66,14 +74,14 @@ def voice_contours(waveform: np.ndarray, sample_rate: int, num_mels: int = 64) -
 
     Args:
         waveform: (N,) int16, or floats of full scale 1. One shorter than a window is padded with silence.
-        sample_rate: in Hz.
-        num_mels: bands between 50 Hz and half the sample rate.
+        sample_rate: In Hz.
+        num_mels: Bands between 50 Hz and half the sample rate.
 
     Returns:
         (T, num_mels + 3) float32, T 100 a second: natural logarithm of each band's power, then ``CONTOURS``.
 
     Raises:
-        ValueError: the waveform is empty, of more than one channel, or not finite.
+        ValueError: The waveform is empty, of more than one channel, or not finite.
     """
     samples = torch.from_numpy(full_scale_samples(waveform))
     hop = round(HOP_SECONDS * sample_rate)
@@ -92,7 +100,7 @@ def full_scale_samples(waveform: np.ndarray) -> np.ndarray:
         waveform: (N,) int16, or floats of full scale 1.
 
     Raises:
-        ValueError: the waveform is empty, of more than one channel, or not finite.
+        ValueError: The waveform is empty, of more than one channel, or not finite.
     """
     if waveform.ndim != 1 or len(waveform) == 0:
         raise ValueError(f"A waveform of shape {waveform.shape} has no sound: give mono samples (N,), at least one.")
@@ -232,3 +240,61 @@ def _longest(flags: np.ndarray) -> int:
     """Length of the longest run of true flags (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+NUM_EGEMAPS = 88
+"""Functionals of eGeMAPSv02. Source: Eyben et al. 2016, section 3."""
+
+_LEAST_SECONDS = 0.06  # the window of its pitch: openSMILE gives no numbers for less
+
+
+def check_opensmile() -> None:
+    """Look whether openSMILE is there.
+
+    Raises:
+        ValueError: The package ``opensmile`` is not installed.
+    """
+    _opensmile_package()
+
+
+def egemaps_extractor() -> opensmile.Smile:
+    """openSMILE, set up for the functionals of eGeMAPSv02; one serves any number of utterances.
+
+    Raises:
+        ValueError: The package ``opensmile`` is not installed.
+    """
+    package = _opensmile_package()
+    return package.Smile(
+        feature_set=package.FeatureSet.eGeMAPSv02, feature_level=package.FeatureLevel.Functionals, num_workers=1
+    )
+
+
+def egemaps_functionals(waveform: np.ndarray, sample_rate: int, extractor: opensmile.Smile) -> np.ndarray:
+    """Sum an utterance up in the 88 functionals of eGeMAPSv02.
+
+    Args:
+        waveform: (N,) int16, or floats of full scale 1. One shorter than 60 ms is padded with silence.
+        sample_rate: In Hz.
+        extractor: Of ``egemaps_extractor``.
+
+    Returns:
+        (88,) float32, in openSMILE's order and units.
+
+    Raises:
+        ValueError: The waveform is empty, of more than one channel, or not finite.
+    """
+    samples = full_scale_samples(waveform).astype(np.float32)
+    padding = max(0, int(np.ceil(_LEAST_SECONDS * sample_rate)) - len(samples))
+    found = extractor.process_signal(np.pad(samples, (0, padding)), sample_rate)
+    return found.to_numpy(np.float32)[0]
+
+
+def _opensmile_package():  # type: ignore[no-untyped-def]  # a module of a package that may be missing
+    try:
+        import opensmile
+    except ImportError as error:
+        raise ValueError(
+            "eGeMAPS functionals are computed by the package opensmile, which is not installed here. Install it with: "
+            "pip install 'mien[opensmile]', or set functionals to prosody_and_bands, which needs nothing."
+        ) from error
+    return opensmile

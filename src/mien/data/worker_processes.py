@@ -26,9 +26,9 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], work
     ``if __name__ == "__main__":``.
 
     Args:
-        function: what to do with an item; a function of a module, or ``functools.partial`` of one.
-        items: read one by one as there is room.
-        workers: number of processes; 0 is one per core.
+        function: What to do with an item; a function of a module, or ``functools.partial`` of one.
+        items: Read one by one as there is room.
+        workers: Number of processes; 0 is one per core.
 
     Returns:
         An iterator over ``function(item)``, in the order of ``items``. Closing it early ends the processes.

@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.synthetic import ActionUnits, Camera, Framing, Pose, draw_face, draw_scene, sample_face, sample_identity
-from mien.data.synthetic.camera import photograph
-from mien.data.synthetic.canvas import Canvas, ellipse, ribbon
+from mien.data.synthetic import (
+    ActionUnits,
+    Camera,
+    Framing,
+    Pose,
+    render_face,
+    render_scene,
+    sample_face,
+    sample_identity,
+)
+from mien.data.synthetic.canvas import Canvas, ellipse, photograph, ribbon
 from mien.data.synthetic.geometry import build_curves, landmarks, spline
-from mien.data.synthetic.relief import build_relief, project, rotation, unproject
+from mien.data.synthetic.light import build_relief, project, rotation, unproject
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +110,8 @@ def test_landmarks_are_where_the_picture_shows_their_place_of_the_face(params, y
 @settings(max_examples=12, deadline=None)
 def test_roll_is_exactly_a_rotation_about_the_centre(roll, seed):
     params = sample_face(np.random.default_rng(seed), "fear", roll_degrees=0.0)
-    upright = draw_face(params, 32).landmarks.astype(float)
-    rolled = draw_face(replace(params, pose=replace(params.pose, roll=roll)), 32).landmarks
+    upright = render_face(params, 32).landmarks.astype(float)
+    rolled = render_face(replace(params, pose=replace(params.pose, roll=roll)), 32).landmarks
     cosine, sine = np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))
     expected = (upright - 15.5) @ np.array([[cosine, sine], [-sine, cosine]]) + 15.5
     np.testing.assert_allclose(rolled, expected, atol=1e-4)
@@ -111,28 +119,28 @@ def test_roll_is_exactly_a_rotation_about_the_centre(roll, seed):
 
 @pytest.mark.parametrize("size", [24, 48, 150, 224])
 def test_size_scales_landmarks_about_the_pictures_corner(params, size):
-    base, scaled = draw_face(params, 100).landmarks, draw_face(params, size).landmarks
+    base, scaled = render_face(params, 100).landmarks, render_face(params, size).landmarks
     np.testing.assert_allclose((scaled + 0.5) / size, (base + 0.5) / 100, atol=1e-5)
 
 
 def test_the_same_face_is_drawn_at_every_size(params):
     quiet = replace(params, camera=Camera(noise=0.0, blur=0.0, jpeg_quality=100))
-    small, large = draw_face(quiet, 64).image, draw_face(quiet, 256).image
+    small, large = render_face(quiet, 64).image, render_face(quiet, 256).image
     shrunk = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(float) - shrunk).mean() < 6.0
 
 
 def test_the_face_of_a_scene_has_the_centre_and_the_height_it_is_given(params):
-    scenes = [draw_scene(params, (180, 240), face_scale=share, centre=(0.4, 0.5)) for share in (0.3, 0.6)]
+    scenes = [render_scene(params, (180, 240), face_scale=share, centre=(0.4, 0.5)) for share in (0.3, 0.6)]
     iod = [np.linalg.norm(np.subtract(*scene.five_points[:2])) for scene in scenes]
     assert iod[1] == pytest.approx(2 * iod[0], rel=1e-3)
-    moved = draw_scene(params, (180, 240), face_scale=0.3, centre=(0.6, 0.5)).landmarks - scenes[0].landmarks
+    moved = render_scene(params, (180, 240), face_scale=0.3, centre=(0.6, 0.5)).landmarks - scenes[0].landmarks
     np.testing.assert_allclose(moved, np.broadcast_to((0.2 * 240, 0.0), (68, 2)), atol=1e-3)
 
 
 def test_framing_moves_the_face_about_a_scene(params):
     left, right = (
-        draw_scene(replace(params, framing=Framing(x=x, scale=-1.0)), (180, 240)).landmarks for x in (-1.0, 1.0)
+        render_scene(replace(params, framing=Framing(x=x, scale=-1.0)), (180, 240)).landmarks for x in (-1.0, 1.0)
     )
     assert right[:, 0].mean() > left[:, 0].mean() + 40
     assert abs(right[:, 1].mean() - left[:, 1].mean()) < 1e-3
@@ -140,7 +148,7 @@ def test_framing_moves_the_face_about_a_scene(params):
 
 def test_a_clip_of_one_identity_moves_without_jumps_and_keeps_its_backdrop(params):
     frames = [
-        draw_face(replace(params, action_units=ActionUnits.of({12: 1.0, 25: 0.6}).scaled(level)), 100, seed=1)
+        render_face(replace(params, action_units=ActionUnits.of({12: 1.0, 25: 0.6}).scaled(level)), 100, seed=1)
         for level in np.linspace(0.0, 1.0, 6)
     ]
     steps = [np.abs(a.landmarks - b.landmarks).max() for a, b in pairwise(frames)]

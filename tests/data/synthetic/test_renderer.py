@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.synthetic import ActionUnits, Pose, draw_face, draw_scene, sample_action_units, sample_face
+from mien.data.synthetic import ActionUnits, Pose, render_face, render_scene, sample_action_units, sample_face
 from mien.labels import EXPRESSIONS
 
 # iBUG's 68 points
@@ -30,7 +30,7 @@ def person():
 
 def points(params, units: dict | None = None):
     moved = replace(params, action_units=ActionUnits.of(units or {}))
-    return draw_face(moved, 200, seed=0).landmarks
+    return render_face(moved, 200, seed=0).landmarks
 
 
 def eye_opening(landmarks, side):
@@ -39,22 +39,22 @@ def eye_opening(landmarks, side):
 
 def test_equal_parameters_and_seed_give_equal_bytes_whatever_the_global_generator(person):
     np.random.seed(1)  # noqa: NPY002  # the global state must not matter
-    one = draw_face(person, 64, seed=5)
+    one = render_face(person, 64, seed=5)
     np.random.seed(2)  # noqa: NPY002
-    other = draw_face(person, 64, seed=5)
+    other = render_face(person, 64, seed=5)
     assert np.array_equal(one.image, other.image)
     assert np.array_equal(one.landmarks, other.landmarks)
 
 
 def test_another_seed_changes_the_noise_and_not_the_truth(person):
-    one, other = draw_face(person, 64, seed=5), draw_face(person, 64, seed=6)
+    one, other = render_face(person, 64, seed=5), render_face(person, 64, seed=6)
     assert not np.array_equal(one.image, other.image)
     assert np.array_equal(one.landmarks, other.landmarks)
 
 
 def test_two_draws_of_parameters_are_two_people():
-    one = draw_face(sample_face(np.random.default_rng(0), "happy"), 64, seed=0)
-    other = draw_face(sample_face(np.random.default_rng(1), "happy"), 64, seed=0)
+    one = render_face(sample_face(np.random.default_rng(0), "happy"), 64, seed=0)
+    other = render_face(sample_face(np.random.default_rng(1), "happy"), 64, seed=0)
     assert np.abs(one.image.astype(int) - other.image).mean() > 5
 
 
@@ -69,7 +69,7 @@ def test_landmarks_lie_in_the_order_of_a_face(person):
 
 
 def test_five_points_are_the_eyes_nose_and_mouth_corners_of_the_landmarks(person):
-    face = draw_face(person, 200, seed=0)
+    face = render_face(person, 200, seed=0)
     eyes = [face.landmarks[EYES[side]].mean(axis=0) for side in ("left", "right")]
     unit = np.linalg.norm(eyes[1] - eyes[0])
     expected = np.stack([*eyes, face.landmarks[NOSE_TIP], face.landmarks[48], face.landmarks[54]])
@@ -129,8 +129,8 @@ def test_more_of_a_unit_moves_more(person):
 @pytest.mark.parametrize("degrees", [-150.0, -20.0, 35.0, 90.0])
 def test_roll_turns_the_landmarks_by_its_angle_about_the_picture_s_centre(person, degrees):
     size = 128
-    upright = draw_face(person, size, seed=0).landmarks
-    rolled = draw_face(replace(person, pose=Pose(roll=degrees)), size, seed=0).landmarks
+    upright = render_face(person, size, seed=0).landmarks
+    rolled = render_face(replace(person, pose=Pose(roll=degrees)), size, seed=0).landmarks
     angles = [np.degrees(np.arctan2(*(p[45] - p[36])[::-1])) for p in (upright, rolled)]
     turned = (angles[1] - angles[0] + 180) % 360 - 180
     assert abs(abs(turned) - abs(degrees)) < 0.5
@@ -140,7 +140,7 @@ def test_roll_turns_the_landmarks_by_its_angle_about_the_picture_s_centre(person
 
 
 def test_a_picture_twice_as_large_has_its_landmarks_twice_as_far(person):
-    small, large = draw_face(person, 100, seed=0).landmarks, draw_face(person, 200, seed=0).landmarks
+    small, large = render_face(person, 100, seed=0).landmarks, render_face(person, 200, seed=0).landmarks
     assert np.allclose(2 * (small + 0.5) - 0.5, large, atol=0.6)
 
 
@@ -148,7 +148,7 @@ def test_a_picture_twice_as_large_has_its_landmarks_twice_as_far(person):
 def test_every_expression_draws_a_face_and_a_scene(expression):
     params = sample_face(np.random.default_rng(4), expression)
     assert params.expression == EXPRESSIONS.index(expression)
-    face, scene = draw_face(params, 48), draw_scene(params, (90, 120))
+    face, scene = render_face(params, 48), render_scene(params, (90, 120))
     assert face.image.shape == (48, 48, 3)
     assert scene.image.shape == (90, 120, 3)
     assert face.image.dtype == scene.image.dtype == np.uint8
@@ -171,15 +171,15 @@ def test_neutral_is_not_always_at_rest_so_that_classes_overlap():
 
 
 def test_age_greys_and_wrinkles_the_same_person(person):
-    young = draw_face(replace(person, identity=person.identity.at_age(20)), 100, seed=0)
-    old = draw_face(replace(person, identity=person.identity.at_age(90)), 100, seed=0)
+    young = render_face(replace(person, identity=person.identity.at_age(20)), 100, seed=0)
+    old = render_face(replace(person, identity=person.identity.at_age(90)), 100, seed=0)
     assert np.abs(young.image.astype(int) - old.image).mean() > 2
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), expression=st.sampled_from(EXPRESSIONS), size=st.integers(24, 96))
 def test_any_sampled_face_is_a_picture_with_its_landmarks_inside(seed, expression, size):
-    face = draw_face(sample_face(np.random.default_rng(seed), expression), size, seed=seed)
+    face = render_face(sample_face(np.random.default_rng(seed), expression), size, seed=seed)
     assert face.image.shape == (size, size, 3)
     assert face.image.std() > 3
     assert np.isfinite(face.landmarks).all()
@@ -191,7 +191,7 @@ def test_any_sampled_face_is_a_picture_with_its_landmarks_inside(seed, expressio
 @given(seed=st.integers(0, 10**6), roll=st.floats(-180, 180))
 def test_a_scene_holds_its_whole_face_at_any_roll(seed, roll):
     params = sample_face(np.random.default_rng(seed), "neutral", roll_degrees=roll)
-    scene = draw_scene(params, (160, 140), seed=seed)
+    scene = render_scene(params, (160, 140), seed=seed)
     assert (scene.landmarks > 0).all()
     assert (scene.landmarks < (140, 160)).all()
 
@@ -202,10 +202,10 @@ def test_a_scene_holds_its_whole_face_at_any_roll(seed, roll):
         (lambda: sample_face(np.random.default_rng(0), "hapy"), "hapy"),
         (lambda: sample_face(np.random.default_rng(0), "happy", age=0.0), "age 0.0 lies outside 1 to 100"),
         (lambda: sample_face(np.random.default_rng(0), "happy", roll_degrees=400.0), "roll_degrees 400.0"),
-        (lambda: draw_face(sample_face(np.random.default_rng(0), "happy"), 8), "size 8"),
-        (lambda: draw_scene(sample_face(np.random.default_rng(0), "happy"), (100, 5000)), r"image_size\[1\] 5000"),
-        (lambda: draw_scene(sample_face(np.random.default_rng(0), "happy"), face_scale=0.95), "face_scale 0.95"),
-        (lambda: draw_scene(sample_face(np.random.default_rng(0), "happy"), centre=(1.5, 0.5)), "centre"),
+        (lambda: render_face(sample_face(np.random.default_rng(0), "happy"), 8), "size 8"),
+        (lambda: render_scene(sample_face(np.random.default_rng(0), "happy"), (100, 5000)), r"image_size\[1\] 5000"),
+        (lambda: render_scene(sample_face(np.random.default_rng(0), "happy"), face_scale=0.95), "face_scale 0.95"),
+        (lambda: render_scene(sample_face(np.random.default_rng(0), "happy"), centre=(1.5, 0.5)), "centre"),
         (lambda: ActionUnits.of({12: 1.2}), "1.2"),
         (lambda: ActionUnits.of({99: 0.5}), "99"),
         (lambda: ActionUnits(left=(0.0,)), "1 intensities for 18 action units"),

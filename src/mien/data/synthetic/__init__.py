@@ -2,7 +2,7 @@
 
 from mien.data.synthetic.action_units import ACTION_UNITS, ActionUnits, sample_action_units
 from mien.data.synthetic.identity import ETHNICITIES, GENDERS, HAIR_STYLES, Identity, sample_identity
-from mien.data.synthetic.render import SyntheticFace, draw_face, draw_scene, five_points, scene_landmarks
+from mien.data.synthetic.render import SyntheticFace, five_points, render_face, render_scene, scene_landmarks
 from mien.data.synthetic.scene import (
     Backdrop,
     Camera,
@@ -29,9 +29,9 @@ __all__ = [
     "Light",
     "Pose",
     "SyntheticFace",
-    "draw_face",
-    "draw_scene",
     "five_points",
+    "render_face",
+    "render_scene",
     "sample_action_units",
     "sample_face",
     "sample_identity",

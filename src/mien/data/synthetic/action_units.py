@@ -80,11 +80,11 @@ class ActionUnits:
     roll), so the right half of the person's own face.
 
     Args:
-        left: one intensity in [0, 1] per unit, in the order of ``ACTION_UNITS``.
-        right: the same for the right side of the picture.
+        left: One intensity in [0, 1] per unit, in the order of ``ACTION_UNITS``.
+        right: The same for the right side of the picture.
 
     Raises:
-        ValueError: an intensity lies outside [0, 1] or their number is not that of ``ACTION_UNITS``.
+        ValueError: An intensity lies outside [0, 1] or their number is not that of ``ACTION_UNITS``.
 
     Example:
         >>> smile = ActionUnits.of({12: 0.8, 6: (0.5, 0.7)})
@@ -116,7 +116,7 @@ class ActionUnits:
         """Return the units named by ``intensities``: FACS number to one intensity or a (left, right) pair.
 
         Raises:
-            ValueError: a number is not in ``ACTION_UNITS``, or an intensity lies outside [0, 1].
+            ValueError: A number is not in ``ACTION_UNITS``, or an intensity lies outside [0, 1].
         """
         return cls().with_units(intensities)
 
@@ -181,10 +181,10 @@ def sample_action_units(
     and now and then a second expression blended in. Contempt is unilateral. Classes therefore overlap.
 
     Args:
-        rng: the source of all randomness.
-        expression: one of ``mien.labels.EXPRESSIONS``.
-        intensity: overall intensity in [0, 1]; drawn when None.
-        asymmetry: spread of the difference between the sides; 0 gives symmetric units (contempt stays one-sided), 1
+        rng: The source of all randomness.
+        expression: One of ``mien.labels.EXPRESSIONS``.
+        intensity: Overall intensity in [0, 1]; sampled when None.
+        asymmetry: Spread of the difference between the sides; 0 gives symmetric units (contempt stays one-sided), 1
             what is common, more for posed expressions.
 
     Raises:

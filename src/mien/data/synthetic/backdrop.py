@@ -6,12 +6,11 @@ import cv2
 import numpy as np
 
 from mien.data.synthetic.canvas import Canvas, Image, Points, ellipse, ribbon
-from mien.data.synthetic.colours import hair_colour, skin_colour
+from mien.data.synthetic.features import HairShape
 from mien.data.synthetic.geometry import FaceCurves, spline
-from mien.data.synthetic.hair import HairShape
 from mien.data.synthetic.identity import Identity
 from mien.data.synthetic.scene import Backdrop, Light
-from mien.data.synthetic.skin import texture
+from mien.data.synthetic.skin import hair_colour, skin_colour, texture
 
 
 def paint_surroundings(shape: tuple[int, int], backdrop: Backdrop) -> Image:

@@ -1,4 +1,7 @@
-"""Anti-aliased painting in face units: soft-edged polygons and tapered strokes on float images."""
+"""Anti-aliased painting in face units, and the camera that makes a picture of it.
+
+Soft-edged polygons and tapered strokes on float images; exposure, gamma, blur, noise and JPEG.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from mien.data.synthetic.scene import Camera
 
 Image = NDArray[np.floating]
 Points = NDArray[np.floating]
@@ -21,9 +26,9 @@ class Canvas:
 
     Args:
         pixels: (C, H, W) float32, painted in place; planes make the arithmetic fast.
-        scale: pixels per unit.
-        offset: pixel coordinates (x, y) of the units' origin.
-        roll: degrees by which the face is turned clockwise on the picture.
+        scale: Pixels per unit.
+        offset: Pixel coordinates (x, y) of the units' origin.
+        roll: Degrees by which the face is turned clockwise on the picture.
     """
 
     def __init__(self, pixels: Image, scale: float, offset: Points, roll: float = 0.0) -> None:
@@ -164,3 +169,36 @@ def ellipse(centre: Sequence[float] | Points, radii: Sequence[float], samples: i
         cosine, sine = np.cos(tilt), np.sin(tilt)
         outline = outline @ np.array([[cosine, sine], [-sine, cosine]])
     return outline + centre
+
+
+def photograph(
+    light: NDArray[np.float32], camera: Camera, shape: tuple[int, int], face_height: float, seed: int
+) -> NDArray[np.uint8]:
+    """Return the picture (H, W, 3) that ``camera`` takes of linear ``light`` (3, rows, columns).
+
+    Args:
+        light: Linear light, about 1 on a white wall, at the size of the picture or finer.
+        camera: Exposure, tone, noise, blur and compression.
+        shape: Height and width of the picture.
+        face_height: Pixels of the picture from hairline to chin, the measure of blur.
+        seed: Of the sensor's noise.
+    """
+    picture = cv2.merge(list(light))
+    if light.shape[1:] != shape:
+        picture = cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    sigma = camera.blur * face_height / 100.0
+    if sigma > 0.25:
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+    tone = np.sqrt(picture * np.float32(camera.exposure))
+    # A shoulder instead of clipped highlights.
+    over = np.maximum(tone - 0.8, 0.0)
+    tone = tone - over + over / (1.0 + 2.5 * over)
+    grey = cv2.cvtColor(tone, cv2.COLOR_RGB2GRAY)[:, :, None]
+    tone = grey + np.float32(camera.saturation) * (tone - grey)
+    tone = (tone - np.float32(0.5)) * np.float32(camera.contrast) + np.float32(0.5)
+    noise = np.random.default_rng(seed).standard_normal((*shape, 3), dtype=np.float32)
+    # Most of a sensor's noise is shared by the channels once the picture is demosaiced.
+    noise = 0.8 * noise[:, :, :1] + 0.6 * noise
+    levels = np.clip(tone * 255 + noise * np.float32(camera.noise), 0, 255).round().astype(np.uint8)
+    _, data = cv2.imencode(".jpg", levels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1])

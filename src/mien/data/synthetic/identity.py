@@ -18,7 +18,7 @@ AGE_RANGE = (1.0, 100.0)
 class Identity:
     """One person, apart from expression, pose and picture. Lengths are in inter-ocular distances (IOD) of the adult.
 
-    ``age`` (years, 1 to 100) acts when the face is drawn: children have short faces, large eyes and small noses;
+    ``age`` (years, 1 to 100) acts when the face is rendered: children have short faces, large eyes and small noses;
     wrinkles, grey and receding hair, thin lips and sagging skin come later, each at the person's own rate.
     ``identity.at_age(70)`` is therefore the same person, older.
 
@@ -136,13 +136,13 @@ def sample_identity(
     """Draw a person.
 
     Args:
-        rng: the source of all randomness.
-        age: years, 1 to 100; drawn between 1 and 90, mostly adult, when None.
-        gender: one of ``GENDERS``, or None to draw it.
-        ethnicity: one of ``ETHNICITIES`` (UTKFace's words), or None to draw it.
+        rng: The source of all randomness.
+        age: Years, 1 to 100; sampled between 1 and 90, mostly adult, when None.
+        gender: One of ``GENDERS``, or None to draw it.
+        ethnicity: One of ``ETHNICITIES`` (UTKFace's words), or None to draw it.
 
     Raises:
-        ValueError: an unknown gender or ethnicity, or an age outside 1 to 100.
+        ValueError: An unknown gender or ethnicity, or an age outside 1 to 100.
 
     Source: ours. Mean proportions follow adult anthropometry (inter-ocular distance 63 mm); the groups differ in the
         mean of some features and overlap in all of them.

@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.synthetic.backdrop import paint_body, paint_surroundings
-from mien.data.synthetic.camera import photograph
-from mien.data.synthetic.canvas import Canvas, Image, Points, ellipse, ribbon
-from mien.data.synthetic.features import paint_brows, paint_eyes, paint_highlights, paint_mouth, paint_nose
+from mien.data.synthetic.canvas import Canvas, Image, Points, ellipse, photograph, ribbon
+from mien.data.synthetic.features import (
+    HairShape,
+    build_hair,
+    paint_brows,
+    paint_eyes,
+    paint_hair,
+    paint_highlights,
+    paint_mouth,
+    paint_nose,
+)
 from mien.data.synthetic.geometry import SIGN, FaceCurves, build_curves, landmarks, spline
-from mien.data.synthetic.hair import HairShape, build_hair, paint_hair
-from mien.data.synthetic.relief import Relief, build_relief, project, rotation, unproject
+from mien.data.synthetic.light import Relief, build_relief, light_direction, project, rotation, shade, unproject
 from mien.data.synthetic.scene import FaceParameters
-from mien.data.synthetic.shading import light_direction, shade
 from mien.data.synthetic.skin import ear_outlines, groove_map, paint_skin
 from mien.labels import FIVE_POINT_LANDMARKS
 
@@ -43,26 +49,26 @@ class SyntheticFace:
     parameters: FaceParameters
 
 
-def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) -> SyntheticFace:
+def render_face(params: FaceParameters, size: int = 100, seed: int | None = None) -> SyntheticFace:
     """Draw a face that fills a square picture, as the crops of RAF-DB do.
 
     The distance between the eyes is about a quarter of ``size``; ``params.framing`` moves and scales the face by a
     few per cent. Roll turns the picture about its centre, so all landmarks stay inside at any angle.
 
     Args:
-        params: what to draw.
-        size: height and width in pixels, 16 to 2048.
-        seed: of the sensor's noise only; ``params.camera.noise_seed`` when None. Equal arguments give equal bytes.
+        params: What to draw.
+        size: Height and width in pixels, 16 to 2048.
+        seed: Of the sensor's noise only; ``params.camera.noise_seed`` when None. Equal arguments give equal bytes.
 
     Raises:
         ValueError: ``size`` lies outside its range.
 
     Example:
-        >>> face = draw_face(sample_face(np.random.default_rng(0), "happy"), size=48)
+        >>> face = render_face(sample_face(np.random.default_rng(0), "happy"), size=48)
         >>> face.image.shape, face.landmarks.shape
         ((48, 48, 3), (68, 2))
     """
-    _check_side(size, "size", "draw_face")
+    _check_side(size, "size", "render_face")
     framing = params.framing
     iod = size * 0.285 * (1.0 + 0.04 * framing.scale)
     shift = size * 0.025 * np.array([framing.x, framing.y])
@@ -70,7 +76,7 @@ def draw_face(params: FaceParameters, size: int = 100, seed: int | None = None) 
     return _draw(params, (size, size), iod, centre, (size / 2, size / 2), seed)
 
 
-def draw_scene(
+def render_scene(
     params: FaceParameters,
     image_size: tuple[int, int] = (180, 180),
     face_scale: float | None = None,
@@ -80,16 +86,16 @@ def draw_scene(
     """Draw a face somewhere on a larger picture, as the original photographs of a dataset show it.
 
     Args:
-        params: what to draw; the roll may be any angle and turns the person about the face's centre.
-        image_size: height and width in pixels, 16 to 2048 each.
-        face_scale: the face's height, hairline to chin, as a share of the picture's smaller side, 0.1 to 0.8; from
+        params: What to draw; the roll may be any angle and turns the person about the face's centre.
+        image_size: Height and width in pixels, 16 to 2048 each.
+        face_scale: The face's height, hairline to chin, as a share of the picture's smaller side, 0.1 to 0.8; from
             0.45 to 0.71 by ``params.framing.scale`` when None.
-        centre: the face's centre (x, y) as shares of width and height; by ``params.framing`` within the room that is
+        centre: The face's centre (x, y) as shares of width and height; by ``params.framing`` within the room that is
             left when None.
-        seed: of the sensor's noise only; ``params.camera.noise_seed`` when None.
+        seed: Of the sensor's noise only; ``params.camera.noise_seed`` when None.
 
     Raises:
-        ValueError: a side, ``face_scale`` or ``centre`` lies outside its range.
+        ValueError: A side, ``face_scale`` or ``centre`` lies outside its range.
     """
     iod, point = _scene_place(params, image_size, face_scale, centre)
     return _draw(params, image_size, iod, point, (float(point[0]), float(point[1])), seed)
@@ -101,9 +107,9 @@ def scene_landmarks(
     face_scale: float | None = None,
     centre: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
-    """Return the 68 landmarks (68, 2) of the picture that ``draw_scene`` draws, without drawing it.
+    """Return the 68 landmarks (68, 2) of the picture that ``render_scene`` draws, without drawing it.
 
-    Arguments and errors as in ``draw_scene``, of which this takes a thirtieth of the time.
+    Arguments and errors as in ``render_scene``, of which this takes a thirtieth of the time.
     """
     iod, point = _scene_place(params, image_size, face_scale, centre)
     curves = build_curves(params.identity, params.action_units)
@@ -120,12 +126,12 @@ def _scene_place(
 ) -> tuple[float, Points]:
     """Return the pixels between the eyes, and the face's centre (2,) in pixels, of a scene."""
     height, width = image_size
-    _check_side(height, "image_size[0]", "draw_scene")
-    _check_side(width, "image_size[1]", "draw_scene")
+    _check_side(height, "image_size[0]", "render_scene")
+    _check_side(width, "image_size[1]", "render_scene")
     share = 0.58 + 0.13 * params.framing.scale if face_scale is None else face_scale
     if not 0.1 <= share <= 0.8:
         raise ValueError(
-            f"face_scale {share} lies outside [0.1, 0.8], in draw_scene: 0.6 is a head and shoulders portrait"
+            f"face_scale {share} lies outside [0.1, 0.8], in render_scene: 0.6 is a head and shoulders portrait"
         )
     side = min(height, width)
     iod = share * side / FACE_HEIGHT
@@ -138,7 +144,7 @@ def _scene_place(
     else:
         if not all(0.0 <= value <= 1.0 for value in centre):
             raise ValueError(
-                f"centre {centre} lies outside the picture, in draw_scene: give shares of width and height in [0, 1]"
+                f"centre {centre} lies outside the picture, in render_scene: give shares of width and height in [0, 1]"
             )
         point = np.array([centre[0] * width, centre[1] * height])
     return iod, point

@@ -111,7 +111,7 @@ class FaceParameters:
 
     The parts compose with ``dataclasses.replace``: the same ``identity`` under several ``action_units`` is a pair or
     a clip, the same picture with ``identity.at_age(70)`` an ageing. ``expression`` is the position in
-    ``mien.labels.EXPRESSIONS`` that the units were drawn for.
+    ``mien.labels.EXPRESSIONS`` that the units were sampled for.
     """
 
     identity: Identity
@@ -136,14 +136,14 @@ def sample_face(
     """Draw the parameters of one picture of a face.
 
     Args:
-        rng: the source of all randomness.
-        expression: one of ``mien.labels.EXPRESSIONS``.
-        identity: the person; drawn when None.
-        roll_degrees: in-plane rotation, -360 to 360; drawn with a standard deviation of 5 degrees when None.
-        age: years, 1 to 100, also of a given identity; as drawn or given when None.
+        rng: The source of all randomness.
+        expression: One of ``mien.labels.EXPRESSIONS``.
+        identity: The person; sampled when None.
+        roll_degrees: In-plane rotation, -360 to 360; sampled with a standard deviation of 5 degrees when None.
+        age: Years, 1 to 100, also of a given identity; as sampled or given when None.
 
     Raises:
-        ValueError: an unknown expression, a roll outside -360 to 360 degrees, or an age outside 1 to 100.
+        ValueError: An unknown expression, a roll outside -360 to 360 degrees, or an age outside 1 to 100.
 
     Example:
         >>> params = sample_face(np.random.default_rng(0), "happy", roll_degrees=10.0)
