@@ -24,7 +24,7 @@ PRUNED = {"prune_blocks": (0, 1), "last_block_cls_only": True}
 NETWORKS: list[tuple[str, dict[str, Any]]] = [
     ("sae", {**PRUNED, "keep_rate": 1.0}),
     ("sae", {**PRUNED, "keep_rate": 0.1}),
-    ("sae", {**PRUNED, "keep_rate": 0.1, "patch_size": 8, "alignment": "per_stream", "fused_competes": True}),
+    ("sae", {**PRUNED, "keep_rate": 0.1, "patch_size": 8, "alignment": "per_stream"}),
     ("poster", {}),
 ]
 each_network = pytest.mark.parametrize(("name", "config"), NETWORKS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mien.models.face_detector as module
-from mien.data.synthetic import draw_scene, sample_face
+from mien.data.synthetic import render_scene, sample_face
 from mien.models.face_detector import STAGES, FaceDetections, FaceDetector
 
 EXPRESSIONS = ("happy", "neutral", "surprise", "angry")
@@ -21,7 +21,7 @@ def detector() -> FaceDetector:
 
 @pytest.fixture(scope="module")
 def drawn():
-    return [draw_scene(sample_face(np.random.default_rng(s), EXPRESSIONS[s % 4]), (150, 170)) for s in range(9)]
+    return [render_scene(sample_face(np.random.default_rng(s), EXPRESSIONS[s % 4]), (150, 170)) for s in range(9)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_synthetic_face_is_found_with_its_points_where_they_were_drawn(detecto
 
 
 def test_points_are_neither_left_nor_right_of_the_truth_on_average(detector):
-    faces = [draw_scene(sample_face(np.random.default_rng(s), EXPRESSIONS[s % 4]), (180, 180)) for s in range(40)]
+    faces = [render_scene(sample_face(np.random.default_rng(s), EXPRESSIONS[s % 4]), (180, 180)) for s in range(40)]
     images = np.stack([face.image for face in faces])  # a single face is off by a pixel either way
     found = detector.detect(np.concatenate([images, images[:, :, ::-1]]))
     W = images.shape[2]

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
 from mien.data.alignment import choose_face, roll_angle_degrees
-from mien.data.synthetic import draw_scene, sample_face
+from mien.data.synthetic import render_scene, sample_face
 from mien.models.face_detector import FaceDetections, FaceDetector
 from mien.models.image_pyramid import ImagePyramid
 from mien.models.mtcnn import load_mtcnn
@@ -171,7 +171,7 @@ def likeness(found: FaceDetections, reference: list, certain: float) -> np.ndarr
 
 def scene(number: int) -> np.ndarray:
     size = [(100, 100), (130, 110), (160, 210), (240, 240)][number % 4]
-    return draw_scene(sample_face(np.random.default_rng(number), EXPRESSIONS[number % 7]), size).image
+    return render_scene(sample_face(np.random.default_rng(number), EXPRESSIONS[number % 7]), size).image
 
 
 def boxes_of(candidates, image: int) -> list:
@@ -200,7 +200,7 @@ def test_a_partly_filled_pass_equals_the_network_on_the_normalised_pixels():
 @torch.inference_mode()
 def test_each_stage_gives_the_boxes_of_the_plain_cascade():
     detector = FaceDetector()
-    scenes = np.stack([draw_scene(sample_face(np.random.default_rng(s), "sad"), (150, 190)).image for s in range(5)])
+    scenes = np.stack([render_scene(sample_face(np.random.default_rng(s), "sad"), (150, 190)).image for s in range(5)])
     pyramid = ImagePyramid(scenes, 12, 20, 0.709)
     proposals = detector._propose(pyramid)
     refined = detector._refine(pyramid, proposals)

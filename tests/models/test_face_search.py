@@ -13,7 +13,7 @@ from mien.data.alignment import (
     roll_angle_degrees,
     similarity_transform,
 )
-from mien.data.synthetic import SyntheticFace, draw_scene, sample_face
+from mien.data.synthetic import SyntheticFace, render_scene, sample_face
 from mien.models.face_detector import FaceDetections, FaceDetector
 from mien.models.face_search import (
     LARGEST_ENLARGED,
@@ -54,7 +54,7 @@ def drawn(number: int, size=(150, 170), roll_degrees: float = 0.0, **arguments) 
     face = sample_face(
         np.random.default_rng([number, round(roll_degrees) % 360]), EXPRESSIONS[number % 7], roll_degrees=roll_degrees
     )
-    return draw_scene(face, size, **arguments)
+    return render_scene(face, size, **arguments)
 
 
 def quarter_turned(image: np.ndarray, points: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,16 @@
+import hashlib
+
 import pytest
 import torch
 from tests.models.poster_checkpoint import SMALL, draw_poster
 from torch import nn
 from torch.nn import functional
 
+from mien.io.network_file import NetworkFile
 from mien.losses import ExpressionLoss
 from mien.models import create_model
 from mien.models.poster import Poster, load_poster
-from mien.models.sae import SAE
+from mien.models.weight_file import write_weights
 from mien.optim import build_optimizer
 
 
@@ -25,24 +28,12 @@ def num_parameters(module: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(("depth", "trainable"), [(4, 51.222), (6, 61.033), (8, 70.843)])
-def test_sizes_are_those_that_posters_training_prints(depth, trainable):
+def test_sizes_are_those_that_posters_training_prints_without_what_it_never_reads(depth, trainable):
     with torch.device("meta"):
-        model = Poster(num_classes=7, depth=depth, unread_layers=True)
-    assert round((num_parameters(model) - num_parameters(model.landmark_backbone)) / 1e6, 3) == trainable
-    assert num_parameters(model.landmark_backbone) == 1_007_248
-    if depth == 8:
-        assert round(num_parameters(model) / 1e6, 3) == 71.850
-        assert round(num_parameters(model.fusion) / 1e6, 3) == 39.330
-        assert round(num_parameters(model.image_embedding) / 1e6, 3) == 12.848
-
-
-def test_what_poster_never_reads_is_built_on_request_and_changes_nothing():
-    whole, lean = small(unread_layers=True), small()
-    unread = set(whole.state_dict()) - set(lean.state_dict())
-    assert {name.split(".")[0] for name in unread} == {"image_embedding", "landmark_backbone", "fusion"}
-    assert not any(p.requires_grad for name, p in whole.named_parameters() if name in unread)
-    lean.load_state_dict({name: tensor for name, tensor in whole.state_dict().items() if name not in unread})
-    assert torch.equal(whole(images()), lean(images()))
+        model = Poster(num_classes=7, depth=depth)
+    unread = 2 * 512 + 512 * 512 * 7**2 + 512 + 2 * 512 + 512  # IR-50's embedding and the class token
+    own = num_parameters(model) - num_parameters(model.landmark_backbone)
+    assert round((own + unread) / 1e6, 3) == trainable
 
 
 def written_out_fusion(weights: dict[str, torch.Tensor], image, landmark) -> torch.Tensor:
@@ -112,8 +103,6 @@ def test_a_checkpoint_of_posters_own_gives_posters_logits(tmp_path, prefix):
 
 def test_the_report_names_what_the_model_does_not_have(tmp_path):
     torch.save({"model_state_dict": draw_poster()}, tmp_path / "poster.pth")
-    whole = load_poster(small(unread_layers=True), tmp_path / "poster.pth")
-    assert whole.missing == whole.unexpected == whole.mismatched == ()
     lean = load_poster(small(), tmp_path / "poster.pth")
     assert {name.split(".")[0] for name in lean.unexpected} == {"image_embedding", "landmark_backbone", "fusion"}
     assert len(lean.matched) + len(lean.unexpected) == len(draw_poster())
@@ -184,7 +173,7 @@ def test_larger_images_are_thinned_as_posters_nearest_neighbour_does():
 
 
 def test_every_parameter_that_is_free_learns_and_a_frozen_landmark_network_does_not():
-    model = small(freeze_landmarks=True, unread_layers=True).train()
+    model = small(freeze_landmarks=True).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = build_optimizer("adam", model.parameters(), lr=1e-2)
     ExpressionLoss()(model(images()), torch.tensor([1, 4])).backward()
@@ -202,34 +191,13 @@ def test_it_prunes_nothing_and_says_so_as_sae_does():
     assert model.kept_tokens(images()) == []
 
 
-def test_sae_without_query_projection_takes_posters_backbones_and_tokens():
-    """What an SAE that starts from POSTER's weights can share with it."""
-    config = {name: value for name, value in SMALL.items() if name != "num_heads"}
-    sae = SAE(7, **config, num_heads=2, prune_blocks=(0,), query_proj=False, tokenizer="poster_view")
-    shared = {
-        name for name, t in small().state_dict().items() if getattr(sae.state_dict().get(name), "shape", 0) == t.shape
-    }
-    assert {"image_proj.weight", "fusion.pos_embed", "fusion.blocks.1.image_attn.2.attn.kv.weight"} <= shared
-    assert not any(".mix." in name or ".down." in name or ".up." in name for name in shared if "weight" in name)
-
-
-@pytest.mark.parametrize("landmark_input", ["bgr01", "poster"])
-def test_sae_that_mixes_rows_and_keeps_them_all_is_poster_with_the_same_weights(landmark_input):
-    config = {name: value for name, value in SMALL.items() if name != "num_heads"}
-    sae = SAE(7, **config, num_heads=2, keep_rate=1.0, prune_blocks=(0,), query_proj=False, tokenizer="poster_view",
-              row_mixing="poster", landmark_input=landmark_input, last_block_cls_only=True).eval()  # fmt: skip
-    poster = small(channel_order="rgb", landmark_input=landmark_input)
-    sae.load_state_dict(poster.state_dict())
-    assert torch.equal(sae(images()), poster(images()))
-
-
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"keep_rate": 0.6}, "keep_rate 0.6 in POSTER, .*Use keep_rate 1, or architecture sae"),
         ({"image_size": 40}, "image_size 40 is not a multiple of 16, .*Use 112"),
         ({"channel_order": "gbr"}, "unknown channel_order 'gbr' of POSTER. Use 'bgr' or 'rgb'"),
-        ({"landmark_input": "rgb"}, "unknown landmark_input 'rgb' of POSTER. Use 'bgr01' or 'poster'"),
+        ({"landmark_input": "rgb"}, "unknown landmark_input 'rgb'. Use 'bgr01' or 'poster'"),
         ({"embed_dim": 64}, "the last of landmark_widths is 32 and embed_dim 64, .*Make them equal"),
         ({"num_heads": 3}, "embed_dim 32 is not divisible by 4 . num_heads"),
         ({"depth": 0}, "depth 0 leaves the pyramid without a block"),
@@ -246,3 +214,43 @@ def test_settings_that_do_not_fit_are_refused(config, message):
 def test_images_of_another_shape_are_refused_with_the_right_one(shape):
     with pytest.raises(ValueError, match=r"takes \(B, 3, 32, 32\) or a whole multiple of 32.*Resize"):
         small()(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("landmark_input", ["bgr01", "poster"])
+def test_poster_is_sae_with_its_settings_and_the_names_of_its_tensors(landmark_input):
+    sae = create_model("sae", num_classes=7, **SMALL, keep_rate=1.0, prune_blocks=(), query_proj=False,
+                       tokenizer="poster_view", row_mixing="poster", landmark_input=landmark_input).eval()  # fmt: skip
+    poster = small(channel_order="rgb", landmark_input=landmark_input)
+    sae.load_state_dict(poster.state_dict())
+    assert torch.equal(sae(images()), poster(images()))
+
+
+LOGITS_OF_0_1 = [
+    [0.554691, 0.669001, 0.541361, 0.491407, 0.677989, 0.731681, 0.705799],
+    [0.552384, 0.668997, 0.535693, 0.48762, 0.668514, 0.719155, 0.706303],
+]
+"""Of version 0.1's own POSTER, on ``images()`` with ``saved_weights``."""
+
+
+def saved_weights(shapes: dict[str, torch.Size]) -> dict[str, torch.Tensor]:
+    """Weights that depend on names and shapes alone."""
+    weights = {}
+    for number, (name, shape) in enumerate(sorted(shapes.items())):
+        generator = torch.Generator().manual_seed(number)
+        values = torch.rand(shape, generator=generator) / 4
+        weights[name] = torch.tensor(1) if name.endswith("num_batches_tracked") else values
+    return weights
+
+
+def test_a_network_saved_by_version_0_1_loads_and_gives_the_same_logits(tmp_path):
+    config = {"num_classes": 7, **SMALL, "mlp_ratio": 2.0, "mlp_act": "gelu", "drop_path_rate": 0.1, "keep_rate": 1.0}
+    config |= {"channel_order": "bgr", "landmark_input": "poster", "freeze_landmarks": True}
+    config |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    shapes = {name: tensor.shape for name, tensor in small().state_dict().items()}
+    names = hashlib.sha256("".join(f"{name} {tuple(shapes[name])};" for name in sorted(shapes)).encode()).hexdigest()
+    assert names[:16] == "fd8e82adebe06590", "tensors have other names or shapes than in version 0.1"
+    header = {"architecture": "poster", "config": config, "class_names": list("abcdefg")}
+    write_weights(saved_weights(shapes), tmp_path / "network.safetensors", header)
+    network = NetworkFile(filepath=str(tmp_path / "network.safetensors")).load()
+    with torch.no_grad():
+        torch.testing.assert_close(network.model(images()), torch.tensor(LOGITS_OF_0_1), rtol=1e-4, atol=1e-5)

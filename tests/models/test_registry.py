@@ -22,7 +22,7 @@ def test_models_are_listed_in_order_and_built_by_name():
         (lambda: create_model("zzzzzz"), "unknown architecture 'zzzzzz'. Choose from: .*sae"),
         (
             lambda: create_model("sae", num_classes=7, keep_rates=0.5),
-            r"no argument 'keep_rates'. Did you mean keep_rate ",
+            r"no argument 'keep_rates'. Did you mean keep_rate[?]",
         ),
         (lambda: create_model("sae"), "model 'sae' needs num_classes"),
         (lambda: create_model("sae", num_classes=7, keep_rate=0), "keep_rate 0 is outside"),

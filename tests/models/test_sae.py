@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from mien.losses import ExpressionLoss
-from mien.models.sae import IMAGENET_MEAN, IMAGENET_STD, SAE
-from mien.models.sae_macs import sae_macs
+from mien.models import create_model
+from mien.models.cost import count_macs
+from mien.models.sae import IMAGENET_MEAN, IMAGENET_STD, SAE, KeptPatches
 from mien.models.weights import load_weights
 from mien.optim import build_optimizer, frozen_batch_norm_statistics
 
@@ -56,15 +57,10 @@ def test_features_are_what_the_head_classifies():
     "config",
     [
         {"keep_rate": 1.0},
-        {"keep_rate_mode": "per_stage"},
         {"alignment": "per_stream"},
-        {"score_levels": "large"},
-        {"renormalize": True},
-        {"fused_competes": True},
         {"query_proj": False},
-        {"cls": "learned"},
         {"last_block_cls_only": True},
-        {"mlp_ratio": 4.0, "mlp_act": "relu"},
+        {"mlp_ratio": 4.0},
         {"landmark_input": "poster"},
         {"freeze_landmarks": True},
         {"embed_dim": 64},
@@ -92,12 +88,11 @@ def test_with_mixed_rows_the_last_block_is_read_whole_and_nothing_is_skipped():
     config = {"row_mixing": "poster", "prune_blocks": (0,)}
     whole, requested = small(**config), small(**config, last_block_cls_only=True)
     assert torch.equal(whole(images()), requested(images()))
-    assert sae_macs(whole) == sae_macs(requested)
+    assert count_macs(whole, images(1)) == count_macs(requested, images(1))
 
 
-@pytest.mark.parametrize("config", [{"alignment": "per_stream"}, {"score_levels": "large"}, {"renormalize": True}])
-def test_switches_of_the_scores_change_the_logits_of_the_same_weights(config):
-    assert not torch.allclose(small(**config)(images()), small()(images()), atol=1e-6)
+def test_streams_that_choose_for_themselves_change_the_logits_of_the_same_weights():
+    assert not torch.allclose(small(alignment="per_stream")(images()), small()(images()), atol=1e-6)
 
 
 @pytest.mark.parametrize("keep_rate", [1.0, 0.4, 0.1])
@@ -300,3 +295,32 @@ def test_images_of_another_shape_are_refused_with_the_right_one(shape):
 def test_settings_that_do_not_fit_are_refused(config, message):
     with pytest.raises(ValueError, match=message):
         small(**config)
+
+
+@pytest.mark.parametrize("stream", ["image", "landmark"])
+def test_kept_patches_mark_each_patch_that_the_model_names_and_no_other(stream):
+    model = small(alignment="per_stream")
+    alive = KeptPatches(model, stream).eval()(images())
+    for stage, kept in enumerate(model.kept_tokens(images(), stream)):
+        assert [row.nonzero().flatten().tolist() for row in alive[:, stage]] == kept.tolist()
+
+
+def test_kept_patches_never_come_back_and_are_as_many_as_the_plan_says():
+    alive = KeptPatches(small(keep_rate=0.25)).eval()(images(batch=5))
+    assert alive.sum(dim=2).tolist() == [[8, 4]] * 5  # 16 tokens at 0.25 over two stages
+    assert (alive[:, 1] <= alive[:, 0]).all()
+
+
+def test_kept_patches_have_the_grid_of_finer_patches_and_no_stage_in_poster():
+    assert KeptPatches(small(patch_size=8)).eval()(images()).shape == (2, 2, 64)
+    poster = create_model("poster", **{k: v for k, v in SMALL.items() if k not in ("keep_rate", "prune_blocks")})
+    assert KeptPatches(poster.eval())(images()).shape == (2, 0, 16)
+
+
+def test_arguments_of_earlier_versions_are_taken_with_the_value_that_is_left():
+    old = {"keep_rate_mode": "final", "score_levels": "all", "renormalize": False, "fused_competes": False}
+    saved = create_model("sae", **SMALL, **old, cls="mean", mlp_act="gelu").eval()
+    saved.load_state_dict(small().state_dict())
+    assert torch.equal(saved(images()), small()(images()))
+    with pytest.raises(ValueError, match=r"with renormalize True, which this version .* no longer has\. Train it anew"):
+        create_model("sae", **SMALL, renormalize=True)

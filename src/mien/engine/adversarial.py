@@ -16,7 +16,7 @@ from mien.engine.checkpoint import Checkpoints, EpochState
 from mien.engine.device import limited_threads
 from mien.engine.fit import SizedDataset, epoch_loader
 from mien.engine.precision import GradientScaling
-from mien.engine.progress import EpochClock, batch_bar
+from mien.engine.progress import EpochClock, OnEpochEnd, batch_bar
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import seed_everything
 from mien.losses import critic_loss, generator_loss
@@ -85,6 +85,7 @@ def fit_adversaries(
     checkpoints: Checkpoints,
     observe: Observe,
     monitor: str,
+    on_epoch_end: OnEpochEnd | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``model`` and load the best epoch's weights into it.
 
@@ -98,6 +99,7 @@ def fit_adversaries(
         checkpoints: Where to resume from and to save to.
         observe: Called with the model in eval mode.
         monitor: Which of the measured numbers chooses the best epoch; less is better.
+        on_epoch_end: Called after each epoch with its record and pictures.
 
     Returns:
         One record per epoch: ``epoch``, ``train/loss`` (the generator's), ``train/critic_loss``, the mean probability
@@ -111,7 +113,9 @@ def fit_adversaries(
     """
     with checkpoints.alone():
         with limited_threads(recipe.threads):
-            history = _AdversarialTrainer(fabric, model, train_set, recipe, checkpoints).train(observe, monitor)
+            history = _AdversarialTrainer(fabric, model, train_set, recipe, checkpoints).train(
+                observe, monitor, on_epoch_end
+            )
         model.cpu().load_state_dict(checkpoints.load_best())
         model.eval()
         checkpoints.finish()
@@ -153,7 +157,7 @@ class _AdversarialTrainer:
         self.batches = EpochBatches(len(train_set), recipe.batch_size, recipe.seed, drop_last=True)
         self.loader = epoch_loader(fabric, train_set, 0, batch_sampler=self.batches)
 
-    def train(self, observe: Observe, monitor: str) -> list[dict[str, Any]]:
+    def train(self, observe: Observe, monitor: str, on_epoch_end: OnEpochEnd | None) -> list[dict[str, Any]]:
         """Train from the last checkpoint to the last epoch, or to a collapse."""
         recipe = self.recipe
         best = min(self.history, key=lambda record: record[monitor], default=None)
@@ -177,9 +181,9 @@ class _AdversarialTrainer:
                     self.checkpoints.save_best(self.model.state_dict())
                 record["best/epoch"] = best["epoch"]
             self._save(epoch)
-            logger.info(
-                clock.line(record, best, monitor), extra={"metrics": record, "step": epoch, "pictures": pictures}
-            )
+            logger.info(clock.line(record, best, monitor))
+            if on_epoch_end is not None:
+                on_epoch_end(record, pictures)
         return self.history
 
     def _save(self, epoch: int) -> None:

@@ -20,7 +20,7 @@ from mien.engine.checkpoint import Checkpoints, EpochState
 from mien.engine.device import limited_threads
 from mien.engine.precision import GradientScaling
 from mien.engine.predict import predict
-from mien.engine.progress import EpochClock, batch_bar
+from mien.engine.progress import EpochClock, OnEpochEnd, batch_bar
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import seed_everything
 from mien.optim import SAM, frozen_batch_norm_statistics
@@ -108,6 +108,7 @@ def fit(
     task: Task,
     recipe: Recipe,
     checkpoints: Checkpoints,
+    on_epoch_end: OnEpochEnd | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``model`` and load the best epoch's weights into it.
 
@@ -123,6 +124,8 @@ def fit(
         task: Loss and metrics.
         recipe: Epochs, batches, optimiser, schedule.
         checkpoints: Where to resume from and to save to.
+        on_epoch_end: Called after each epoch with its record. With several devices it runs in the first one's process,
+            which does not share the caller's memory, and must be picklable.
 
     Returns:
         One record per epoch: ``epoch``, ``train/loss``, ``val/loss``, ``val/<metric>``, ``lr``, ``best/epoch`` (the
@@ -140,7 +143,13 @@ def fit(
                 "Look at the column split of the samples table, and at validation_fraction of the dataset's parameters."
             )
     one_process = partial(
-        _fit_limited, train_set=train_set, val_set=val_set, task=task, recipe=recipe, checkpoints=checkpoints
+        _fit_limited,
+        train_set=train_set,
+        val_set=val_set,
+        task=task,
+        recipe=recipe,
+        checkpoints=checkpoints,
+        on_epoch_end=on_epoch_end,
     )
     # In this process, which outlives those of the devices; where each device was started apart, in the first alone.
     with checkpoints.alone() if fabric.is_global_zero else nullcontext():
@@ -165,6 +174,7 @@ def _fit(
     task: Task,
     recipe: Recipe,
     checkpoints: Checkpoints,
+    on_epoch_end: OnEpochEnd | None,
 ) -> list[dict[str, float]]:
     """Train from the last checkpoint to the last epoch."""
     state = checkpoints.begin() if fabric.is_global_zero else None
@@ -172,20 +182,18 @@ def _fit(
     if state is not None:
         model.load_state_dict(state.weights)
     optimizer = recipe.optimizer(model)
-    scheduler = recipe.scheduler(optimizer)
+    scheduler, scaling = recipe.scheduler(optimizer), GradientScaling(fabric)
     if state is not None:
         optimizer.load_state_dict(state.optimizer)
         scheduler.load_state_dict(state.scheduler)
+        scaling.load_state_dict(state.scaler)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network, stepper = fabric.setup(model.to(memory_format=layout), optimizer)  # type: ignore[call-overload]  # torch's stubs
-    scaling = GradientScaling(fabric)
-    if state is not None:
-        scaling.load_state_dict(state.scaler)
     batches = _epoch_batches(fabric, len(train_set), recipe)
     loader = epoch_loader(fabric, train_set, recipe.num_workers, batch_sampler=batches)
     val_loader = epoch_loader(fabric, val_set, recipe.num_workers, batch_size=recipe.batch_size)
 
-    history = list(state.history) if state is not None else []
+    history = [] if state is None else list(state.history)
     best = _best(history, task)
     clock = EpochClock(done=len(history), max_epochs=recipe.max_epochs)
     for epoch in range(len(history) + 1, recipe.max_epochs + 1):
@@ -196,11 +204,10 @@ def _fit(
         seed_everything(recipe.seed, epoch, fabric.global_rank)
         if isinstance(model, ChangesByEpoch):
             model.begin_epoch(epoch - 1)
-        lr = optimizer.param_groups[0]["lr"]
         clock.start()
-        training = _train_epoch(fabric, network, optimizer, stepper, loader, task, epoch)
-        named = {"model": task.name} if task.name else {}
-        record = {**named, "epoch": epoch, **training, **_validate(fabric, network, val_loader, task), "lr": lr}
+        record: dict[str, Any] = {"model": task.name, "epoch": epoch} if task.name else {"epoch": epoch}
+        record |= _train_epoch(fabric, network, optimizer, stepper, loader, task, epoch)
+        record |= {**_validate(fabric, network, val_loader, task), "lr": optimizer.param_groups[0]["lr"]}
         record |= clock.stop(images=batches.samples_per_epoch)
         _next_epoch(scheduler)
         history.append(record)
@@ -213,8 +220,9 @@ def _fit(
             weights = dict(model.state_dict())
             states = optimizer.state_dict(), scheduler.state_dict(), history, scaling.state_dict()
             checkpoints.save(EpochState(epoch, weights, *states))
-            line = " ".join([*named.values(), clock.line(record, best, task.monitor)])
-            logger.info(line, extra={"metrics": record, "step": epoch})
+            logger.info(f"{task.name} {clock.line(record, best, task.monitor)}".lstrip())
+            if on_epoch_end is not None:
+                on_epoch_end(record, {})
         fabric.barrier()
     return history
 
@@ -250,7 +258,7 @@ def _train_epoch(
 
 
 class TrainedBatch(NamedTuple):
-    """What one optimiser step tells.
+    """What one optimiser step measures.
 
     Attributes:
         loss: Of the first pass.

@@ -2,13 +2,19 @@
 
 import sys
 import time
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Batch = TypeVar("Batch")
 
 CLOCKED = ("seconds", "images_per_second")
 """Columns of a history that no two runs have alike."""
+
+OnEpochEnd = Callable[[dict[str, Any], Mapping[str, "np.ndarray"]], None]
+"""What has the record of an epoch that has ended, and the pictures (H, W, 3) uint8 made after it, by name."""
 
 
 def batch_bar(batches: Iterable[Batch], epoch: int) -> Iterable[Batch]:

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 
 class CrossAttention(nn.Module):
-    """Queries from one sequence, keys and values from another, one output row per query.
+    """Queries from one sequence, keys and values from another, one output token per query.
 
-    The full attention matrix is never built. Where scores are requested, only the first query's row is computed beside
-    the fused kernel: it is all that token pruning reads.
+    The full attention matrix is never built. Where scores are requested, only the first query's attention is computed
+    beside the fused kernel: it is all that token pruning reads.
 
     Args:
         dim: Width D of both sequences.
@@ -38,9 +38,9 @@ class CrossAttention(nn.Module):
         """Attend from ``query`` (B, Q, D) to ``context`` (B, N, D).
 
         Args:
-            query: Tokens that ask.
-            context: Tokens that are attended to.
-            score_first: Also return how the first query spreads its attention; it knows nothing of ``is_causal``.
+            query: Tokens that the queries are made of.
+            context: Tokens that the keys and values are made of.
+            score_first: Also return how the first query spreads its attention; ``is_causal`` does not limit that.
             is_causal: Query i attends to tokens 0 to i alone.
 
         Returns:
@@ -53,8 +53,8 @@ class CrossAttention(nn.Module):
         out = self.proj(out.transpose(1, 2).flatten(2))
         if not score_first:
             return out, None
-        row = torch.softmax(q[:, :, :1] * self.scale @ k.transpose(-2, -1), dim=-1)  # (B, heads, 1, N)
-        return out, row.mean(dim=1).squeeze(1)
+        scores = torch.softmax(q[:, :, :1] * self.scale @ k.transpose(-2, -1), dim=-1)  # (B, heads, 1, N)
+        return out, scores.mean(dim=1).squeeze(1)
 
     def _split_heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)

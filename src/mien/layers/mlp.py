@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-Activation = Literal["gelu", "relu", "quick_gelu"]
+Activation = Literal["gelu", "quick_gelu"]
 
 
 class QuickGELU(nn.Module):
@@ -18,7 +18,7 @@ class QuickGELU(nn.Module):
         return x * (1.702 * x).sigmoid()
 
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "quick_gelu": QuickGELU}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "quick_gelu": QuickGELU}
 
 
 class Mlp(nn.Module):

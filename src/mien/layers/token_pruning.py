@@ -8,20 +8,17 @@ Source: EViT (Liang et al. 2022) and SAE, equations 5 to 10.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from torch import Tensor, nn
-
-KeepRateMode = Literal["final", "per_stage"]
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class PruningStage:
-    """What one pruning block does to the rows that follow CLS.
+    """What one pruning block does to the tokens that follow CLS.
 
     Attributes:
-        num_candidates: How many of them, counted from the first, compete to be kept. A row after them is an earlier
+        num_candidates: How many of them, counted from the first, compete to be kept. A token after them is an earlier
             fused token, which goes into the new one.
         num_kept: K, how many stay. Where K equals ``num_candidates`` nothing is dropped and no token is fused.
     """
@@ -35,31 +32,25 @@ class PruningStage:
         return self.num_kept < self.num_candidates
 
     def choose(self, scores: Tensor) -> Tensor:
-        """Rows after CLS that stay, (B, K) ascending, by their scores (B, N)."""
+        """Indices (B, K), ascending, of the tokens after CLS that stay, by their scores (B, N)."""
         return top_k_ascending(scores[:, : self.num_candidates], self.num_kept)
 
 
-def pruning_stages(
-    num_tokens: int,
-    keep_rate: float,
-    num_stages: int,
-    mode: KeepRateMode = "final",
-    fused_competes: bool = False,
-) -> tuple[PruningStage, ...]:
+def pruning_stages(num_tokens: int, keep_rate: float, num_stages: int) -> tuple[PruningStage, ...]:
     """Plan how many of ``num_tokens`` tokens each of ``num_stages`` pruning blocks keeps.
+
+    The keep rate is the fraction alive after the last stage: stage s of S keeps
+    ceil(num_tokens · keep_rate^(s/S)). A product that is whole but for rounding, such as 100 · 0.07, is taken as whole;
+    EViT's literal ceil keeps one token more there: in 54 of the 39,500 cases of 1 to 395 tokens at rates of 0.01 to
+    1.00.
 
     Args:
         num_tokens: Tokens before the first stage, without CLS.
         keep_rate: In (0, 1]. 1 keeps everything.
         num_stages: S, the number of pruning blocks.
-        mode: ``final`` reads ``keep_rate`` as the fraction alive after the last stage, so that stage s of S keeps
-            ceil(num_tokens · keep_rate^(s/S)); ``per_stage`` applies it anew to what each stage finds (EViT). A product
-            that is whole but for rounding, such as 100 · 0.07, is taken as whole; EViT's literal ceil keeps one token
-            more there: in 54 of the 39,500 cases of 1 to 395 tokens at rates of 0.01 to 1.00.
-        fused_competes: An earlier fused token competes like any other and may be kept.
 
     Raises:
-        ValueError: ``keep_rate`` outside (0, 1], or an unknown mode.
+        ValueError: ``keep_rate`` outside (0, 1].
 
     Example:
         >>> [stage.num_kept for stage in pruning_stages(49, 0.6, num_stages=3)]
@@ -69,18 +60,13 @@ def pruning_stages(
         raise ValueError(
             f"keep_rate {keep_rate} is outside (0, 1]. It is the fraction of tokens that stay; 1 switches pruning off."
         )
-    if mode not in ("final", "per_stage"):
-        raise ValueError(f"unknown keep_rate_mode {mode!r}. Use 'final' or 'per_stage'.")
     stages: list[PruningStage] = []
-    alive, has_fused = num_tokens, False
+    alive = num_tokens
     for number in range(1, num_stages + 1):
-        candidates = alive + int(has_fused and fused_competes)
-        share = num_tokens * keep_rate ** (number / num_stages) if mode == "final" else candidates * keep_rate
+        share = num_tokens * keep_rate ** (number / num_stages)
         # a product that is whole but for rounding, such as 100 * 0.07, must not gain a token
-        stage = PruningStage(candidates, candidates if keep_rate == 1.0 else max(1, math.ceil(share - 1e-9)))
-        stages.append(stage)
-        if stage.drops:
-            alive, has_fused = stage.num_kept, True
+        stages.append(PruningStage(alive, alive if keep_rate == 1.0 else max(1, math.ceil(share - 1e-9))))
+        alive = stages[-1].num_kept
     return tuple(stages)
 
 
@@ -126,18 +112,18 @@ def top_k_ascending(scores: Tensor, k: int) -> Tensor:
     return ranked[:, :k].sort(dim=1).values
 
 
-def gather_rows(tokens: Tensor, index: Tensor) -> Tensor:
-    """Pick rows ``index`` (B, K) of ``tokens`` (B, N, D): (B, K, D)."""
+def gather_tokens(tokens: Tensor, index: Tensor) -> Tensor:
+    """Pick the tokens ``index`` (B, K) of ``tokens`` (B, N, D): (B, K, D)."""
     return tokens.gather(1, index.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
 
 
 def fuse_dropped(tokens: Tensor, scores: Tensor, kept: Tensor) -> Tensor:
-    """Sum the rows that are not kept, each weighted by its score, into one token (B, 1, D).
+    """Sum the tokens that are not kept, each weighted by its score, into one token (B, 1, D).
 
     Args:
-        tokens: Rows after CLS, (B, N, D).
+        tokens: Tokens after CLS, (B, N, D).
         scores: Their importance, (B, N). The only way by which a gradient reaches the scores.
-        kept: Indices (B, K) of the rows that stay.
+        kept: Indices (B, K) of the tokens that stay.
 
     Source: SAE, equation 9; the weights are not renormalised, as in EViT.
     """
@@ -145,28 +131,15 @@ def fuse_dropped(tokens: Tensor, scores: Tensor, kept: Tensor) -> Tensor:
     return weights.unsqueeze(1) @ tokens
 
 
-def prune_tokens(tokens: Tensor, scores: Tensor, kept: Tensor) -> Tensor:
+def prune_tokens(sequence: Tensor, scores: Tensor, kept: Tensor) -> Tensor:
     """Reduce a sequence (B, 1 + N, D) to [CLS, kept tokens, fused token], (B, 1 + K + 1, D).
 
     Args:
-        tokens: CLS and N rows.
-        scores: Importance of the N rows, (B, N).
-        kept: Indices (B, K) into the N rows.
+        sequence: CLS and N tokens.
+        scores: Importance of the N tokens, (B, N).
+        kept: Indices (B, K) into the N tokens.
 
     Source: SAE, equation 10.
     """
-    cls, rows = tokens[:, :1], tokens[:, 1:]
-    return torch.cat([cls, gather_rows(rows, kept), fuse_dropped(rows, scores, kept)], dim=1)
-
-
-def compose_indices(origin: Tensor, kept: Tensor) -> Tensor:
-    """Follow kept rows back to the grid that the model started from.
-
-    Args:
-        origin: Grid index of every row before this stage, (B, N); -1 for a fused token.
-        kept: Indices (B, K) into those rows.
-
-    Returns:
-        Grid index of every row after the stage, (B, K + 1), the last being -1 for the new fused token.
-    """
-    return nn.functional.pad(origin.gather(1, kept), (0, 1), value=-1)
+    cls, tokens = sequence[:, :1], sequence[:, 1:]
+    return torch.cat([cls, gather_tokens(tokens, kept), fuse_dropped(tokens, scores, kept)], dim=1)

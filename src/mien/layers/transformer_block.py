@@ -8,7 +8,7 @@ from mien.layers.mlp import Activation, Mlp
 
 
 class ResidualAttention(nn.Module):
-    """Pre-normed residual attention of some rows to a sequence; one norm serves both.
+    """Pre-normed residual attention of queries to a context; one norm serves both.
 
     Args:
         dim: Width D.
@@ -37,22 +37,23 @@ class ResidualAttention(nn.Module):
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(
-        self, x: Tensor, other: Tensor, score_first: bool = False, is_causal: bool = False
+        self, context: Tensor, query: Tensor, score_first: bool = False, is_causal: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Add to the first Q rows of ``x`` (B, N, D) what the Q rows of ``other`` (B, Q, D) ask of all of ``x``.
+        """Add to the first Q tokens of ``context`` (B, N, D) what ``query`` (B, Q, D) attends to in all of it.
 
         Args:
-            x: The sequence that answers.
-            other: The rows that ask: another stream, or ``x`` or its first rows for self-attention.
-            score_first: Also return how the first row asks.
-            is_causal: Row i asks rows 0 to i alone.
+            context: Tokens that the keys and values are made of, and that the residual carries on.
+            query: Tokens that the queries are made of: another stream, or ``context`` or its first tokens for
+                self-attention.
+            score_first: Also return how the first query spreads its attention.
+            is_causal: Query i attends to tokens 0 to i alone.
 
         Returns:
-            The rows (B, Q, D), and how the first row of ``other`` attends to ``x``, (B, N), where requested.
+            The tokens (B, Q, D), and the first query's attention to the context, (B, N), where requested.
         """
-        normed = self.norm(x)
-        out, row = self.attn(normed if other is x else self.norm(other), normed, score_first, is_causal)
-        return x[:, : other.shape[1]] + self.drop_path(out), row
+        normed = self.norm(context)
+        out, scores = self.attn(normed if query is context else self.norm(query), normed, score_first, is_causal)
+        return context[:, : query.shape[1]] + self.drop_path(out), scores
 
 
 class ResidualMlp(nn.Module):
@@ -82,7 +83,7 @@ class ResidualMlp(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, then the MLP: (B, N, D) → (B, N, D), or (B, Q, D) for the first Q rows alone.
+    """Self-attention, then the MLP: (B, N, D) → (B, N, D), or (B, Q, D) for the first Q tokens alone.
 
     Args:
         dim: Width D.
@@ -97,7 +98,7 @@ class TransformerBlock(nn.Module):
 
     Example:
         >>> import torch
-        >>> TransformerBlock(8, num_heads=2)(torch.zeros(1, 5, 8), num_rows=2).shape
+        >>> TransformerBlock(8, num_heads=2)(torch.zeros(1, 5, 8), num_queries=2).shape
         torch.Size([1, 2, 8])
     """
 
@@ -115,13 +116,13 @@ class TransformerBlock(nn.Module):
         self.attn = ResidualAttention(dim, num_heads, drop_path_rate, qkv_bias=qkv_bias, norm_eps=norm_eps)
         self.mlp = ResidualMlp(dim, mlp_ratio, mlp_act, drop_path_rate, norm_eps)
 
-    def forward(self, x: Tensor, num_rows: int | None = None, is_causal: bool = False) -> Tensor:
+    def forward(self, x: Tensor, num_queries: int | None = None, is_causal: bool = False) -> Tensor:
         """Map tokens (B, N, D) to their next state.
 
         Args:
             x: Tokens.
-            num_rows: Q, compute the first Q rows alone, exactly as they are among all; None computes all.
-            is_causal: A row attends to those before it and itself alone.
+            num_queries: Q, compute the first Q tokens alone, exactly as they are among all; None computes all.
+            is_causal: A token attends to itself and those before it alone.
         """
-        out, _ = self.attn(x, x if num_rows is None else x[:, :num_rows], is_causal=is_causal)
+        out, _ = self.attn(x, x if num_queries is None else x[:, :num_queries], is_causal=is_causal)
         return self.mlp(out)

@@ -35,6 +35,20 @@ _ARCHITECTURES = {
 }
 
 
+_RETIRED: dict[str, dict[str, Any]] = {
+    "poster": {"mlp_act": "gelu", "unread_layers": False},
+    "sae": {
+        "mlp_act": "gelu",
+        "keep_rate_mode": "final",
+        "score_levels": "all",
+        "renormalize": False,
+        "fused_competes": False,
+        "cls": "mean",
+    },
+}
+"""Arguments of earlier versions, which saved networks still name, with the one value of each that is left."""
+
+
 def list_models() -> list[str]:
     """Names that ``create_model`` knows, sorted."""
     return sorted(_ARCHITECTURES)
@@ -57,6 +71,14 @@ def create_model(architecture: str, **config: Any) -> "nn.Module":
     """
     factory = _factory(architecture)
     parameters = inspect.signature(factory).parameters
+    retired = _RETIRED.get(architecture, {})
+    for key, value in config.items():
+        if key in retired and value != retired[key]:
+            raise ValueError(
+                f"model {architecture!r} with {key} {value!r}, which this version of mien no longer has. Train it anew "
+                f"with {key} {retired[key]!r}, its fixed value now, or use the version that wrote it."
+            )
+    config = {key: value for key, value in config.items() if key not in retired}
     for key in config:
         if key not in parameters:
             raise ValueError(f"model {architecture!r} has no argument {key!r}. {_advise(key, list(parameters))}")

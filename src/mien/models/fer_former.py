@@ -190,7 +190,7 @@ class FERFormer(nn.Module):
         x = self.tokenize(x)
         last = len(self.blocks) - 1
         for number, block in enumerate(self.blocks):
-            x = block(x, num_rows=self.num_read if self.last_block_heads_only and number == last else None)
+            x = block(x, num_queries=self.num_read if self.last_block_heads_only and number == last else None)
         return x[:, : self.num_read]
 
     @property

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mien.models.pyramid_fusion import PyramidBlock, PyramidFusion, TokenPruning
-from mien.models.row_mixing import raise_levels
+from mien.models.sae import PyramidBlock, PyramidFusion, TokenPruning
 
 
 def fusion(pruning: TokenPruning | None = None, **config) -> PyramidFusion:
@@ -14,7 +13,7 @@ def fusion(pruning: TokenPruning | None = None, **config) -> PyramidFusion:
     torch.manual_seed(0)
     if pruning is None:
         pruning = TokenPruning(keep_rate=0.4, blocks=(0, 1))
-    return PyramidFusion(mlp_act="gelu", pruning=pruning, **(sizes | config)).eval()
+    return PyramidFusion(pruning=pruning, **(sizes | config)).eval()
 
 
 def streams(batch: int = 2, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -39,9 +38,7 @@ def written_out_block(block: PyramidBlock, image, landmark, keep: int, competito
     streams, scores = [], []
     for attentions, own, other in ((block.image_attn, image, landmark), (block.landmark_attn, landmark, image)):
         attended = [attend(m, x, y) for m, x, y in zip(attentions, own, other, strict=True)]
-        rows = [a for _, a in attended][: 3 if pruning.score_levels == "all" else 1]
-        score = sum(rows) / len(rows)
-        scores.append(score / score.sum() if pruning.renormalize else score)
+        scores.append(sum(a for _, a in attended) / 3)
         streams.append([x for x, _ in attended])
     if pruning.alignment == "shared":
         scores = [(scores[0] + scores[1]) / 2] * 2
@@ -57,23 +54,11 @@ def written_out_block(block: PyramidBlock, image, landmark, keep: int, competito
     return out, chosen
 
 
-@pytest.mark.parametrize(
-    ("changes", "kept", "competitors"),
-    [
-        ({}, (11, 7), (16, 11)),  # row 11 of the second block is the fused token: it never competes
-        ({"fused_competes": True}, (11, 7), (16, 12)),
-        ({"mode": "per_stage"}, (7, 3), (16, 7)),
-        ({"mode": "per_stage", "fused_competes": True}, (7, 4), (16, 8)),
-        ({"alignment": "per_stream"}, (11, 7), (16, 11)),
-        ({"alignment": "per_stream", "fused_competes": True}, (11, 7), (16, 12)),
-        ({"score_levels": "large"}, (11, 7), (16, 11)),
-        ({"renormalize": True}, (11, 7), (16, 11)),
-        ({"renormalize": True, "score_levels": "large", "alignment": "per_stream"}, (11, 7), (16, 11)),
-    ],
-)
+@pytest.mark.parametrize("alignment", ["shared", "per_stream"])
 @pytest.mark.parametrize("query_proj", [True, False])
-def test_pruning_blocks_equal_the_papers_equations_written_out(changes, kept, competitors, query_proj):
-    model = fusion(TokenPruning(keep_rate=0.4, blocks=(0, 1), **changes), query_proj=query_proj)
+def test_pruning_blocks_equal_the_papers_equations_written_out(alignment, query_proj):
+    kept, competitors = (11, 7), (16, 11)  # token 11 of the second block is the fused one: it never competes
+    model = fusion(TokenPruning(keep_rate=0.4, blocks=(0, 1), alignment=alignment), query_proj=query_proj)
     nn.init.normal_(model.pos_embed, std=0.5)
     image, landmark = model._embed(*streams())
     for number in range(2):
@@ -119,7 +104,7 @@ def test_the_rows_that_are_left_of_both_streams_are_mixed_and_then_carried_up():
     assert [x.shape for x in seen] == [(2, 12, 32), (2, 12, 16), (2, 12, 8)]
 
     mixed = [mix.weight[:, :, 0] @ x + mix.bias[:, None] for mix, x in zip(block.mix, seen, strict=True)]
-    mixed = raise_levels(mixed, block.up)
+    mixed = block._raise_levels(mixed)
     for level in range(3):
         torch.testing.assert_close(torch.cat([image[level], landmark[level]], dim=1), mixed[level])
 
@@ -214,14 +199,6 @@ def test_cls_is_the_mean_of_a_streams_tokens_and_positions_are_the_image_streams
     torch.testing.assert_close(y, torch.cat([landmark.mean(1, keepdim=True), landmark], dim=1))
 
 
-def test_a_learned_cls_is_each_streams_own_and_knows_no_tokens():
-    model = fusion(cls="learned")
-    (x, *_), (y, *_) = model._embed(*streams())
-    assert torch.equal(x[0, 0], x[1, 0])
-    assert torch.equal(y[0, 0], model.cls_tokens[1, 0])
-    assert not torch.equal(x[0, 0], y[0, 0])
-
-
 def test_positions_count_once_they_are_learned():
     model, (image, landmark) = fusion(), streams()
     nn.init.normal_(model.pos_embed)
@@ -232,7 +209,7 @@ def test_positions_count_once_they_are_learned():
     "pruning",
     [
         TokenPruning(0.3, (0, 1, 2)),
-        TokenPruning(0.5, (0, 2), mode="per_stage"),
+        TokenPruning(0.5, (0, 2)),
         TokenPruning(0.3, (0, 1), alignment="per_stream"),
     ],
 )
@@ -270,29 +247,13 @@ def test_kept_tokens_are_those_that_the_blocks_of_a_forward_pass_kept():
         assert history[1][0][b].tolist() == [first[b].tolist()[i] for i in second[b].tolist()]
 
 
-def test_a_competing_fused_token_can_win_a_place_and_is_marked():
-    pruning = TokenPruning(0.5, (0, 1), fused_competes=True)
-    model = fusion(pruning)
-    assert model.stages[1].num_candidates == model.stages[0].num_kept + 1
-    rows = model.kept_tokens(*streams(batch=64))[1][0]
-    won = (rows == -1).any(1)
-    assert won.any()
-    assert not won.all()
-    assert ((rows == -1).sum(1) <= 1).all()
-    assert torch.isfinite(model(*streams())).all()
-
-
-def test_importance_averages_levels_drops_cls_and_renormalises_on_request():
+def test_importance_averages_levels_and_drops_cls():
     rows = [torch.tensor([[0.4, 0.2, 0.4]]), torch.tensor([[0.6, 0.4, 0.0]]), torch.tensor([[0.2, 0.0, 0.8]])]
     torch.testing.assert_close(TokenPruning().importance(rows), torch.tensor([[0.2, 0.4]]))
-    torch.testing.assert_close(TokenPruning(score_levels="large").importance(rows), torch.tensor([[0.2, 0.4]]))
-    torch.testing.assert_close(TokenPruning(score_levels="large").importance(rows[::-1]), torch.tensor([[0.0, 0.8]]))
-    torch.testing.assert_close(TokenPruning(renormalize=True).importance(rows), torch.tensor([[1 / 3, 2 / 3]]))
 
 
-@pytest.mark.parametrize("cls", ["mean", "learned"])
-def test_gradients_reach_every_parameter_that_can_learn(cls):
-    model = fusion(cls=cls)
+def test_gradients_reach_every_parameter_that_can_learn():
+    model = fusion()
     model.train()(*streams()).square().mean().backward()
     without = {name for name, p in model.named_parameters() if p.grad is None}
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
@@ -313,8 +274,7 @@ def test_the_published_size_of_the_fusion():
     with torch.device("meta"):
         size, without_query = (
             sum(
-                p.numel()
-                for p in PyramidFusion(49, 512, 8, 8, 2.0, "gelu", 0.1, TokenPruning(), query_proj=query).parameters()
+                p.numel() for p in PyramidFusion(49, 512, 8, 8, 2.0, 0.1, TokenPruning(), query_proj=query).parameters()
             )
             for query in (True, False)
         )
@@ -327,7 +287,6 @@ def test_the_published_size_of_the_fusion():
     [
         ({"embed_dim": 36, "num_heads": 2}, "embed_dim 36 is not divisible by 4 . num_heads.*multiple of 8"),
         ({"depth": 0}, "depth 0 leaves"),
-        ({"cls": "max"}, "unknown cls token 'max'"),
         ({"pruning": TokenPruning(0.5, (0, 3))}, r"prune_blocks \(0, 3\) name a block outside 0..2"),
         ({"pruning": TokenPruning(0.5, (-1, 0))}, "name a block outside"),
         ({"pruning": TokenPruning(1.5, (0,))}, "keep_rate 1.5 is outside"),
@@ -342,7 +301,6 @@ def test_sizes_that_do_not_fit_are_refused(config, message):
     ("config", "message"),
     [
         ({"alignment": "none"}, "unknown alignment 'none'"),
-        ({"score_levels": "small"}, "unknown score_levels 'small'"),
         ({"blocks": (2, 0)}, "must ascend"),
         ({"blocks": (1, 1)}, "must ascend"),
         ({"blocks": ()}, "needs prune_blocks, which is empty"),
@@ -351,3 +309,33 @@ def test_sizes_that_do_not_fit_are_refused(config, message):
 def test_pruning_words_that_do_not_fit_are_refused(config, message):
     with pytest.raises(ValueError, match=message):
         TokenPruning(**config)
+
+
+def mixed_levels(num_tokens: int = 6) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(2, num_tokens, dim, generator=generator) for dim in (32, 16, 8)]
+
+
+def mixing() -> PyramidFusion:
+    return fusion(TokenPruning(keep_rate=1.0, blocks=()), num_tokens=2, row_mixing="poster")
+
+
+def test_mixed_tokens_go_down_by_weighing_every_token_and_every_place_of_a_step():
+    large = mixed_levels()[0]
+    for down, dim in zip(mixing().down, (16, 8), strict=True):
+        steps = large.unflatten(2, (dim, -1))  # (B, tokens, D', D / D')
+        expected = torch.einsum("bris,ors->boi", steps, down.weight) + down.bias[:, None]
+        torch.testing.assert_close(down(large), expected)
+
+
+def test_mixed_levels_get_the_raised_one_below_them_that_has_got_its_own():
+    block = mixing().blocks[0]
+
+    def raised(x, layer):  # place 2i + k of wide token o: sum over the narrow tokens r of x[r, i] · weight[r, o, k]
+        return torch.einsum("bri,rok->boik", x, layer.weight).flatten(2) + layer.bias[:, None]
+
+    large, medium, small = mixed_levels()
+    medium = medium + raised(small, block.up[1])
+    expected = large + raised(medium, block.up[0]), medium, small
+    for got, level in zip(block._raise_levels(mixed_levels()), expected, strict=True):
+        torch.testing.assert_close(got, level)
