@@ -135,7 +135,7 @@ def test_a_full_disk_is_reported_in_gigabytes_with_what_to_do(tmp_path, monkeypa
     check_disk(tmp_path, min_free_gb=1.5)
     with pytest.raises(click.ClickException) as error:
         check_disk(tmp_path, min_free_gb=8)
-    for part in ("Only 1.5 GB are free", str(tmp_path), "asks for 8 GB", "conf/<env>/globals.yml", "min_free_gb"):
+    for part in ("Only 1.5 GB are free", str(tmp_path), "needs 8 GB", "conf/<env>/globals.yml", "min_free_gb"):
         assert part in error.value.message
 
 

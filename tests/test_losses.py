@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from mien.labels import FIVE_POINT_LANDMARKS
 from mien.losses import AttributeLoss, ExpressionLoss, JointLoss, LandmarkLoss, critic_loss, generator_loss
 
 
@@ -94,10 +93,8 @@ def test_weights_that_make_no_joint_loss_are_refused(weights):
 # ---- landmarks ---------------------------------------------------------------------------------------------------
 
 
-def target(landmarks: float = math.nan, five: float = math.nan, batch: int = 1) -> torch.Tensor:
-    points = torch.full((batch, 73, 2), landmarks)
-    points[:, 68:] = five
-    return points
+def target(landmarks: float, batch: int = 1) -> torch.Tensor:
+    return torch.full((batch, 68, 2), landmarks)
 
 
 def outputs(value: float, batch: int = 1) -> torch.Tensor:
@@ -125,42 +122,7 @@ def test_a_small_error_pulls_harder_than_a_large_one_with_wing_and_as_hard_with_
     assert pulls["l1", 0.01] == pytest.approx(pulls["l1", 0.3], rel=1e-4)
 
 
-def test_five_points_pull_the_landmarks_that_make_them_and_no_other():
-    out = outputs(0.6)
-    loss = LandmarkLoss("l1", weak_weight=0.5)(out, target(five=0.5))
-    assert loss.item() == pytest.approx(0.05)
-    loss.backward()
-    pulled = set(torch.nonzero(out.grad.view(68, 2).abs().sum(dim=1)).flatten().tolist())
-    assert pulled == {number for group in FIVE_POINT_LANDMARKS for number in group}
-    gradient = out.grad.view(68, 2)
-    assert gradient[30, 0].item() == pytest.approx(6 * gradient[36, 0].item()), "a sixth of the eye's centre each"
-
-
-def test_eye_centres_nose_and_mouth_corners_are_taken_from_the_landmarks():
-    points = torch.rand(2, 68, 2)
-    known = target(batch=2)
-    known[:, 68:] = torch.stack(
-        [points[:, 36:42].mean(1), points[:, 42:48].mean(1), points[:, 30], points[:, 48], points[:, 54]], dim=1
-    )
-    assert LandmarkLoss("l1", weak_weight=1.0)(points.flatten(1), known).item() == pytest.approx(0, abs=1e-6)
-
-
-def test_each_kind_is_averaged_over_what_is_known_of_it():
-    both = torch.cat([target(0.5), target(five=0.5)])
-    out = torch.cat([outputs(0.7), outputs(0.6)])
-    assert LandmarkLoss("l1", weak_weight=0.5)(out, both).item() == pytest.approx(0.2 + 0.5 * 0.1, rel=1e-5)
-    assert LandmarkLoss("l1", weak_weight=0.0)(out, both).item() == pytest.approx(0.2, rel=1e-5)
-
-
-def test_gradients_are_finite_where_nothing_is_known():
-    out = outputs(0.5, batch=2)
-    LandmarkLoss()(out, target(batch=2)).backward()
-    assert torch.equal(out.grad, torch.zeros_like(out))
-
-
-@pytest.mark.parametrize(
-    "options", [{"name": "l2"}, {"width": 0.0}, {"curvature": -1.0}, {"weak_weight": -0.1}], ids=lambda o: next(iter(o))
-)
+@pytest.mark.parametrize("options", [{"name": "l2"}, {"width": 0.0}, {"curvature": -1.0}], ids=lambda o: next(iter(o)))
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=r"landmark loss got .* Use wing or l1"):
         LandmarkLoss(**options)

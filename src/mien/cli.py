@@ -71,7 +71,7 @@ def params_with_lists(context: click.Context, option: click.Parameter, text: str
         Parameters as sections in sections.
 
     Raises:
-        click.UsageError: An item without ``=``, reported as Kedro tells it, and how a comma is written; a list without
+        click.UsageError: An item without ``=``, reported as Kedro does, and how a comma is written; a list without
             its end; a name given twice, or both a section and something in it.
     """
     items = _ITEM.findall(text) if isinstance(text, str) else []
@@ -258,8 +258,8 @@ def mistake(error: BaseException) -> str | None:
             return str(link)
     for link in reversed(chain):
         if isinstance(link, ParameterValidationError):
-            reported = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
-            return "\n".join([*reported, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
+            lines = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
+            return "\n".join([*lines, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
         if isinstance(link, DataValidationError):
             return str(link)
         if isinstance(link, ValueError | FloatingPointError) and _raised_in_words(link.__traceback__):

@@ -39,7 +39,7 @@ HEADLINES = {
     "gender_accuracy": ("accuracy of gender", "%", 100),
     "ethnicity_accuracy": ("accuracy of ethnicity", "%", 100),
 }
-"""Test scores that the end of a run tells, where a system has them: words, unit and factor."""
+"""Test scores that are logged at the end of a run, where a system has them: words, unit and factor."""
 
 
 class ProjectHooks:
@@ -133,10 +133,10 @@ def headlines(metrics: dict[str, float | None]) -> list[str]:
         value, low, high = (metrics.get(f"test/{name}{end}") for end in ("", "_low", "_high"))
         if value is None:
             continue
-        reported = [f"n = {metrics['test/n']}{kind}"]
+        notes = [f"n = {metrics['test/n']}{kind}"]
         if low is not None and high is not None:
-            reported.insert(0, f"95 % interval {factor * low:.1f} to {factor * high:.1f}")
-        found.append(f"test {words} {factor * value:.1f} {unit} ({', '.join(reported)})")
+            notes.insert(0, f"95 % interval {factor * low:.1f} to {factor * high:.1f}")
+        found.append(f"test {words} {factor * value:.1f} {unit} ({', '.join(notes)})")
     return found
 
 
@@ -165,7 +165,7 @@ def output_folders(pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
 
 
 def written_folders(root: Path, data: str, pipeline: "Pipeline", catalog: "DataCatalog") -> list[Path]:
-    """Where a run writes: the project, which MLflow's files lie in, its layers, and the raw folders that it draws.
+    """Where a run writes: the project, which MLflow's files lie in, its layers, and the raw folders that it generates.
 
     Args:
         root: The project's folder.
@@ -173,13 +173,13 @@ def written_folders(root: Path, data: str, pipeline: "Pipeline", catalog: "DataC
         pipeline: That is run.
         catalog: Its entries.
     """
-    drawn = [
+    generated = [
         catalog.get(entry).path
         for step in pipeline.nodes
         for entry in step.outputs
         if entry.endswith(".raw") and catalog.load(step.inputs[0]).generate
     ]
-    return list(dict.fromkeys([root, root / data, *drawn]))
+    return list(dict.fromkeys([root, root / data, *generated]))
 
 
 def check_disk(folder: Path, min_free_gb: float) -> None:
@@ -192,7 +192,7 @@ def check_disk(folder: Path, min_free_gb: float) -> None:
     free = shutil.disk_usage(existing).free / 1e9
     if free < min_free_gb:
         raise click.ClickException(
-            f"Only {free:.1f} GB are free on the disk of {folder}; a run of this environment asks for "
+            f"Only {free:.1f} GB are free on the disk of {folder}; a run of this environment needs "
             f"{min_free_gb} GB.\n"
             "Make room, point data and raw in conf/<env>/globals.yml to another disk, or lower min_free_gb in "
             "conf/<env>/project.yml."

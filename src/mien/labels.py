@@ -46,7 +46,7 @@ FERPLUS_EXPRESSIONS: tuple[str, ...] = EXPRESSIONS
 TargetMode = Literal["majority", "probability", "crossentropy", "multi_target"]
 """What training takes from annotators' votes on a sample.
 
-``majority``: the label. ``crossentropy``: the share of votes of each class. ``probability``: a class drawn by these
+``majority``: the label. ``crossentropy``: the share of votes of each class. ``probability``: a class sampled by these
 shares whenever the sample is seen. ``multi_target``: every class that has a share, each as right as the other.
 
 Source: Barsoum et al. 2016, section 4.
@@ -102,14 +102,11 @@ LANDMARK_MIRROR: tuple[int, ...] = (
 FIVE_POINT_LANDMARKS: tuple[tuple[int, ...], ...] = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
 """Landmarks whose mean is each of MTCNN's five points: left eye, right eye, nose, left and right mouth corner."""
 
-FIVE_POINT_MIRROR: tuple[int, ...] = (1, 0, 2, 4, 3)
-"""Point that each of the five is in the mirror image."""
-
 
 def synthetic_share(metrics: Mapping[str, Any]) -> float:
     """How much of what a run was tested on is synthetic, from its metrics: 0 for real data alone.
 
-    Runs of version 0.1 call it ``drawn_share``. Whoever says of a score what it was measured on asks here.
+    Runs of version 0.1 call it ``drawn_share``. Every place that says what a score was measured on uses this.
 
     Example:
         >>> synthetic_share({"drawn_share": 1.0}), synthetic_share({"synthetic_share": 0.5}), synthetic_share({})

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mien.labels import FIVE_POINT_LANDMARKS, NUM_LANDMARKS
+from mien.labels import NUM_LANDMARKS
 
 NOT_ACCEPTED = 0.001
 """Weight of a class without a share, beside 1 of one with a share, so that no logarithm is of 0.
@@ -151,68 +151,45 @@ class JointLoss(nn.Module):
 
 
 class LandmarkLoss(nn.Module):
-    """Distance of predicted landmarks from known ones: outputs (B, 136), targets (B, 73, 2) → scalar.
+    """Distance of predicted landmarks from known ones: outputs (B, 136), targets (B, 68, 2) → scalar.
 
-    Targets hold the 68 landmarks and, behind them, MTCNN's five points; NaN where a point is unknown. The five are
-    compared with what follows from the outputs: eye centres, nose tip and mouth corners. Wing loss is w ln(1 + |x| / ε)
-    below w and goes on as |x|: its gradient grows as an error shrinks, which suits landmarks that are exact.
+    Wing loss is w ln(1 + |x| / ε) below w and goes on as |x|: its gradient grows as an error shrinks, which suits
+    landmarks that are exact.
 
     Args:
         name: ``wing`` or ``l1``.
         width: w of the wing loss, in sides of the face crop.
         curvature: ε of the wing loss, likewise.
-        weak_weight: Weight of the five points beside the landmarks.
 
     Raises:
         ValueError: An unknown name, or a number out of range.
 
     Source: Feng et al., "Wing Loss for Robust Facial Landmark Localisation with Convolutional Neural Networks", CVPR
-        2018, equation 5; the five points are ours.
+        2018, equation 5.
 
     Example:
-        >>> target = torch.full((1, 73, 2), 0.5)
-        >>> round(LandmarkLoss("l1", weak_weight=0.0)(torch.full((1, 136), 0.75), target).item(), 4)
+        >>> round(LandmarkLoss("l1")(torch.full((1, 136), 0.75), torch.full((1, 68, 2), 0.5)).item(), 4)
         0.25
     """
 
-    members: Tensor
-
-    def __init__(
-        self,
-        name: Literal["wing", "l1"] = "wing",
-        width: float = 0.09,
-        curvature: float = 0.018,
-        weak_weight: float = 0.5,
-    ) -> None:
+    def __init__(self, name: Literal["wing", "l1"] = "wing", width: float = 0.09, curvature: float = 0.018) -> None:
         super().__init__()
-        if name not in ("wing", "l1") or min(width, curvature) <= 0 or weak_weight < 0:
+        if name not in ("wing", "l1") or min(width, curvature) <= 0:
             raise ValueError(
-                f"landmark loss got name {name!r}, width {width}, curvature {curvature}, weak_weight {weak_weight}. "
-                "Use wing or l1, a width and a curvature above 0, and a weight of 0 or more."
+                f"landmark loss got name {name!r}, width {width}, curvature {curvature}. "
+                "Use wing or l1, and a width and a curvature above 0."
             )
-        self.name, self.width, self.curvature, self.weak_weight = name, width, curvature, weak_weight
+        self.name, self.width, self.curvature = name, width, curvature
         # What continues the logarithm without a step
         self._offset = width - width * math.log(1 + width / curvature)
-        members = torch.zeros(len(FIVE_POINT_LANDMARKS), NUM_LANDMARKS)
-        for point, group in enumerate(FIVE_POINT_LANDMARKS):
-            members[point, list(group)] = 1 / len(group)
-        self.register_buffer("members", members, persistent=False)
 
     def forward(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """Mean loss over the known coordinates of the landmarks, plus the weighted one over those of the five."""
-        landmarks = outputs.view(len(outputs), NUM_LANDMARKS, 2)
-        five = self.members.to(landmarks) @ landmarks
-        return self._mean(landmarks, target[:, :NUM_LANDMARKS]) + self.weak_weight * self._mean(
-            five, target[:, NUM_LANDMARKS:]
-        )
-
-    def _mean(self, predicted: Tensor, target: Tensor) -> Tensor:
-        known = torch.isfinite(target)
-        error = (predicted - torch.where(known, target, predicted.detach())).abs()
+        """Mean loss over all coordinates."""
+        error = (outputs.view(len(outputs), NUM_LANDMARKS, 2) - target).abs()
         if self.name == "wing":
             inside = self.width * torch.log1p(error / self.curvature)
             error = torch.where(error < self.width, inside, error - self._offset)
-        return error.sum() / known.sum().clamp(min=1)
+        return error.sum() / error.numel()
 
 
 class AttributeLoss(nn.Module):

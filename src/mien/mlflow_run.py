@@ -149,7 +149,7 @@ class MlflowRun:
         self._client, self._experiment = client, experiment
         with configured_store(client.tracking_uri):
             self.run_id: str = client.create_run(experiment, run_name=name, tags={**tags, **own}).info.run_id
-        self._epochs: set[tuple[str, int]] = set()
+        self._epochs: set[tuple[str, int]] = set()  # of each number, those that are logged
         self._open = True
         self._monitor: Any = None
         self._model_id: str | None = None
@@ -188,7 +188,7 @@ class MlflowRun:
 
     @_warn_if_not_sent
     def log_epoch(self, record: dict[str, Any]) -> None:
-        """Log one epoch's numbers under its step; an epoch already logged is passed over.
+        """Log one epoch's numbers under its step; a number already logged for it is passed over.
 
         Where one run trains several models, ``model`` names one and leads the numbers' names. What a model lacks, or
         one that trained for fewer epochs, is left out.
@@ -196,17 +196,14 @@ class MlflowRun:
         from mlflow.entities import Metric
 
         step, model = int(record["epoch"]), record.get("model", "")
-        if (model, step) in self._epochs:
-            return
-        self._epochs.add((model, step))
-        now = int(time.time() * 1000)
         lead = f"{model}/" if model else ""
-        numbers = [
-            Metric(f"{lead}{name}", float(value), now, step)
-            for name, value in record.items()
-            if name not in ("epoch", "model") and not math.isnan(value)
-        ]
-        self._client.log_batch(self.run_id, metrics=numbers)
+        numbers = {f"{lead}{name}": value for name, value in record.items() if name not in ("epoch", "model")}
+        known = {name for name, value in numbers.items() if (name, step) not in self._epochs and not math.isnan(value)}
+        self._epochs |= {(name, step) for name in known}
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, float(value), now, step) for name, value in numbers.items() if name in known]
+        if metrics:
+            self._client.log_batch(self.run_id, metrics=metrics)
 
     @_warn_if_not_sent
     def log_metrics(self, metrics: dict[str, float | None]) -> None:

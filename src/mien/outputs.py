@@ -26,7 +26,10 @@ REMINDER = 60.0
 """Seconds after which a run that waits says so again."""
 
 STALE = 3600.0
-"""Seconds after which another machine's temporary file that nobody writes to is left over: a batch takes seconds."""
+"""Seconds after which another machine's temporary file that is not written to any more is left over.
+
+A batch takes seconds.
+"""
 
 _POLL = 0.1  # seconds between two tries for a lock: short beside what is waited for
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
@@ -178,7 +181,7 @@ def _remove(path: Path) -> None:
 def remove_dead_parts(final: Path) -> None:
     """Remove what killed runs left of ``final`` under temporary names; the lock of ``final`` is held.
 
-    Another machine's are removed when nobody has written to them for an hour: its locks may not be seen here.
+    Another machine's are removed when they have not been written to for an hour: its locks may not be seen here.
     """
     for part, name, host in _parts(final.parent):
         if name == final.name and (host == _HOST or is_stale(part)):
@@ -215,7 +218,7 @@ def _parts(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
 
 
 def is_stale(path: Path) -> bool:
-    """Whether nobody has written to a file, or into a folder, for an hour."""
+    """Whether a file or folder has not been written to for an hour."""
     newest = 0.0
     for each in (path, *(path.rglob("*") if path.is_dir() else ())):
         with suppress(OSError):

@@ -26,8 +26,8 @@ RUN_OPTIONS = ("variant", "raw", "parent_run")
 ELSEWHERE = 0.8
 """Likeness from which a name of another place is suggested: a typo or another word for it, not a chance of letters."""
 
-MOST_TOLD = 5
-"""Faults that one message tells."""
+MOST_REPORTED = 5
+"""Faults that one message names."""
 
 RUN_ID = r"^[A-Za-z0-9]{1,64}$"
 
@@ -82,10 +82,10 @@ def check_names(given: Mapping[str, Any], known: Known, where: str) -> None:
     Example:
         >>> check_names({"sae": {"model": {"depth": 4}}}, {"sae": {"model": {"depth": VALUE}}}, "--params")
     """
-    reported = [_tell(path, rest, known, where) for path, rest in _unknown(given, known)]
-    if reported:
-        more = len(reported) - MOST_TOLD
-        raise ValueError("\n".join([*reported[:MOST_TOLD], *([f"And {more} more."] if more > 0 else [])]))
+    faults = [_fault(path, rest, known, where) for path, rest in _unknown(given, known)]
+    if faults:
+        more = len(faults) - MOST_REPORTED
+        raise ValueError("\n".join([*faults[:MOST_REPORTED], *([f"And {more} more."] if more > 0 else [])]))
 
 
 def _unknown(given: Mapping[str, Any], known: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
@@ -104,7 +104,7 @@ def _unknown(given: Mapping[str, Any], known: Any, above: Path_ = ()) -> Iterato
             yield path, value
 
 
-def _tell(path: Path_, value: Any, known: Known, where: str) -> str:
+def _fault(path: Path_, value: Any, known: Known, where: str) -> str:
     """What is wrong with one path, and what to do."""
     section = _section(known, path[:-1])
     below = section.get(path[-1], section.get(ANY))

@@ -29,7 +29,7 @@ def lineage(pipeline: "Pipeline") -> str:
         pipeline: The pipeline, its nodes in namespaces.
 
     Returns:
-        Mermaid text, which GitHub draws. Parameters are left out; entries that nothing reads end in a framed box.
+        Mermaid text, which GitHub renders. Parameters are left out; entries that nothing reads end in a framed box.
     """
     lines = ["flowchart LR"]
     for namespace in dict.fromkeys(step.namespace for step in pipeline.nodes):

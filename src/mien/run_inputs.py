@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-MOST_TOLD = 3
+MOST_REPORTED = 3
 """Inputs that one message names."""
 
 
@@ -34,19 +34,19 @@ def check_inputs(
     missing = {entry: kept for entry in read if (kept := _kept(entry, catalog)) != ""}
     if not missing:
         return
-    reported = [_tell(entry, missing[entry], pipeline) for entry in list(missing)[:MOST_TOLD]]
-    if len(missing) > MOST_TOLD:
-        reported.append(f"And {len(missing) - MOST_TOLD} more.")
+    faults = [_fault(entry, missing[entry], pipeline) for entry in list(missing)[:MOST_REPORTED]]
+    if len(missing) > MOST_REPORTED:
+        faults.append(f"And {len(missing) - MOST_REPORTED} more.")
     if None in missing.values():
         steps = _makers_of(missing, catalog, makers)
         while more := _missing_after(steps, catalog, makers, run_params, pipelines):
             steps |= _makers_of(more, catalog, makers)
         command = _begin_earlier(pipeline, steps, run_params, pipelines)
-        reported.append(f"Begin earlier: {command}")
+        faults.append(f"Begin earlier: {command}")
     else:
         command = _make_first(list(missing), _makers_of(missing, catalog, makers), run_params, pipelines)
-        reported.append(f"Make it first: {command}")
-    raise ValueError("\n".join(reported))
+        faults.append(f"Make it first: {command}")
+    raise ValueError("\n".join(faults))
 
 
 def _kept(entry: str, catalog: "DataCatalog") -> str | None:
@@ -61,7 +61,7 @@ def _kept(entry: str, catalog: "DataCatalog") -> str | None:
     return str(getattr(dataset, "_filepath", entry))
 
 
-def _tell(entry: str, place: str | None, pipeline: "Pipeline") -> str:
+def _fault(entry: str, place: str | None, pipeline: "Pipeline") -> str:
     reader = next(step.name for step in pipeline.nodes if entry in step.inputs)
     if place is None:
         return f"{reader} reads {entry}, which no file keeps: only the run that makes it has it."
@@ -142,7 +142,7 @@ def _make_first(
     options = _beginning(_begins(steps), names, pipelines)
     whole = sum((pipelines[name] for name in names), Pipeline([]))
     besides = set(whole.nodes) - set(whole.to_outputs(*missing).nodes)
-    if options or any(step.name.endswith(".train") for step in besides):  # hours for what nobody requested
+    if options or any(step.name.endswith(".train") for step in besides):  # hours for what was not requested
         options.append(f"--to-outputs={','.join(missing)}")
     return _command(names, options, run_params)
 

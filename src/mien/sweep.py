@@ -242,7 +242,7 @@ class SweepRunner:
         targets = recorded.pop(TARGETS_PARAMETER, None)
         if (record.command, recorded) != requested:
             return False
-        # Of a system that tells targets, which others have not
+        # Of a system whose table has targets, which others have not
         tables = [context.catalog.load(f"{name}_samples") for name in datasets] if targets else []
         return all(training_target(each) == targets for each in tables)
 

@@ -14,7 +14,7 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from mien import __version__
 from mien.names import DEFAULT_PIPELINE
 
 if TYPE_CHECKING:
+    import numpy as np
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from mien.mlflow_run import MlflowRun
 
 logger = logging.getLogger(__name__)
-
-ENGINE_LOGGER = "mien.engine"
 
 COMMIT = "mlflow.source.git.commit"
 """MLflow's own tag."""
@@ -68,7 +67,7 @@ class TrackingHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "DataCatalog") -> None:
-        """Open the run; log its parameters; listen to the engine's epochs."""
+        """Open the run; log its parameters."""
         from mien.mlflow_run import MlflowRun, connect, end_dead_runs, experiment_id
 
         self._close("KILLED")  # a run that was interrupted in this process, as in a notebook
@@ -103,15 +102,21 @@ class TrackingHooks:
         run.log_parameters(self._flat)
         run.watch_system()
         self._run, self._run_params, self._variant_run = run, run_params, variant
-        self._listener = _EpochListener(run)
-        logging.getLogger(ENGINE_LOGGER).addHandler(self._listener)
         atexit.register(self._close, "KILLED")  # an interrupt reaches no hook of Kedro's
 
     @hook_impl
     def before_node_run(self, node: "Node") -> None:
-        """Listen to the epochs of the named system alone, not to those of one that is trained on the way."""
+        """Track the epochs of the named system alone, not those of one that is trained on the way."""
+        from mien.nodes.training import track_epochs_with
+
+        tracked = self._run is not None and node.namespace not in self._sources
+        track_epochs_with(self._log_epoch if tracked else None)
+
+    def _log_epoch(self, record: dict[str, Any], pictures: Mapping[str, "np.ndarray"]) -> None:
         if self._run is not None:
-            self._listener.setLevel(logging.CRITICAL if node.namespace in self._sources else logging.INFO)
+            self._run.log_epoch(record)
+            for name, picture in pictures.items():
+                self._run.log_sheet(name, picture, int(record["epoch"]))
 
     def _tracked_as(self, name: str) -> str | None:
         """The kind that a catalog entry's metadata names; None where it is not logged.
@@ -233,8 +238,10 @@ class TrackingHooks:
         self._close("FAILED")
 
     def _close(self, status: str) -> None:
+        from mien.nodes.training import track_epochs_with
+
         if self._run is not None:
-            logging.getLogger(ENGINE_LOGGER).removeHandler(self._listener)
+            track_epochs_with(None)
             self._run.end(status)
             if self._run.not_sent:
                 logger.warning(
@@ -245,21 +252,6 @@ class TrackingHooks:
                 )
             self._run = None
             atexit.unregister(self._close)
-
-
-class _EpochListener(logging.Handler):
-    """Logs each epoch to MLflow as it ends, from the record that the engine attaches to its log line."""
-
-    def __init__(self, run: "MlflowRun") -> None:
-        super().__init__(logging.INFO)
-        self._run = run
-
-    def emit(self, record: logging.LogRecord) -> None:
-        metrics = getattr(record, "metrics", None)
-        if metrics is not None:
-            self._run.log_epoch(metrics)
-        for name, picture in getattr(record, "pictures", {}).items():
-            self._run.log_sheet(name, picture, record.step)
 
 
 def run_parameters(parameters: dict[str, Any], systems: list[str], datasets: list[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """MLflow's database in the project: made whole or not at all, by one run at a time.
 
-Its faults are reported in words.
+Its faults become plain messages.
 """
 
 import sqlite3

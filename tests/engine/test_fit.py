@@ -82,13 +82,12 @@ class Warming(nn.Module):
         return self.layers(x)
 
 
-def run(folder, train_set=None, fingerprint="same", make=tiny_model, **changes):
+def run(folder, train_set=None, fingerprint="same", make=tiny_model, on_epoch_end=None, **changes):
     model = make()
     samples = train_set or Blobs(50)
     fabric = make_fabric("cpu")
-    history = fit(
-        fabric, model, samples, Blobs(20, offset=1), TASK, recipe(**changes), Checkpoints(folder, fingerprint)
-    )
+    parts = samples, Blobs(20, offset=1), TASK, recipe(**changes), Checkpoints(folder, fingerprint)
+    history = fit(fabric, model, *parts, on_epoch_end)
     return model, history
 
 
@@ -194,11 +193,11 @@ def test_an_empty_set_is_refused_by_name(tmp_path, train, val, named):
         fit(make_fabric("cpu"), tiny_model(), Blobs(train), Blobs(val), TASK, recipe(), Checkpoints(tmp_path, "f"))
 
 
-def test_each_epoch_is_logged_once_with_its_numbers_attached(tmp_path, caplog):
+def test_each_epoch_is_logged_and_reported_once(tmp_path, caplog):
+    reported = []
     with caplog.at_level(logging.INFO, "mien.engine"):
-        _, history = run(tmp_path, max_epochs=2)
-    attached = [record.metrics for record in caplog.records if hasattr(record, "metrics")]
-    assert attached == history
+        _, history = run(tmp_path, max_epochs=2, on_epoch_end=lambda record, pictures: reported.append(dict(record)))
+    assert reported == history
     assert all("images/s" in line and "left" in line for line in caplog.messages)
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mien.layers.token_pruning import (
     PruningStage,
-    compose_indices,
     fuse_dropped,
     prune_tokens,
     pruning_stages,
@@ -34,31 +33,18 @@ def test_a_single_stage_keeps_the_rate_itself(rate, expected):
     assert counts(49, rate, 1) == (expected,)
 
 
-def test_per_stage_rates_multiply_until_one_token_is_left():
-    assert counts(49, 0.6, 3, mode="per_stage") == (30, 18, 11)
-    assert counts(49, 0.1, 3, mode="per_stage") == (5, 1, 1)
-    assert not pruning_stages(49, 0.1, 3, mode="per_stage")[2].drops
-
-
-def test_a_competing_fused_token_adds_a_candidate_from_the_second_stage_on():
-    stages = pruning_stages(49, 0.6, 3, mode="per_stage", fused_competes=True)
-    assert stages == (PruningStage(49, 30), PruningStage(31, 19), PruningStage(20, 12))
-
-
-@given(
-    st.integers(1, 200), st.floats(1e-4, 1.0), st.integers(1, 5), st.sampled_from(["final", "per_stage"]), st.booleans()
-)
-def test_counts_never_grow_never_reach_zero_and_never_exceed_the_candidates(tokens, rate, stages, mode, competes):
-    plan = pruning_stages(tokens, rate, stages, mode, competes)
+@given(st.integers(1, 200), st.floats(1e-4, 1.0), st.integers(1, 5))
+def test_counts_never_grow_never_reach_zero_and_never_exceed_the_candidates(tokens, rate, stages):
+    plan = pruning_stages(tokens, rate, stages)
     assert all(1 <= stage.num_kept <= stage.num_candidates for stage in plan)
-    assert all(later.num_kept <= earlier.num_kept for earlier, later in pairwise(plan))
-    if mode == "final" and rate < 1:
+    assert all(later.num_candidates == earlier.num_kept for earlier, later in pairwise(plan))
+    if rate < 1:
         assert plan[-1].num_kept == max(1, math.ceil(tokens * rate - 1e-9))
 
 
-@given(st.integers(1, 200), st.integers(1, 5), st.sampled_from(["final", "per_stage"]), st.booleans())
-def test_rate_one_drops_nothing(tokens, stages, mode, competes):
-    assert not any(stage.drops for stage in pruning_stages(tokens, 1.0, stages, mode, competes))
+@given(st.integers(1, 200), st.integers(1, 5))
+def test_rate_one_drops_nothing(tokens, stages):
+    assert not any(stage.drops for stage in pruning_stages(tokens, 1.0, stages))
 
 
 def test_a_product_that_is_whole_but_for_rounding_gains_no_token():
@@ -70,11 +56,6 @@ def test_a_product_that_is_whole_but_for_rounding_gains_no_token():
 def test_a_rate_outside_its_range_is_refused(rate):
     with pytest.raises(ValueError, match=r"keep_rate .* outside \(0, 1\]"):
         pruning_stages(49, rate, 3)
-
-
-def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="'final' or 'per_stage'"):
-        pruning_stages(49, 0.5, 3, mode="each")
 
 
 def test_a_warmed_up_rate_stays_at_one_then_falls_by_half_a_cosine():
@@ -147,11 +128,3 @@ def test_gradients_reach_the_scores_through_the_fused_token_only():
     gradient = torch.autograd.grad(out[:, -1].sum(), scores)[0]
     expected = tokens[0, 1:].sum(1) * torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])
     torch.testing.assert_close(gradient[0], expected)
-
-
-def test_indices_of_later_stages_are_followed_back_to_the_grid():
-    grid = torch.arange(6).expand(2, -1)
-    first = compose_indices(grid, torch.tensor([[0, 2, 3, 5], [1, 2, 4, 5]]))
-    assert first.tolist() == [[0, 2, 3, 5, -1], [1, 2, 4, 5, -1]]
-    second = compose_indices(first, torch.tensor([[1, 3], [0, 4]]))
-    assert second.tolist() == [[2, 5, -1], [1, -1, -1]]

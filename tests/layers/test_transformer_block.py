@@ -28,12 +28,12 @@ def test_it_equals_torchs_pre_norm_encoder_layer():
     torch.testing.assert_close(ours(tokens(), is_causal=True), theirs(tokens(), src_mask=mask))
 
 
-def test_the_first_rows_alone_are_what_they_are_among_all():
+def test_the_first_tokens_alone_are_what_they_are_among_all():
     block = TransformerBlock(16, 4)
-    torch.testing.assert_close(block(tokens(), num_rows=2), block(tokens())[:, :2], rtol=0, atol=1e-6)
+    torch.testing.assert_close(block(tokens(), num_queries=2), block(tokens())[:, :2], rtol=0, atol=1e-6)
 
 
-def test_a_causal_row_does_not_see_those_after_it():
+def test_a_causal_token_does_not_see_those_after_it():
     block, x = TransformerBlock(16, 4), tokens()
     changed = x.clone()
     changed[:, 4:] *= -1
@@ -48,7 +48,7 @@ def test_without_bias_only_the_output_projection_has_one():
     assert names == {"q.weight", "kv.weight", "proj.weight", "proj.bias"}
 
 
-def test_rows_of_another_sequence_are_normed_and_added_to_the_first_rows():
+def test_queries_of_another_sequence_are_normed_and_added_to_the_first_tokens():
     attention = ResidualAttention(8, 2)
     x, other = tokens(5, 8), tokens(2, 8) + 1
     out, row = attention(x, other, score_first=True)

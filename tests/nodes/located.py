@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mien.data.synthetic import SyntheticFace, draw_scene, sample_face
+from mien.data.synthetic import SyntheticFace, render_scene, sample_face
 from mien.models.face_detector import FaceDetections
 from mien.nodes.alignment import locate_faces
 from mien.nodes.params import AlignmentParams
@@ -18,7 +18,7 @@ from mien.nodes.params import AlignmentParams
 def scene(number: int) -> SyntheticFace:
     """One of two synthetic scenes, a face each, rolled either way."""
     rng = np.random.default_rng(number)
-    return draw_scene(sample_face(rng, "happy", roll_degrees=(15.0, -15.0)[number]), (80, 96))
+    return render_scene(sample_face(rng, "happy", roll_degrees=(15.0, -15.0)[number]), (80, 96))
 
 
 def box_of(points: np.ndarray) -> list[float]:

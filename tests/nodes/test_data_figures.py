@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.text import Text
 
-from mien.data.published_counts import count_table
+from mien.data.file_account import count_table
 from mien.nodes.data_figures import PAGE_WIDTH, overview_figure, overview_plot
 
 PUBLISHED = {"train": {"happy": 3, "sad": 2}, "test": {"happy": 1}}

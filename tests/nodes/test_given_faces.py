@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from tests.nodes.located import alignment
 
-from mien.data.synthetic_raf_db import draw_raf_db
+from mien.data.synthetic.raf_db import synthesize_raf_db
 from mien.nodes.given_faces import check_given_faces
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory) -> list[np.ndarray]:
     root = tmp_path_factory.mktemp("synthetic") / "raf_db"
-    draw_raf_db(root, num_train=20, num_test=14, seed=0, image_size=100)
+    synthesize_raf_db(root, num_train=20, num_test=14, seed=0, image_size=100)
     return [cv2.imread(str(path)) for path in sorted((root / "basic/Image/aligned").glob("*.jpg"))]
 
 

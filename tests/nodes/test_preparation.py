@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from tests.nodes.located import alignment
 
-from mien.data.synthetic_folder import draw_folder
+from mien.data.synthetic.folder import synthesize_folder
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.params import SyntheticParams
 from mien.nodes.plots import DRAWN
@@ -74,7 +74,7 @@ class SyntheticFaces(SyntheticParams):
 
 
 def draw(folder, *, num_train, seed):
-    draw_folder(folder, {"num_train": num_train, "seed": seed}, write_two)
+    synthesize_folder(folder, {"num_train": num_train, "seed": seed}, write_two)
 
 
 def write_two(folder, *, num_train, seed):

@@ -16,9 +16,8 @@ from mien.data.face_images import FaceImages
 from mien.data.target_shares import TARGET_MODES, add_target_shares
 from mien.engine import fit as engine
 from mien.engine.checkpoint import Checkpoints
-from mien.nodes.initial import initial_network
 from mien.nodes.params import TrainingParams
-from mien.nodes.training import train_classifier, validation_metrics
+from mien.nodes.training import initial_network, train_classifier, validation_metrics
 
 NAMES = ("happy", "sad", "neutral")
 NUM_TRAIN, NUM_VAL = 12, 6
@@ -94,7 +93,7 @@ def test_the_same_seed_trains_the_same_network_and_another_another(trained, tmp_
 def spy_on_fit(monkeypatch) -> list[dict[str, Any]]:
     calls = []
 
-    def fit(fabric, model, train_set, val_set, task, recipe, checkpoints):
+    def fit(fabric, model, train_set, val_set, task, recipe, checkpoints, on_epoch_end):
         calls.append(locals())
         return []
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mien.data.voice_features import PROSODY
-from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs
+from mien.pipelines.sentiment.clips import ABLATIONS, FULL, ClipInputs
 
 CLASSES = ("fear", "happy", "sad")
 FRAMES, STEPS, MELS = 3, 20, 8
@@ -58,7 +58,6 @@ def clip_inputs(samples: pd.DataFrame, seed: int = 0) -> ClipInputs:
         jittered=dict.fromkeys(names, jittered),
         pictures=np.repeat(np.repeat(np.repeat(faces, 3, axis=3), 2, axis=1), 2, axis=2)[:, 8:56, 8:56],
         cues=np.abs(rng.normal(0.5, 0.1, (n * FRAMES, 6))) + np.where(of_frame == 1, 0.3, 0.0)[:, None],
-        points=np.zeros((n * FRAMES, 68, 2)),
         contours=sounds.reshape(-1, MELS + 3).astype(np.float16),
         start=np.arange(n) * STEPS,
         length=np.full(n, STEPS),

@@ -12,11 +12,11 @@ from tests.pipelines.tiny_systems import PREDICTION_CPU
 
 from mien.io.schemas import AttributePredictions
 from mien.nodes.params import EvaluationParams, PredictionParams
+from mien.pipelines.age_gender_ethnicity.evaluation import evaluate
 from mien.pipelines.age_gender_ethnicity.feature_maps import show_components, show_networks
-from mien.pipelines.age_gender_ethnicity.nodes import evaluate, initialise, predict
+from mien.pipelines.age_gender_ethnicity.nodes import initialise, predict, train, validation_metrics
 from mien.pipelines.age_gender_ethnicity.params import AttributeModelParams, AttributeTrainingParams
 from mien.pipelines.age_gender_ethnicity.plots import plot_models
-from mien.pipelines.age_gender_ethnicity.training import train, validation_metrics
 
 PREDICTION_DEVICE = {**PREDICTION_CPU, "channels_last": False}
 DEVICE = {**PREDICTION_DEVICE, "devices": 1}
@@ -178,7 +178,7 @@ def test_a_network_chosen_alone_is_trained_to_the_same_weights_as_among_all(tmp_
 
 
 def test_a_run_cut_off_in_the_second_network_goes_on_there(tmp_path, monkeypatch, caplog):
-    from mien.pipelines.age_gender_ethnicity import training as module
+    from mien.pipelines.age_gender_ethnicity import nodes as module
 
     faces, samples = faces_and_samples()
     seen, training = samples[samples["split"] != "test"], training_params()
@@ -266,10 +266,10 @@ def test_a_class_with_one_row_in_training_and_none_in_test_is_scored_where_it_ca
 
 @pytest.mark.slow
 def test_five_hundred_components_explain_more_than_nine_tenths_of_faces_that_they_were_not_fitted_to():
-    from mien.data.synthetic_age_csv import _draw_chunk, _faces
+    from mien.data.synthetic.age_csv import _faces, _render_chunk
     from mien.layers.principal_components import PrincipalComponents
 
-    drawn = np.stack(_draw_chunk(_faces(900, 0))).reshape(900, -1).astype(np.float32) / 255
+    drawn = np.stack(_render_chunk(_faces(900, 0))).reshape(900, -1).astype(np.float32) / 255
     pixels = torch.from_numpy(drawn)
     components = PrincipalComponents(48 * 48, 500)
     components.fit(pixels[:700])

@@ -16,7 +16,7 @@ from tests.pipelines.temporary_project import copy_project, open_catalog, run_se
 from tests.pipelines.tiny_systems import TINY_DATA
 from tests.project.project_config import data_entries
 
-from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic.folder import MARKER
 from mien.io.figures import PaperFigure
 from mien.io.raw_folder import CheckpointFolder, RawFolder
 from mien.io.sheets import SheetImage

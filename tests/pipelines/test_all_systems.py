@@ -4,6 +4,7 @@ A new system joins with one row in ``tests/pipelines/tiny_systems.py``.
 """
 
 import json
+import logging
 import math
 import os
 from pathlib import Path
@@ -237,6 +238,18 @@ def test_an_epochs_number_has_a_value_per_epoch_and_none_before_the_first(tiny):
             curve = sorted(curve, key=lambda each: each.step)
             assert [each.step for each in curve] == known["epoch"].tolist(), name
             assert [each.value for each in curve] == pytest.approx(known[name].tolist()), name
+
+
+@pytest.mark.parametrize("tiny", ["face_aging"], indirect=True, scope="module")
+def test_epochs_and_their_pictures_are_tracked_when_only_warnings_are_logged(tiny, caplog):
+    caplog.set_level(logging.WARNING, "mien")
+    tiny.run("quiet", namespaces=tiny.namespaces, to_nodes=["face_aging.train"])
+    client, run = connect(tiny.project), tiny.tracked_runs()[-1]
+    assert run.data.tags["variant"] == "quiet"
+    curve = client.get_metric_history(run.info.run_id, "train/loss")
+    assert [each.step for each in curve] == [1, 2]
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "images")], "the grids of faces"
+    assert "epoch 1/2" not in caplog.text
 
 
 def described(run: Any) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from tests.project.project_config import load_config
 from mien.pipelines.benchmark import networks as nodes
 from mien.pipelines.benchmark.network_memory import peak_memory
 from mien.pipelines.benchmark.network_modes import runner
-from mien.pipelines.benchmark.network_parts import Operations, build, draw_images, operations, parts_of
+from mien.pipelines.benchmark.network_parts import Cost, build, costs, parts_of, random_images
 from mien.pipelines.benchmark.network_report import draw_networks, write_networks
 from mien.pipelines.benchmark.networks import BY_CPU, TRAINING_STEP, measure_networks
 from mien.pipelines.benchmark.params import NetworksBenchmark, NetworkWay
@@ -73,8 +73,8 @@ def named(networks: NetworksBenchmark, name: str) -> NetworkWay:
 
 
 @cache
-def published_operations(name: str) -> dict[str, Operations]:
-    return operations(named(published(), name), published())
+def published_costs(name: str) -> dict[str, Cost]:
+    return costs(named(published(), name), published())
 
 
 def given_peak(way: NetworkWay, networks: NetworksBenchmark, device: torch.device) -> float:
@@ -93,7 +93,7 @@ def no_child(monkeypatch) -> None:
 def test_a_part_alone_computes_what_it_computes_in_the_network():
     networks = tiny()
     model = build(named(networks, "few"), networks, "cpu")
-    images = draw_images(model, 3, networks, "cpu")
+    images = random_images(model, 3, networks, "cpu")
     parts = parts_of(model, images, networks.parts["sae"])
     assert list(parts) == PARTS
     with torch.no_grad():
@@ -104,19 +104,10 @@ def test_a_part_alone_computes_what_it_computes_in_the_network():
     assert not torch.equal(parts["landmarks"].inputs[0], images), "the landmark network sees other pixels"
 
 
-def test_a_part_that_is_called_in_another_way_gets_the_images():
-    networks = tiny()
-    model = build(named(networks, "poster"), networks, "cpu")
-    images = draw_images(model, 2, networks, "cpu")
-    parts = parts_of(model, images, networks.parts["poster"])
-    assert parts["landmarks"].inputs[0] is images
-    assert [x.shape for x in parts["fusion"].inputs] == [(2, 4, 16)] * 2
-
-
 def test_no_hook_is_left_behind():
     networks = tiny()
     model = build(named(networks, "few"), networks, "cpu")
-    parts_of(model, draw_images(model, 1, networks, "cpu"), networks.parts["sae"])
+    parts_of(model, random_images(model, 1, networks, "cpu"), networks.parts["sae"])
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
@@ -124,55 +115,29 @@ def test_an_attribute_that_a_network_lacks_is_named():
     networks = tiny()
     model = build(named(networks, "few"), networks, "cpu")
     with pytest.raises(ValueError, match=r"SAE has no module 'fusoin', which benchmark.networks.parts gives as fusion"):
-        parts_of(model, draw_images(model, 1, networks, "cpu"), {"fusion": "fusoin"})
+        parts_of(model, random_images(model, 1, networks, "cpu"), {"fusion": "fusoin"})
 
 
 # ---- operations ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "fusion", "whole"),
-    [
-        ("poster", 2.142, 7.857),
-        ("keep_1.0", 2.161, 7.876),
-        pytest.param("keep_0.9", 2.087, 7.802, marks=pytest.mark.slow),
-        pytest.param("keep_0.6", 1.638, 7.353, marks=pytest.mark.slow),
-        pytest.param("keep_0.3", 1.134, 6.849, marks=pytest.mark.slow),
-        ("keep_0.1", 0.726, 6.441),
-    ],
-)
-def test_operations_of_the_published_sizes_are_those_of_the_design_table_and_of_torchs_counter(name, fusion, whole):
-    counted = published_operations(name)
-    assert counted["fusion"].macs / 1e9 == pytest.approx(fusion, abs=6e-4)
-    assert counted["whole"].macs / 1e9 == pytest.approx(whole, abs=6e-4)
-    assert [round(counted[part].macs / 1e9, 3) for part in ("backbone", "landmarks")] == [5.468, 0.221]
-    for part, each in counted.items():
-        more = each.counted_flops - 2 * each.macs
-        if name in ("poster", "keep_1.0") or part in ("backbone", "landmarks"):
-            assert more == 0, part
-        else:  # score rows and weighted sums of three pruning blocks
-            assert 0 < more < 0.002 * 2 * each.macs
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [way["name"] for way in PUBLISHED["ways"]])
-def test_every_published_way_is_counted_within_a_thousandth_of_torchs_counter(name):
-    whole = published_operations(name)["whole"]
-    assert whole.counted_flops == pytest.approx(2 * whole.macs, rel=1e-3)
+@pytest.mark.parametrize(("name", "fusion", "whole"), [("poster", 2.142, 7.857), ("keep_1.0", 2.161, 7.876)])
+def test_operations_of_the_published_sizes_are_those_of_the_design_table(name, fusion, whole):
+    counted = published_costs(name)
+    parts = ("backbone", "landmarks", "fusion", "whole")
+    assert [round(counted[part].macs / 1e9, 3) for part in parts] == [5.468, 0.221, fusion, whole]
 
 
 def test_the_light_network_has_less_than_half_of_posters_operations():
-    assert published_operations("lite")["whole"].macs < 0.47 * published_operations("poster")["whole"].macs
+    assert published_costs("lite")["whole"].macs < 0.47 * published_costs("poster")["whole"].macs
 
 
-def test_without_a_formula_operations_are_half_of_the_counted_ones():
+def test_a_network_without_parts_is_counted_as_a_whole():
     networks = tiny()
-    counted = operations(named(networks, "linear"), networks)
+    counted = costs(named(networks, "linear"), networks)
     assert list(counted) == ["whole"]
-    outputs = networks.num_classes
-    inputs = counted["whole"].macs // outputs
-    assert counted["whole"].counted_flops == 2 * inputs * outputs
-    assert counted["whole"].parameters == (inputs + 1) * outputs
+    inputs = counted["whole"].macs // networks.num_classes
+    assert counted["whole"].parameters == (inputs + 1) * networks.num_classes
 
 
 # ---- times ---------------------------------------------------------------------------------------------------------

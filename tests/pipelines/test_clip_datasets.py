@@ -16,9 +16,9 @@ import pytest
 from tests.pipelines.temporary_project import open_catalog
 
 from mien.data.crema_d import CODES, SENTENCES
-from mien.data.synthetic_crema_d import draw_crema_d
-from mien.data.synthetic_folder import MARKER
-from mien.data.synthetic_ravdess import draw_ravdess
+from mien.data.synthetic.crema_d import synthesize_crema_d
+from mien.data.synthetic.folder import MARKER
+from mien.data.synthetic.ravdess import synthesize_ravdess
 from mien.io.schemas import ListedClips
 from mien.pipelines import data_crema_d, data_ravdess
 from mien.pipelines.data_crema_d.params import CremaDReader, SyntheticCremaD
@@ -68,7 +68,7 @@ CREMA_D = ClipDataset(
     name="CREMA-D",
     missing="CREMA-D's folder is missing",
     counted="CREMA-D: The all split has 216 samples, 7,226 fewer than the 7,442 published.",
-    draw=draw_crema_d,
+    draw=synthesize_crema_d,
     provide=data_crema_d.nodes.provide_crema_d,
     read=data_crema_d.nodes.read_listed_clips,
     synthetic=SyntheticCremaD,
@@ -80,7 +80,7 @@ RAVDESS = ClipDataset(
     name="RAVDESS",
     missing="RAVDESS' folder is missing",
     counted="RAVDESS: The all split has 180 samples, 1,260 fewer than the 1,440 published.",
-    draw=draw_ravdess,
+    draw=synthesize_ravdess,
     provide=data_ravdess.nodes.provide_ravdess,
     read=data_ravdess.nodes.read_listed_clips,
     synthetic=SyntheticRavdess,

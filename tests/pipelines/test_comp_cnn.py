@@ -15,16 +15,16 @@ from tests.pipelines.tiny_systems import TINY_COMP_CNN, TINY_DATA
 
 from mien.io.schemas import PairTrials, TrialPredictions
 from mien.mlflow_run import MlflowRun
-from mien.nodes.folds import ProtocolParams, split_by_folds
 from mien.nodes.params import PredictionParams
 from mien.nodes.samples import select_train_and_val
 from mien.pipelines.comp_cnn import evaluation
-from mien.pipelines.comp_cnn.nodes import best_row, initialise, predict, train
+from mien.pipelines.comp_cnn.nodes import best_row, initialise, predict, split_by_folds, train
 from mien.pipelines.comp_cnn.params import (
     NAMES,
     CompCNNEvaluationParams,
     CompCNNModelParams,
     CompCNNTrainingParams,
+    ProtocolParams,
 )
 from mien.pipelines.comp_cnn.trials import TrialResult, best_accuracy
 from mien.sweep import merged

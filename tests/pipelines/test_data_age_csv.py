@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from mien.data import synthetic_age_csv
 from mien.data.age_csv import FILE
 from mien.data.image_source import ImageSource
-from mien.data.synthetic_folder import MARKER, is_synthetic
+from mien.data.synthetic import age_csv as synthetic_age_csv
+from mien.data.synthetic.folder import MARKER, is_synthetic
 from mien.io.schemas import ListedAttributes
 from mien.nodes.alignment import locate_faces
 from mien.nodes.params import AlignmentParams

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mien.data import synthetic_ferplus
 from mien.data.ferplus import NEW_CSV_COUNTS
-from mien.data.ferplus_labels import label_votes
-from mien.data.synthetic_folder import MARKER, is_synthetic
+from mien.data.ferplus_votes import label_votes
+from mien.data.synthetic import ferplus as synthetic_ferplus
+from mien.data.synthetic.folder import MARKER, is_synthetic
 from mien.io.schemas import Listed
 from mien.pipelines.data_ferplus.nodes import provide_ferplus, read_listed
 from mien.pipelines.data_ferplus.params import FerPlusReader, SyntheticFerPlus
@@ -79,7 +79,7 @@ def test_a_real_folder_is_compared_with_the_counts_of_its_votes(drawn, tmp_path,
 def test_twin_rows_without_a_label_are_in_no_table(drawn):
     listed, _ = read_listed(drawn, FerPlusReader(**READER))
     rows = [row for row in synthetic_ferplus._rows({"train": 32, "val": 16, "test": 16}, 1) if row.name]
-    labels = label_votes([synthetic_ferplus._draw_votes(row) for row in rows], "majority").labels
+    labels = label_votes([synthetic_ferplus._sample_votes(row) for row in rows], "majority").labels
     kept = [row.name.removesuffix(".png") for row, label in zip(rows, labels, strict=True) if label >= 0]
     assert listed["sample_id"].tolist() == kept
 

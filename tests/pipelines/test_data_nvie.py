@@ -11,9 +11,9 @@ from tests.pipelines.temporary_project import open_catalog
 
 from mien.data.alignment import align_face
 from mien.data.images import read_image
-from mien.data.nvie_subset import SUBSET_FILE
+from mien.data.nvie import SUBSET_FILE
 from mien.data.onset_apex import MANIFEST
-from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic.folder import MARKER
 from mien.io.schemas import ListedPairs
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.pipelines.data_nvie.nodes import provide_nvie, read_listed
@@ -32,7 +32,9 @@ def listed_pairs(tmp_path) -> Path:
 
 def test_drawing_passes_every_parameter_of_the_twin_on(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("mien.data.synthetic_nvie.draw_nvie", lambda folder, **sizes: drawn.append((folder, sizes)))
+    monkeypatch.setattr(
+        "mien.data.synthetic.nvie.synthesize_nvie", lambda folder, **sizes: drawn.append((folder, sizes))
+    )
     provide_nvie(SyntheticNvie(generate=True, **SYNTHETIC))(tmp_path / "nvie")
     assert drawn == [(tmp_path / "nvie", SYNTHETIC)]
 

@@ -8,8 +8,8 @@ import pytest
 from tests.pipelines.temporary_project import open_catalog
 from tests.pipelines.tiny_systems import TINY_DATA
 
-from mien.data.synthetic_folder import MARKER
-from mien.data.synthetic_raf_db import draw_raf_db
+from mien.data.synthetic.folder import MARKER
+from mien.data.synthetic.raf_db import synthesize_raf_db
 from mien.io.schemas import Listed
 from mien.pipelines.data_raf_db.nodes import provide_raf_db, read_listed
 from mien.pipelines.data_raf_db.params import RafDbReader, SyntheticRafDb
@@ -26,7 +26,7 @@ def drawn(tmp_path_factory) -> Path:
 
 
 def test_drawing_is_what_the_twin_asks_for(drawn, tmp_path):
-    draw_raf_db(tmp_path / "raf_db", **SIZES)
+    synthesize_raf_db(tmp_path / "raf_db", **SIZES)
     assert (tmp_path / "raf_db" / MARKER).read_bytes() == (drawn / MARKER).read_bytes()
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.pipelines.temporary_project import open_catalog
 
-from mien.data.synthetic_folder import MARKER
-from mien.data.synthetic_sfew import draw_sfew
+from mien.data.synthetic.folder import MARKER
+from mien.data.synthetic.sfew import synthesize_sfew
 from mien.io.schemas import Listed
 from mien.pipelines.data_sfew.nodes import provide_sfew, read_listed
 from mien.pipelines.data_sfew.params import SfewReader, SyntheticSfew
@@ -26,7 +26,7 @@ def drawn(tmp_path_factory) -> Path:
 
 def test_drawing_is_what_the_twin_asks_for_and_is_not_done_twice(drawn):
     before = (drawn / MARKER).stat().st_mtime_ns
-    draw_sfew(drawn, **SIZES)
+    synthesize_sfew(drawn, **SIZES)
     assert (drawn / MARKER).stat().st_mtime_ns == before
 
 

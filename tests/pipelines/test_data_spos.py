@@ -8,7 +8,7 @@ import pytest
 from tests.data import small_datasets
 from tests.pipelines.temporary_project import open_catalog
 
-from mien.data.synthetic_folder import MARKER
+from mien.data.synthetic.folder import MARKER
 from mien.io.schemas import ListedPairs
 from mien.pipelines.data_spos.nodes import provide_spos, read_listed
 from mien.pipelines.data_spos.params import SposReader, SyntheticSpos
@@ -26,7 +26,9 @@ def listed_pairs(tmp_path) -> Path:
 
 def test_drawing_passes_every_parameter_of_the_twin_on(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("mien.data.synthetic_spos.draw_spos", lambda folder, **sizes: drawn.append((folder, sizes)))
+    monkeypatch.setattr(
+        "mien.data.synthetic.spos.synthesize_spos", lambda folder, **sizes: drawn.append((folder, sizes))
+    )
     provide_spos(SyntheticSpos(generate=True, **SYNTHETIC))(tmp_path / "spos")
     assert drawn == [(tmp_path / "spos", SYNTHETIC)]
 

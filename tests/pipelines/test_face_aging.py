@@ -16,7 +16,8 @@ from tests.pipelines.test_age_gender_ethnicity import (
 from mien.io.schemas import AgingPredictions
 from mien.metrics import frechet_distance
 from mien.pipelines.age_gender_ethnicity.nodes import initialise as initialise_attributes
-from mien.pipelines.face_aging.nodes import evaluate, initialise, predict
+from mien.pipelines.face_aging.evaluation import evaluate
+from mien.pipelines.face_aging.nodes import initialise, predict, train
 from mien.pipelines.face_aging.params import (
     AgingEvaluationParams,
     AgingModelParams,
@@ -25,7 +26,6 @@ from mien.pipelines.face_aging.params import (
 )
 from mien.pipelines.face_aging.plots import DRAWN, plot_faces
 from mien.pipelines.face_aging.sheets import FIGURE_AGES, LIFE_AGES, ROWS, show_ages
-from mien.pipelines.face_aging.training import train
 
 TRAINING = {
     "max_epochs": 2,

@@ -20,8 +20,8 @@ from mien.models.ir50 import IR50Stages
 from mien.models.network import Network
 from mien.nodes.params import EvaluationParams, PredictionParams
 from mien.pipeline_registry import register_pipelines
-from mien.pipelines.fer_former.heads import HEAD_NAMES, head_metrics, head_scores, primary_head
-from mien.pipelines.fer_former.nodes import build_text_optimizer, evaluate, initialise, initialise_from, predict, train
+from mien.pipelines.fer_former.evaluation import HEAD_NAMES, evaluate, head_metrics, head_scores, primary_head
+from mien.pipelines.fer_former.nodes import build_text_optimizer, initialise, initialise_from, predict, train
 from mien.pipelines.fer_former.params import FERFormerModelParams, FERFormerTrainingParams
 
 PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
-from tests.data.test_ferplus_labels import MODES, one_by_one, splits_of_ten
+from tests.data.test_ferplus_votes import MODES, one_by_one, splits_of_ten
 from tests.pipelines.tiny_systems import TINY, TINY_DATA, TINY_LANDMARKS
 from tests.project.project_config import data_entries, load_config
 
 from mien.data.face_images import FaceImages
-from mien.data.ferplus_labels import VOTED_EXPRESSIONS, label_votes
+from mien.data.ferplus_votes import VOTED_EXPRESSIONS, label_votes
 from mien.data.target_shares import add_target_shares, target_mode, target_shares
 from mien.io.schemas import Listed
 from mien.labels import FERPLUS_EXPRESSIONS, TargetMode

@@ -9,7 +9,8 @@ import torch
 from tests.project.project_config import load_config
 
 from mien.data.face_images import FaceImages
-from mien.data.landmark_images import NUM_POINTS, LandmarkImages
+from mien.data.landmarks import LandmarkImages
+from mien.labels import NUM_LANDMARKS
 from mien.models import create_model, list_models
 from mien.pipelines.sae.params import SAEModelParams
 
@@ -36,7 +37,7 @@ def test_a_landmark_network_sees_in_every_system_what_it_was_trained_on(env, sys
     params = SAEModelParams(**section | architecture)
     model = create_model(params.architecture, num_classes=7, **params.config())
     face = np.random.default_rng(0).integers(0, 256, (1, model.image_size, model.image_size, 3), dtype=np.uint8)
-    points = np.zeros((1, NUM_POINTS, 2))
+    points = np.zeros((1, NUM_LANDMARKS, 2))
     (trained_on,), _ = LandmarkImages(face, [0], points, image_size=model.image_size)[0]
     torch.testing.assert_close(seen_by(model.landmark_backbone, model, face), trained_on, rtol=0, atol=1e-6)
 

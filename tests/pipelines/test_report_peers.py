@@ -10,7 +10,7 @@ from tests.pipelines.tiny_systems import TINY_SAE
 from tests.project.project_config import load_config
 
 from mien.data.raf_db import PUBLISHED_COUNTS
-from mien.models.cost import counted_macs
+from mien.models.cost import macs_of
 from mien.pipelines.report import formats
 from mien.pipelines.report.comparisons import comparison_table
 from mien.pipelines.report.params import PaperRow, Peer, ReportParams, TradeOff
@@ -95,7 +95,7 @@ def test_the_trade_off_counts_the_operations_of_each_variants_own_network():
     runs = [*seeds("keep_0.6", (0.9, 0.94), keep_rate=0.6, **deep), *seeds("all", (0.95,), keep_rate=1.0, **deep)]
     table = trade_off_table(runs, PEERS).set_index("variant")
     for variant, rate in (("keep_0.6", 0.6), ("all", 1.0)):
-        macs = counted_macs("sae", {**TINY_SAE, **deep, "keep_rate": rate, "num_classes": 2})
+        macs = macs_of("sae", {**TINY_SAE, **deep, "keep_rate": rate, "num_classes": 2})[""]
         assert table.loc[variant, "gmac"] == pytest.approx(macs / 1e9)
         assert table.loc[variant, "value"] == rate
     assert table.loc["all", "gmac"] > table.loc["keep_0.6", "gmac"]

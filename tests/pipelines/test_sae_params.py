@@ -23,9 +23,9 @@ def params(**changes: Any) -> SAEModelParams:
 def test_each_architecture_gets_exactly_its_own_arguments():
     arguments = {model: set(signature(model).parameters) - {"num_classes"} for model in (SAE, Poster)}
     assert set(params().config()) == arguments[SAE]
-    assert set(params(architecture="poster", keep_rate=1.0).config()) == arguments[Poster] - {"unread_layers"}
+    assert set(params(architecture="poster", keep_rate=1.0).config()) == arguments[Poster]
     assert arguments[SAE] - arguments[Poster] == OF_SAE_ALONE
-    assert arguments[Poster] - arguments[SAE] - {"unread_layers"} == OF_POSTER_ALONE
+    assert arguments[Poster] - arguments[SAE] == OF_POSTER_ALONE
 
 
 def test_published_parameters_build_either_architecture_at_its_published_size():

@@ -11,7 +11,7 @@ from mien.models import create_model
 from mien.models.network import Network
 from mien.nodes import figures
 from mien.nodes.params import PredictionParams
-from mien.pipelines.sae.tokens import first_of_each, kept_frequency, kept_patches, show_tokens, what_is_kept
+from mien.pipelines.sae.tokens import first_of_each, kept_frequency, kept_patches, show_tokens
 
 PREDICTION = PredictionParams(batch_size=8, device={**PREDICTION_CPU, "channels_last": False})
 NAMES = ("happy", "sad", "fear")
@@ -125,9 +125,3 @@ def test_frequencies_are_shares_of_a_classs_faces_after_the_last_stage():
 
 def test_faces_of_a_sheet_are_chosen_in_the_tables_order_class_by_class():
     assert first_of_each(np.array([2, 0, 2, 2, 0]), M=3, most=2).tolist() == [1, 4, 0, 2]
-
-
-def test_a_fused_token_that_holds_a_place_is_spoken_of():
-    alive = np.array([[[1, 1, 0, 0]], [[1, 0, 0, 0]]])
-    said = what_is_kept(alive, ["block 3"], alone=None)
-    assert said == "1 or 2 of 4 patches kept after block 3 in both streams; an earlier fused token may hold a place"

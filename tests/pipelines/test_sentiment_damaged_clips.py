@@ -8,7 +8,7 @@ import pytest
 from tests.pipelines.temporary_project import copy_project, open_catalog, run_session
 from tests.pipelines.tiny_systems import TINY, TINY_SOURCES
 
-from mien.data.synthetic_ravdess import draw_ravdess
+from mien.data.synthetic.ravdess import synthesize_ravdess
 from mien.data.video import write_video
 from mien.mlflow_run import MlflowRun
 
@@ -78,7 +78,7 @@ def test_damaged_clips_are_evaluated_by_what_is_left_of_them(tmp_path, mlflow_st
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     project = copy_project(tmp_path / "project", mlflow_store)
     monkeypatch.chdir(project)
-    draw_ravdess(project / "data" / "demo" / "01_raw" / "ravdess", **SYNTHETIC)
+    synthesize_ravdess(project / "data" / "demo" / "01_raw" / "ravdess", **SYNTHETIC)
     damage(project / "data" / "demo" / "01_raw" / "ravdess")
     ravdess = {**TINY_SOURCES["ravdess"], "synthetic": {"generate": False}}
     ravdess["alignment"] = {"method": "mtcnn", "min_face_size": 30, "workers": 1}

@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 from tests.pipelines.synthetic_clip_inputs import clip_inputs, clip_table
 
-from mien.data.egemaps import NUM_EGEMAPS
-from mien.data.voice_features import PROSODY
+from mien.data.voice_features import NUM_EGEMAPS, PROSODY
 from mien.io.packed_audio import Waveforms
 from mien.io.schemas import ClipSamples
-from mien.pipelines.sentiment import sources
+from mien.pipelines.sentiment import clips as sources
+from mien.pipelines.sentiment.clips import describe_voices, gather, join_clips, join_inputs, select_clips
+from mien.pipelines.sentiment.evaluation import sentiment_of, sentiment_target
 from mien.pipelines.sentiment.params import ClassParams, RuleParams, VoiceFeatureParams, VoiceSVMParams
-from mien.pipelines.sentiment.prediction import sentiment_of, sentiment_target
-from mien.pipelines.sentiment.sources import describe_voices, gather, join_clips, join_inputs, select_clips
 
 ALL = ClassParams(keep=("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"))
 OURS = VoiceSVMParams(functionals="prosody_and_bands")
@@ -107,7 +106,7 @@ def test_egemaps_are_kept_beside_prosody_and_only_where_they_are_requested():
     assert both["egemaps"][0].any()
     assert not both["egemaps"][1].any(), "nothing is heard"
     faces = {"pictures": np.zeros((0, 48, 48, 3), np.uint8), "faces": {}, "jittered": {}}
-    cues = {"cues": np.zeros((0, 6)), "points": np.zeros((0, 68, 2))}
+    cues = {"cues": np.zeros((0, 6))}
     nothing_seen = frames([]).assign(split=[])
     for described, taken in ((ours, "functionals"), (both, "egemaps")):
         inputs = gather(nothing_seen, faces, cues, described)
@@ -174,5 +173,4 @@ def test_faces_whose_eyes_fall_together_have_no_cues_and_frames_without_a_face_a
     with caplog.at_level(logging.WARNING, "mien"):
         reported = sources.find_cues(table, faces, network, None)
     assert np.isfinite(reported["cues"]).all(axis=1).tolist() == [True, False, False]
-    assert np.isfinite(reported["points"]).all(axis=(1, 2)).tolist() == [True, True, False]
     assert "both eyes of 1 of 2 faces were found in one place" in caplog.text

@@ -12,17 +12,17 @@ from tests.pipelines.synthetic_clip_inputs import MELS, clip_inputs, clip_table
 from tests.pipelines.tiny_systems import TINY_SENTIMENT
 from tests.project.project_config import load_config
 
-from mien.data.egemaps import NUM_EGEMAPS
+from mien.data.voice_features import NUM_EGEMAPS
 from mien.io.schemas import ClipPredictions
 from mien.nodes.digest import weights_digest
 from mien.nodes.params import EvaluationParams, PredictionParams
+from mien.nodes.training import track_epochs_with
 from mien.pipelines.sentiment.drawing import DRAWN, plot
-from mien.pipelines.sentiment.evaluation import evaluate, of_row, primary_row
+from mien.pipelines.sentiment.evaluation import evaluate, of_row, primary_row, tabulate
+from mien.pipelines.sentiment.fusion import fit_linear
 from mien.pipelines.sentiment.members import MEMBERS, members_of, rows_to_score
+from mien.pipelines.sentiment.nodes import initialise, predict, score_over_time, train
 from mien.pipelines.sentiment.params import SentimentModelParams, SentimentTrainingParams
-from mien.pipelines.sentiment.prediction import predict, score_over_time
-from mien.pipelines.sentiment.tables import tabulate
-from mien.pipelines.sentiment.training import fit_linear, initialise, train
 
 PUBLISHED = load_config(Path(__file__).resolve().parents[2] / "conf", "paper")["parameters"]["sentiment"]
 CPU = TINY_SENTIMENT["training"]["device"]
@@ -168,12 +168,18 @@ def test_parts_that_a_fusion_needs_are_trained_though_the_table_does_not_show_th
     assert members_of(rows_to_score(("voice_svm",), "face", "voice")) == ["face", "voice_svm"]
 
 
-def test_the_logs_lines_of_epochs_name_the_network(tmp_path, caplog):
-    with caplog.at_level(logging.INFO, "mien"):
-        trained(tmp_path)
-    lines = [record for record in caplog.records if "epoch 1/1" in record.getMessage()]
-    assert [record.getMessage().split(":")[0] for record in lines] == ["face", "voice"]
-    assert all(record.metrics is None for record in lines), "their numbers would be taken for one network's"
+def test_epochs_are_logged_and_reported_under_the_networks_name(tmp_path, caplog):
+    reported = []
+    track_epochs_with(lambda record, pictures: reported.append(record))
+    try:
+        with caplog.at_level(logging.INFO, "mien"):
+            _, history = trained(tmp_path)
+    finally:
+        track_epochs_with(None)
+    lines = [line for line in caplog.messages if "epoch 1/1" in line]
+    assert [line.split()[0] for line in lines] == ["face", "voice"]
+    together = {name: value for record in reported for name, value in record.items()}
+    assert together == history.iloc[0].to_dict(), "the history has other numbers than were reported"
 
 
 def test_linear_classifiers_of_two_classes_have_an_output_for_each():

@@ -20,7 +20,7 @@ from mien.pipelines.data_sfew.nodes import read_listed as read_sfew
 from mien.pipelines.data_sfew.params import SfewReader, SyntheticSfew
 
 
-def draw_raf_db(folder: Path) -> None:
+def synthesize_raf_db(folder: Path) -> None:
     provide_raf_db(SyntheticRafDb(generate=True, num_train=28, num_test=14, image_size=64, seed=1))(folder)
 
 
@@ -29,7 +29,7 @@ def list_raf_db(folder: Path) -> pd.DataFrame:
     return read_raf_db(folder, reader)[0]
 
 
-def draw_sfew(folder: Path) -> None:
+def synthesize_sfew(folder: Path) -> None:
     provide_sfew(
         SyntheticSfew(generate=True, num_train=42, num_val=14, num_unlabelled=3, image_size=(96, 120), seed=1)
     )(folder)
@@ -40,7 +40,7 @@ def list_sfew(folder: Path) -> pd.DataFrame:
     return read_sfew(folder, reader)[0]
 
 
-DATASETS = {"raf_db": (draw_raf_db, list_raf_db), "sfew": (draw_sfew, list_sfew)}
+DATASETS = {"raf_db": (synthesize_raf_db, list_raf_db), "sfew": (synthesize_sfew, list_sfew)}
 
 
 @pytest.fixture(params=DATASETS)

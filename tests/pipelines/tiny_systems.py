@@ -62,12 +62,6 @@ TINY_LANDMARKS: dict[str, Any] = {
 }
 """A source that systems read; its sizes are those of TINY_SAE's landmark stream."""
 
-TINY_WEAK_LANDMARKS: dict[str, Any] = {
-    **{name: TINY_LANDMARKS[name] for name in ("training", "prediction", "evaluation")},
-    "weak_labels": {"most": 10},
-    "dataset_prediction": {"device": PREDICTION_CPU},
-}
-
 TINY_COMP_CNN: dict[str, Any] = {
     "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["comb_svm"]},
     "training": {

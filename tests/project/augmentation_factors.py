@@ -15,11 +15,9 @@ import yaml
 from tests.data.augmentation_states import SIDE, augmented_picture, look_at, recipes
 
 from mien.data.clip_samples import ArraySamples, FrameDifferences, NeighbourFaces, SoundSamples
-from mien.data.face_images import FaceImages
-from mien.data.grey_faces import GreyFaces
-from mien.data.landmark_images import NUM_POINTS, LandmarkImages
-from mien.data.landmark_transforms import LandmarkAugmentation, Movement
-from mien.data.pair_images import PairImages
+from mien.data.face_images import FaceImages, GreyFaces, PairImages
+from mien.data.landmarks import LandmarkAugmentation, LandmarkImages, Movement
+from mien.labels import NUM_LANDMARKS
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NUM_SEEDS = 1_500
@@ -63,7 +61,7 @@ def movement() -> Groups:
     side = 24
     ramp = np.broadcast_to(np.linspace(0, 250, side), (side, side))
     picture = np.stack([ramp, np.full((side, side), 255), ramp], axis=2).astype(np.uint8)
-    points = np.full((NUM_POINTS, 2), 0.5)
+    points = np.full((NUM_LANDMARKS, 2), 0.5)
     left, right, chin, nose = 36, 45, 8, 30
     points[left], points[right], points[chin] = (0.25, 0.5), (0.75, 0.5), (0.5, 1.0)
     moved = [augment(picture, points, seed) for seed in range(NUM_SEEDS)]
@@ -95,7 +93,7 @@ def landmark_augmentation() -> Groups:
     nil |= {"lowest_size": side - 1, "jpeg_quality": 100, "erase": 1e-6, "movement": Movement(**still)}
     flat = np.full((side, side, 3), 120, np.uint8)
     texture = np.random.default_rng(0).integers(90, 150, (side, side, 3), dtype=np.uint8)
-    points = np.zeros((NUM_POINTS, 2))
+    points = np.zeros((NUM_LANDMARKS, 2))
 
     def alone(picture: np.ndarray, *parts: str) -> np.ndarray:
         augment = LandmarkAugmentation(**{**recipe, **nil, **{part: recipe[part] for part in parts}})
@@ -150,7 +148,7 @@ def seeds_of_faces() -> Groups:
 
 def seeds_of_landmark_images() -> Groups:
     """The same."""
-    faces, points = np.zeros((100, 4, 4, 3), np.uint8), np.zeros((100, NUM_POINTS, 2))
+    faces, points = np.zeros((100, 4, 4, 3), np.uint8), np.zeros((100, NUM_LANDMARKS, 2))
     seeds: list[int] = []
 
     def note(image: np.ndarray, points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,23 +19,20 @@ import torch
 import yaml
 from tests.project.augmentation_factors import CONF, Groups, one_by_one
 
-from mien.data import (
-    synthetic_age_csv,
-    synthetic_clips,
-    synthetic_crema_d,
-    synthetic_ferplus,
-    synthetic_pairs,
-    synthetic_raf_db,
-    synthetic_ravdess,
-    synthetic_sfew,
-)
-from mien.data.fold_trials import fold_trials
-from mien.data.folds import subject_folds
-from mien.data.landmark_faces import LandmarkCrops, place_landmark_face
+from mien.data.folds import fold_trials, subject_folds
+from mien.data.landmarks import LandmarkCrops, place_landmark_face
 from mien.data.splits import stratified_split, stratified_validation
 from mien.data.synthetic import FaceParameters, Identity
-from mien.data.synthetic_pairs import SyntheticPair
-from mien.data.synthetic_voice import Syllable, sample_prosody, sample_speaker
+from mien.data.synthetic import age_csv as synthetic_age_csv
+from mien.data.synthetic import clips as synthetic_clips
+from mien.data.synthetic import crema_d as synthetic_crema_d
+from mien.data.synthetic import ferplus as synthetic_ferplus
+from mien.data.synthetic import pairs as synthetic_pairs
+from mien.data.synthetic import raf_db as synthetic_raf_db
+from mien.data.synthetic import ravdess as synthetic_ravdess
+from mien.data.synthetic import sfew as synthetic_sfew
+from mien.data.synthetic.pairs import SyntheticPair
+from mien.data.synthetic.voice import Syllable, sample_prosody, sample_speaker
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import derive_seed, seed_everything
 from mien.labels import EMOTIONS, KINDS
@@ -57,7 +54,7 @@ def _stop(parameters: FaceParameters, *args: Any, **kwargs: Any) -> None:
 
 def parameters_of(module: Any, draw: Callable[..., Any], *args: Any) -> FaceParameters:
     """What a dataset's synthetic would draw."""
-    name = "draw_scene" if hasattr(module, "draw_scene") else "draw_face"
+    name = "render_scene" if hasattr(module, "render_scene") else "render_face"
     with patch.object(module, name, _stop):
         try:
             draw(*args)
@@ -122,7 +119,7 @@ def raf_db_factors() -> Groups:
     """Class, split, validation and all of a face."""
     arguments = {"num_train": 900, "num_test": 400, "seed": 0, "image_size": 96}
     images = list(synthetic_raf_db._images(arguments))
-    faces = [parameters_of(synthetic_raf_db, synthetic_raf_db._draw_image, Path(), image) for image in images]
+    faces = [parameters_of(synthetic_raf_db, synthetic_raf_db._write_image, Path(), image) for image in images]
     train = np.array([image.name.startswith("train") for image in images])
     table = pd.DataFrame(
         {
@@ -142,8 +139,8 @@ def ferplus_factors() -> Groups:
     rows = list(synthetic_ferplus._rows({"train": 700, "val": 300, "test": 300}, seed=0))
     own = {row.image_seed: row for row in reversed(rows) if row.name and not row.clear}
     kept = list(own.values())
-    faces = [parameters_of(synthetic_ferplus, synthetic_ferplus._draw_row, row) for row in kept]
-    votes = np.array([max(synthetic_ferplus._draw_votes(row)) for row in kept])
+    faces = [parameters_of(synthetic_ferplus, synthetic_ferplus._render_line, row) for row in kept]
+    votes = np.array([max(synthetic_ferplus._sample_votes(row)) for row in kept])
     label = {"expression": np.array([row.expression for row in kept]), "votes": votes}
     return {"class": label, "split": {"": np.array([row.usage for row in kept])}, **face_groups(faces)}
 
@@ -160,7 +157,7 @@ def sfew_factors() -> Groups:
 def age_csv_factors() -> Groups:
     """Age, gender, ethnicity, split and all of a face but what shows these three."""
     rows = [row for row in synthetic_age_csv._faces(1_300, 0) if not row.name.endswith("99.jpg.chip.jpg")]
-    faces = [parameters_of(synthetic_age_csv, synthetic_age_csv._draw_pixels, row) for row in rows]
+    faces = [parameters_of(synthetic_age_csv, synthetic_age_csv._render_pixels, row) for row in rows]
     table = pd.DataFrame(
         {
             "sample_id": [row.name for row in rows],
@@ -239,10 +236,10 @@ def synthetic_clip_parts() -> Groups:
         seeds.append(seed)
         raise PlacedError(parameters)
 
-    with _no_sound() as said, patch.object(synthetic_clips, "draw_scene", stop):
+    with _no_sound() as said, patch.object(synthetic_clips, "render_scene", stop):
         for number in range(700):
             try:
-                synthetic_clips.draw_clip(np.random.default_rng(number), actor, "happy", ("a",), image_size=64, fps=4)
+                synthetic_clips.render_clip(np.random.default_rng(number), actor, "happy", ("a",), image_size=64, fps=4)
             except PlacedError as placed:
                 faces.append(placed.parameters)
     smile = np.array([face.action_units[12] for face in faces])
@@ -486,15 +483,15 @@ def persons_of_datasets(number: int = 60) -> dict[str, list[Identity]]:
     actors = {clip.actor: clip for clip in synthetic_ravdess._clips(clips)}
     found = {
         "raf_db": [
-            parameters_of(synthetic_raf_db, synthetic_raf_db._draw_image, Path(), i)
+            parameters_of(synthetic_raf_db, synthetic_raf_db._write_image, Path(), i)
             for i in synthetic_raf_db._images(raf)
         ],
-        "ferplus": [parameters_of(synthetic_ferplus, synthetic_ferplus._draw_row, row) for row in rows],
+        "ferplus": [parameters_of(synthetic_ferplus, synthetic_ferplus._render_line, row) for row in rows],
         "sfew": [
             parameters_of(synthetic_sfew, synthetic_sfew._scene, 0, (128, 160), frame) for frame in frames.values()
         ],
         "age_csv": [
-            parameters_of(synthetic_age_csv, synthetic_age_csv._draw_pixels, row)
+            parameters_of(synthetic_age_csv, synthetic_age_csv._render_pixels, row)
             for row in synthetic_age_csv._faces(number, 0)
         ],
         "landmarks": [place_landmark_face(CROPS, 0, person, person).parameters for person in range(number)],
@@ -514,9 +511,9 @@ def _actor_of_ravdess(clip: Any) -> FaceParameters:
     def stop(rng: Any, actor: Any, *args: Any, **kwargs: Any) -> None:
         raise PlacedError(actor.face)
 
-    with patch.object(synthetic_ravdess, "draw_clip", stop):
+    with patch.object(synthetic_ravdess, "render_clip", stop):
         try:
-            synthetic_ravdess._draw_files_of_clip(Path(), clip)
+            synthetic_ravdess._write_clip(Path(), clip)
         except PlacedError as placed:
             return placed.parameters
     raise AssertionError("RAVDESS' synthetic draws no clip")

@@ -182,8 +182,7 @@ Clips = _named(
 )
 """One row per clip, with where its sound lies among the packed waveforms."""
 
-_POINTS = {"^landmark_[0-9]{2}_[xy]$": pa.Column("float32", nullable=True, regex=True)}
-_FIVE_POINTS = {"^(left|right)_(eye|mouth)_[xy]$|^nose_[xy]$": pa.Column("float32", nullable=True, regex=True)}
+_POINTS = {"^landmark_[0-9]{2}_[xy]$": pa.Column("float32", regex=True)}
 _PREDICTED_POINTS = {"^predicted_[0-9]{2}_[xy]$": pa.Column("float32", regex=True)}
 _FACE = {
     "sample_id": pa.Column(str, unique=True),
@@ -193,43 +192,21 @@ _FACE = {
     "face_index": pa.Column(int, pa.Check.ge(0)),
 }
 
-
-def _some_points_known(samples: pd.DataFrame) -> pd.Series:
-    return samples.filter(regex="_[xy]$").notna().any(axis=1)
-
-
 LandmarkSamples = pa.DataFrameSchema(
     {
         **_FACE,
         **_POINTS,
-        **_FIVE_POINTS,
         "expression": pa.Column(str),
         "aligned": pa.Column(bool),
-        "person": pa.Column(int, pa.Check.ge(-1)),
-        "picture": pa.Column(int, pa.Check.ge(-1)),
-        "source_face_index": pa.Column(int, pa.Check.ge(0), required=False),
+        "person": pa.Column(int, pa.Check.ge(0)),
+        "picture": pa.Column(int, pa.Check.ge(0)),
     },
-    checks=pa.Check(_some_points_known, error="a face has neither landmarks nor five points"),
     name="landmark samples",
 )
 """One row per face that a landmark network learns from or is evaluated on, with where its points are."""
 
 LandmarkPredictions = pa.DataFrameSchema({**_FACE, **_POINTS, **_PREDICTED_POINTS}, name="landmark predictions")
 """One row per synthetic face that the network has not trained on: where its landmarks are, and are predicted."""
-
-FivePointPredictions = pa.DataFrameSchema(
-    {
-        **_FACE,
-        **_FIVE_POINTS,
-        **_PREDICTED_POINTS,
-        "sample_id": pa.Column(str),
-        "moved": pa.Column(bool),
-        "weak_labels": pa.Column(bool),
-    },
-    unique=["sample_id", "moved", "weak_labels"],
-    name="five-point predictions",
-)
-"""One row per face of a dataset, way of looking at it and network: MTCNN's five points and the predicted landmarks."""
 
 
 def _scores_add_up(predictions: pd.DataFrame) -> pd.Series:

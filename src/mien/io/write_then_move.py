@@ -9,7 +9,7 @@ from mien.outputs import in_words, reading, replacing
 class WriteThenMove:
     """Makes a file dataset of kedro-datasets atomic: an interruption leaves the old file or none, never a part.
 
-    Two runs that save one file do it one after the other. What cannot be read or written is reported in words.
+    Two runs that save one file do it one after the other. What cannot be read or written becomes a plain message.
 
     Source: ours, because kedro-datasets open the final path for writing.
     """

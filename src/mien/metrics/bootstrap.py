@@ -1,6 +1,7 @@
 """Percentile bootstrap of metrics that are functions of sums over rows, all resamples at once.
 
-A resample is a weight per row: how often the row was drawn. Every metric here depends on its rows through sums only (of
+A resample is a weight per row: how often the row was sampled. Every metric here depends on its rows through sums only
+(of
 rows that are right, of errors, of rows ranked above a threshold), so the sums of many resamples are one product of a
 sparse matrix and their weights, and no resample is written out row by row.
 """
@@ -52,7 +53,7 @@ def bootstrap_bounds(
 ) -> dict[str, np.ndarray]:
     """Bounds of the 95 % percentile intervals of metrics.
 
-    Units are drawn with replacement, as many as there are; the rows of a unit are in or out together. Resamples in
+    Units are sampled with replacement, as many as there are; the rows of a unit are in or out together. Resamples in
     which a metric is undefined (NaN) are left out of its percentiles.
 
     Args:
@@ -121,9 +122,9 @@ def json_number(value: float) -> float | None:
 
 
 def _unit_weights(rng: np.random.Generator, num_units: int, R: int) -> np.ndarray:
-    """(num_units, R) how often each unit is drawn in each of R resamples."""
-    drawn = rng.integers(num_units, size=(R, num_units)) * R + np.arange(R)[:, None]
-    return np.bincount(drawn.ravel(), minlength=num_units * R).reshape(num_units, R).astype(np.float64)
+    """(num_units, R) how often each unit is sampled in each of R resamples."""
+    sampled = rng.integers(num_units, size=(R, num_units)) * R + np.arange(R)[:, None]
+    return np.bincount(sampled.ravel(), minlength=num_units * R).reshape(num_units, R).astype(np.float64)
 
 
 def _percentiles(values: np.ndarray) -> np.ndarray:

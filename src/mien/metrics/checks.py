@@ -115,7 +115,7 @@ def check_resampling(resamples: int, seed: int) -> None:
 
 
 def unit_ids(groups: np.ndarray | None, n: int) -> np.ndarray:
-    """Numbers of the units that are drawn together: of the groups, or of the rows where there are none.
+    """Numbers of the units that are resampled together: of the groups, or of the rows where there are none.
 
     Args:
         groups: (n,) group of each row, strings, numbers or objects; None makes every row a unit.

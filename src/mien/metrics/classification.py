@@ -36,11 +36,11 @@ def classification_metrics(
     the classes that ``target`` contains; one that it lacks has None for each value and 0 for ``n/<class>``. AUROC is
     None where all rows are of one class, kappa where all are predicted so too. Without predictions precision is 0.
 
-    Intervals are 95 % percentile bootstrap: rows are drawn with replacement, or whole groups where ``groups`` is given
-    (all rows of a subject in or out together). They are not stratified by class: a test set's class frequencies are as
-    much a sample as its images, and subjects cannot be drawn by class. A resample that lacks a class averages over the
-    others. Fewer than two rows or groups, of a class or at all, have None for intervals. A class all right or all wrong
-    has a recall interval of no width, as no resample can differ.
+    Intervals are 95 % percentile bootstrap: rows are resampled with replacement, or whole groups where ``groups`` is
+    given (all rows of a subject in or out together). They are not stratified by class: a test set's class frequencies
+    are as much a sample as its images, and subjects cannot be resampled by class. A resample that lacks a class
+    averages over the others. Fewer than two rows or groups, of a class or at all, have None for intervals. A class all
+    right or all wrong has a recall interval of no width, as no resample can differ.
 
     Args:
         target: (n,) true class ids, integers from 0 to M - 1.

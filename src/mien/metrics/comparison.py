@@ -59,7 +59,7 @@ class PairedComparison:
         only_a_right: Rows that a alone has right.
         only_b_right: Rows that b alone has right.
         p_value: Two-sided, of the difference in accuracy where a and b are equally good.
-        num_groups: Groups that were drawn together, None where rows were drawn.
+        num_groups: Groups that were resampled together, None where rows were.
     """
 
     n: int
@@ -82,12 +82,12 @@ class PairedComparison:
 
     def sentence(self, name_a: str = "a", name_b: str = "b") -> str:
         """The comparison in words, accuracies in percent and differences in percentage points."""
-        drawn = f"n = {self.n}" if self.num_groups is None else f"n = {self.n} in {self.num_groups} groups"
+        counted = f"n = {self.n}" if self.num_groups is None else f"n = {self.n} in {self.num_groups} groups"
         test = "exact McNemar" if self.num_groups is None else "exact sign flips by group"
         verdict = "stands" if self.stands else "does not stand"
         return (
             f"{name_b} against {name_a}: accuracy {100 * self.accuracy_b:.2f} % against {100 * self.accuracy_a:.2f} % "
-            f"({drawn}), a difference of {self.difference}; mean class accuracy {self.class_difference}; "
+            f"({counted}), a difference of {self.difference}; mean class accuracy {self.class_difference}; "
             f"only {name_b} right in {self.only_b_right} rows, only {name_a} in {self.only_a_right} "
             f"({test} p = {self.p_value:.2g}). The difference in accuracy {verdict}."
         )
@@ -104,7 +104,7 @@ def paired_comparison(
 ) -> PairedComparison:
     """Compare two classifiers that were applied to the same rows.
 
-    Intervals are 95 % percentile bootstrap of the difference: each resample draws the same rows, or whole groups, for
+    Intervals are 95 % percentile bootstrap of the difference: each resample takes the same rows, or whole groups, for
     both, so what makes a row hard for both cancels. The p-value is that of McNemar's exact test. With ``groups`` its
     rows would not be independent; then a and b are exchanged for whole groups at once, and p is the exact share of
     these exchanges whose difference is at least as large. With every row a group of its own the two are the same.

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Squared distance of the means, plus what tells the covariances apart.
+    """Squared distance of the means, plus how the covariances differ.
 
     Args:
         one: (n, D) vectors, such as features of real images.

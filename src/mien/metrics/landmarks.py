@@ -32,11 +32,6 @@ def interocular_distances(landmarks: np.ndarray) -> np.ndarray:
     return np.linalg.norm(left - right, axis=-1)
 
 
-def eye_distances(five_points: np.ndarray) -> np.ndarray:
-    """(n,) distance between the eyes, of MTCNN's five points (n, 5, 2)."""
-    return np.linalg.norm(five_points[:, 0] - five_points[:, 1], axis=-1)
-
-
 def box_sides(landmarks: np.ndarray) -> np.ndarray:
     """(n,) geometric mean of the sides of the upright box around the landmarks (n, P, 2).
 
@@ -93,7 +88,7 @@ def error_metrics(
         threshold: Errors above it are failures, and the curve is integrated up to it.
         resamples: Bootstrap resamples behind the 95 % intervals, at least 1.
         seed: Of the resampling.
-        groups: (n,) subject of each face; whole subjects are drawn.
+        groups: (n,) subject of each face; whole subjects are resampled.
 
     Returns:
         ``mean``, ``failure_rate`` and ``auc`` (area below the cumulative curve up to the threshold, over the
@@ -139,7 +134,7 @@ def cumulative_errors(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.
         limit: Where the curve ends.
 
     Returns:
-        Errors (K,) and shares (K,), both rising, in steps: the curve is what is drawn through them.
+        Errors (K,) and shares (K,), both rising, in steps: the curve runs through them.
 
     Example:
         >>> cumulative_errors(np.array([0.03, 0.01, 0.5]), limit=0.1)[1].round(2).tolist()

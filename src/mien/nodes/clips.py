@@ -10,7 +10,7 @@ import pandas as pd
 from kedro.pipeline import Pipeline, node
 from pydantic import Field
 
-from mien.data.published_counts import PublishedCounts
+from mien.data.file_account import PublishedCounts
 from mien.io.packed_audio import Waveforms, WaveformStream
 from mien.io.schemas import SOUND_REASONS
 from mien.nodes.cropping import Channels

@@ -44,7 +44,7 @@ def overview_figure(counts: pd.DataFrame, samples: pd.DataFrame, title: str, *, 
     """Interactive overview of a dataset, in five panels.
 
     Args:
-        counts: The table of ``mien.data.published_counts.count_table``.
+        counts: The table of ``mien.data.file_account.count_table``.
         samples: The table of ``mien.nodes.alignment.locate_faces``.
         title: The number of samples is appended.
         synthetic: Say under the title that the faces are drawn.

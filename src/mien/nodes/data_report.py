@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mien.data.file_account import NUM_NAMED
-from mien.data.published_counts import PublishedCounts, count_table
+from mien.data.file_account import NUM_NAMED, PublishedCounts, count_table
 from mien.io.schemas import FACE_REASONS, SOUND_REASONS
 from mien.io.sheets import COLUMNS, captioned_sheet, message_tile
 from mien.nodes.alignment import image_columns

@@ -9,7 +9,7 @@ import pandas as pd
 from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
-from mien.data.published_counts import PublishedCounts, count_deviations, count_table
+from mien.data.file_account import PublishedCounts, count_deviations, count_table
 from mien.io.packed_faces import FaceStream
 from mien.nodes.alignment import locate_faces
 from mien.nodes.cropping import Channels, crop_faces
@@ -59,7 +59,7 @@ def list_samples(
     Returns:
         ``samples`` with ``drawn``, whether the faces are synthetic.
     """
-    from mien.data.synthetic_folder import is_synthetic
+    from mien.data.synthetic.folder import is_synthetic
 
     drawn = is_synthetic(raw)
     if drawn:

@@ -1,7 +1,7 @@
-"""Training of a classifier of single faces: the train step that expression systems share."""
+"""Training of a classifier of single faces: the network it starts from, and the train step that systems share."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,8 @@ from mien.nodes.samples import class_names
 if TYPE_CHECKING:
     from torch import nn
 
+    from mien.engine.progress import OnEpochEnd
+
 logger = logging.getLogger(__name__)
 
 _TARGETS: dict[TargetMode, str] = {
@@ -28,6 +30,54 @@ _TARGETS: dict[TargetMode, str] = {
     "crossentropy": "the shares of its votes",
     "multi_target": "any class that has a share of its votes",
 }
+
+_trackers: list["OnEpochEnd"] = []
+
+
+def track_epochs_with(tracker: "OnEpochEnd | None") -> None:
+    """Let a function have the record and the pictures of every epoch from now on, in the place of the one before.
+
+    Args:
+        tracker: The function; None for none.
+    """
+    _trackers[:] = [] if tracker is None else [tracker]
+
+
+def initial_network(
+    samples: pd.DataFrame,
+    training: TrainingParams,
+    *,
+    architecture: str,
+    config: dict[str, Any],
+    load_weights: "Callable[[nn.Module], None] | None" = None,
+) -> Network:
+    """Build one architecture for the classes of a samples table, as ``training.seed`` draws it.
+
+    Args:
+        samples: Rows of split train and val, with ``label`` and ``expression``.
+        training: The recipe; its seed decides every weight that is not loaded.
+        architecture: Name in ``mien.models.list_models()``.
+        config: The architecture's keyword arguments, without ``num_classes``.
+        load_weights: Fills the new model with weights, and says in the log what starts at random.
+    """
+    from mien.engine.seed import seed_everything
+    from mien.models import create_model
+
+    names = class_names(samples)
+    config = {**config, "num_classes": len(names)}
+    seed_everything(training.seed, 0)
+    model = create_model(architecture, **config)
+    if load_weights is not None:
+        load_weights(model)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    logger.info("%s: %.2f M parameters, %d classes", architecture, parameters / 1e6, len(names))
+    return Network(architecture, config, names, model)
+
+
+def report_epoch(record: dict[str, Any], pictures: Mapping[str, np.ndarray]) -> None:
+    """Hand the record and the pictures of an epoch that has ended to who tracks the run, whatever is logged."""
+    for tracker in _trackers:
+        tracker(record, pictures)
 
 
 def train_classifier(
@@ -63,6 +113,7 @@ def train_network(
     seen: Sequence[str],
     build_optimizer: "Callable[[RecipeParams, nn.Module], Any] | None" = None,
     keep_finished: bool = False,
+    on_epoch_end: "OnEpochEnd | None" = report_epoch,
 ) -> tuple[Network, pd.DataFrame]:
     """Train a network, or go on where the same training was cut off.
 
@@ -75,6 +126,8 @@ def train_network(
         seen: Digests of the data: checkpoints of a training on other data are not resumed from.
         build_optimizer: Of the recipe and the model; None gives all parameters one learning rate.
         keep_finished: Do not repeat a training whose checkpoints say that it is finished.
+        on_epoch_end: Called after each epoch with its record; None for a training that is one of many, whose means
+            alone are tracked.
 
     Returns:
         The network with the best epoch's weights, and the history: one row per epoch.
@@ -92,6 +145,7 @@ def train_network(
         task,
         _recipe(training, build_optimizer or _build_optimizer),
         Checkpoints(checkpoints, training_fingerprint(network, training, fabric, seen), keep_finished),
+        on_epoch_end,
     )
     return network, pd.DataFrame(history)
 

@@ -158,7 +158,7 @@ def _grad_cam(name: str, member: Any, outputs: Sequence[str], images: Any, drawn
 
 def _grey(faces: np.ndarray, rows: np.ndarray, size: int) -> Any:
     """(n, 1, size, size) of the given rows."""
-    from mien.data.grey_faces import GreyFaces
+    from mien.data.face_images import GreyFaces
 
     return GreyFaces(faces, rows, np.zeros(len(rows), np.int64), image_size=size).images()
 

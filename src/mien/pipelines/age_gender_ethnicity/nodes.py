@@ -1,15 +1,20 @@
-"""Node functions of ``age_gender_ethnicity`` that build, apply and evaluate the networks; ``training`` trains them."""
+"""Node functions of ``age_gender_ethnicity`` that build, train and apply the networks."""
 
 import logging
+import shutil
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.evaluation import METRIC_PREFIX, subgroup_table
-from mien.nodes.params import EvaluationParams, PredictionParams
+from mien.nodes.digest import array_digest, table_digest
+from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images, described, score_columns, softmax, unseen_samples
+from mien.nodes.training import report_epoch, train_network
+from mien.outputs import sole_use
 from mien.pipelines.age_gender_ethnicity.params import (
     EVERY,
     OUTPUTS,
@@ -85,7 +90,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         words, ``age``, ``target_name``, ``model``, ``target`` (years or class id), ``value`` (the predicted one,
         likewise) and ``score/<class>``, NaN for classes of other targets.
     """
-    from mien.data.grey_faces import GreyFaces
+    from mien.data.face_images import GreyFaces
 
     unseen = unseen_samples(samples, ("val", "test")).assign(label=0)
     rows, targets = unseen["face_index"].to_numpy(), unseen["label"].to_numpy()
@@ -116,104 +121,211 @@ def columns_by_model(names: tuple[str, ...]) -> dict[tuple[str, str], list[int]]
     return found
 
 
-def by_model(predictions: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    """Rows of each (target, model) with the scores of that target's classes alone, in the table's order."""
-    found = {}
-    for (target, model), rows in predictions.groupby(["target_name", "model"], sort=False):
-        others = [name for name in rows if name.startswith("score/") and name not in _score_columns(target)]
-        found[target, model] = rows.drop(columns=others).reset_index(drop=True)
+def train(
+    samples: pd.DataFrame,
+    faces: np.ndarray,
+    checkpoints: Path,
+    initial_network: Network,
+    training: AttributeTrainingParams,
+) -> tuple[Network, pd.DataFrame]:
+    """Fit the principal components to the train faces, then train each network and choose its epoch on split val.
+
+    A run that was cut off goes on with the network that it was at.
+
+    Args:
+        samples: Rows of split train and val.
+        faces: Packed faces (n, H, W, C) uint8.
+        checkpoints: Folder to resume from and to save to; each network has one of its own in it.
+        initial_network: What training starts from. It is copied, not changed.
+        training: The recipe.
+
+    Returns:
+        The networks with the best epochs' weights, and the history: one row per network and epoch. Linear and logistic
+        regression, which are solved, have one row.
+    """
+    network = deepcopy(initial_network)
+    networks: Any = network.model
+    names = [name.split("/") for name in network.class_names]
+    seen = table_digest(samples), array_digest(faces)
+    sets = _FaceSets(samples, faces, networks, training)
+    histories = []
+    with sole_use(checkpoints):  # another run's nets are cleared at its end
+        for name in networks.members:
+            targets = list(dict.fromkeys(each[0] for each in names[networks.columns(name)]))
+            if not networks.members[name].hidden:
+                histories.append(_solve(name, networks.members[name], targets[0], sets, training))
+                continue
+            member = _member(network, name)
+            trained, history = train_network(
+                member,
+                [sets.of(split, member, name, targets) for split in ("train", "val")],
+                _task(name, member.model, targets, training),
+                checkpoints / name,
+                _own_recipe(member, training),
+                seen,
+                keep_finished=True,
+            )
+            networks.members[name].load_state_dict(trained.model.state_dict())
+            histories.append(history)
+        for name in networks.members:
+            shutil.rmtree(checkpoints / name, ignore_errors=True)
+    return network, pd.concat(histories, ignore_index=True)
+
+
+class _FaceSets:
+    """The train and the val faces as each network reads them; principal components are fitted when first needed."""
+
+    def __init__(
+        self, samples: pd.DataFrame, faces: np.ndarray, networks: Any, training: AttributeTrainingParams
+    ) -> None:
+        self._rows = {split: samples[samples["split"] == split] for split in ("train", "val")}
+        self._faces, self._networks, self._training = faces, networks, training
+        self._pixels = {
+            split: self._images(split, self._rows[split]["age"]).images().flatten(1) for split in self._rows
+        }
+        networks.components.fit(self._pixels["train"], training.seed)
+        explained = float(networks.components.explained.sum())
+        count = len(networks.components.directions)
+        logger.info("%d principal components explain %.1f %% of the train faces' variance", count, 100 * explained)
+
+    def of(self, split: str, member: Network, name: str, targets: list[str]) -> Any:
+        """A dataset for one network."""
+        from mien.data.face_images import Vectors
+
+        values = self.targets(split, targets)
+        if self._networks.reads[name] == "image":
+            flipped = split == "train" and member.config["batch_norm"]
+            return self._images(split, values, self._training.batch_norm.flip if flipped else 0.0)
+        return Vectors(self.vectors(split, name), values)
+
+    def targets(self, split: str, targets: list[str]) -> np.ndarray:
+        """(n,) values of one target, (n, T) of several."""
+        values = self._rows[split][targets].to_numpy(np.int64, copy=True)
+        return values[:, 0] if len(targets) == 1 else values
+
+    def vectors(self, split: str, name: str) -> Any:
+        """(n, D) what a network on vectors reads."""
+        import torch
+
+        pixels = self._pixels[split]
+        if self._networks.reads[name] == "pixels":
+            return pixels
+        with torch.no_grad():
+            return self._networks.components(pixels)
+
+    def _images(self, split: str, targets: Any, flip: float = 0.0) -> Any:
+        from mien.data.face_images import GreyFaces
+
+        rows = self._rows[split]["face_index"].to_numpy()
+        size = self._networks.image_size
+        return GreyFaces(self._faces, rows, np.asarray(targets), image_size=size, flip=flip, seed=self._training.seed)
+
+
+def _member(network: Network, name: str) -> Network:
+    config = network.config["members"][name]
+    columns = network.model.columns(name)
+    return Network(config["architecture"], config["config"], network.class_names[columns], network.model.members[name])
+
+
+def _own_recipe(member: Network, training: AttributeTrainingParams) -> AttributeTrainingParams:
+    """The recipe with the learning rate of the network's kind."""
+    if not member.config["batch_norm"]:
+        return training
+    optimizer = training.optimizer.model_copy(update={"lr": training.batch_norm.lr})
+    scheduler = training.scheduler.model_copy(update={"name": training.batch_norm.schedule})
+    return training.model_copy(update={"optimizer": optimizer, "scheduler": scheduler})
+
+
+def _task(name: str, model: Any, targets: list[str], training: AttributeTrainingParams) -> Any:
+    from mien.engine.fit import Task
+    from mien.losses import AttributeLoss
+
+    scales = [float(scaled.scale) for scaled in model.modules() if hasattr(scaled, "start_from")]
+    loss = AttributeLoss([len(OUTPUTS[target]) for target in targets], scale=scales[0] if scales else 1.0)
+
+    def metrics(outputs: np.ndarray, target: np.ndarray) -> dict[str, float]:
+        return validation_metrics(targets, outputs, target)
+
+    return Task(loss, metrics, training.monitor, "min", name)
+
+
+def validation_metrics(targets: list[str], outputs: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """Mean absolute error of ages, accuracy of classes; with several targets a class's has its target's name before.
+
+    Args:
+        targets: Their names, in the order of the outputs.
+        outputs: (n, M) of all targets.
+        target: (n,) or (n, T) true values.
+    """
+    from mien.nodes.training import validation_metrics as class_metrics
+
+    true = target.reshape(len(outputs), -1)
+    found: dict[str, float] = {}
+    start = 0
+    for place, name in enumerate(targets):
+        part = outputs[:, start : start + len(OUTPUTS[name])]
+        start += part.shape[1]
+        if name == "age":
+            found["mae_years"] = float(np.abs(part[:, 0] - true[:, place]).mean())
+        elif len(targets) == 1:
+            found |= class_metrics(part, true[:, place])
+        else:
+            found[f"{name}_accuracy"] = class_metrics(part, true[:, place])["accuracy"]
     return found
 
 
-def _score_columns(target: str) -> list[str]:
-    return [] if target == "age" else [f"score/{name}" for name in OUTPUTS[target]]
+def _solve(name: str, member: Any, target: str, sets: _FaceSets, training: AttributeTrainingParams) -> pd.DataFrame:
+    """Fit linear or logistic regression for each penalty and keep the one with the least loss on split val."""
+    import torch
+
+    from mien.losses import AttributeLoss
+
+    train, val = (sets.vectors(split, name) for split in ("train", "val"))
+    mean, std = train.mean(dim=0), train.std(dim=0).clamp_min(1e-3)
+    values, held_out = (sets.targets(split, [target]) for split in ("train", "val"))
+    loss = AttributeLoss([len(OUTPUTS[target])])
+    best: dict[str, Any] = {"val/loss": np.inf}
+    weights = {}
+    for penalty in training.penalties:
+        weight, bias = _regression(target, ((train - mean) / std).numpy(), values, penalty)
+        with torch.no_grad():
+            member.output.weight.copy_(torch.from_numpy(weight) / std)
+            member.output.bias.copy_(torch.from_numpy(bias) - member.output.weight @ mean)
+            outputs = member(val)
+            record = {
+                "model": name,
+                "epoch": 1,
+                "best/epoch": 1,
+                "train/loss": loss(member(train), torch.from_numpy(values)).item(),
+                "val/loss": loss(outputs, torch.from_numpy(held_out)).item(),
+                **{
+                    f"val/{key}": value
+                    for key, value in validation_metrics([target], outputs.numpy(), held_out).items()
+                },
+            }
+        if record["val/loss"] < best["val/loss"]:
+            best, chosen = record, penalty
+            weights = {key: value.clone() for key, value in member.state_dict().items()}
+    member.load_state_dict(weights)
+    logger.info("%s solved with penalty %g: val/loss %.4f", name, chosen, best["val/loss"])
+    report_epoch(best, {})
+    return pd.DataFrame([best])
 
 
-def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[dict[str, float | None], pd.DataFrame]:
-    """Metrics of every network on the test and the val split, and on the test split's subgroups.
+def _regression(target: str, vectors: np.ndarray, values: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (M, D) and biases (M,) in float32, of vectors (n, D) with mean 0 and standard deviation 1."""
+    from sklearn.linear_model import LogisticRegression, Ridge
 
-    Args:
-        predictions: The table of ``predict``.
-        evaluation: Resamples and seed of the bootstrap intervals; attributes to group by.
-
-    Returns:
-        ``test/<target>/<model>/<metric>`` and ``best/val/…`` → value: of ages ``mae_years``, ``rmse_years``, ``r2``,
-        ``pearson``, by decade, and ``mae_years_of_mean``, that of always saying the mean age of split val; of classes
-        as in ``mien.metrics.classification_metrics``. ``test/mae_years``, ``test/gender_accuracy`` and
-        ``test/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val.
-        ``synthetic_share`` is the part of the test samples that were drawn. And a table of subgroups: ``target_name``,
-        ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
-
-    Raises:
-        ValueError: There is no row of a split.
-    """
-    metrics: dict[str, float | None] = {}
-    tables = []
-    parts = by_model(predictions)
-    for split in ("test", "val"):
-        rows = {part: each[each["split"] == split] for part, each in parts.items()}
-        metrics[f"{METRIC_PREFIX[split]}/n"] = len(next(iter(rows.values())))
-        for (target, model), each in rows.items():
-            measured = model_metrics(target, each, predictions, evaluation)
-            metrics |= {f"{METRIC_PREFIX[split]}/{target}/{model}/{name}": value for name, value in measured.items()}
-    for (target, model), each in parts.items():
-        test = each[each["split"] == "test"]
-        table = subgroup_table(test, evaluation, number=target == "age")
-        tables.append(table.rename(columns=_in_years).assign(target_name=target, model=model))
-    metrics |= _best_metrics(metrics, list(parts))
-    metrics["synthetic_share"] = float(predictions.loc[predictions["split"] == "test", "synthetic"].mean())
-    joined = pd.concat(tables, ignore_index=True)
-    first = ["target_name", "model"]
-    return metrics, joined[[*first, *(name for name in joined if name not in first)]]
-
-
-def model_metrics(
-    target: str, rows: pd.DataFrame, predictions: pd.DataFrame, evaluation: EvaluationParams
-) -> dict[str, Any]:
-    """Metrics of one network on the rows of one split.
-
-    Raises:
-        ValueError: There are none.
-    """
-    from mien.metrics import classification_metrics, regression_metrics
-
-    if rows.empty:
-        raise ValueError(
-            f"A split has no row among the {len(predictions)} predictions: nothing to measure. Set the dataset's "
-            "reader.validation_fraction and test_fraction so that some faces are held out."
-        )
-    options = {"resamples": evaluation.resamples, "seed": evaluation.seed}
-    true = rows["target"].to_numpy()
-    if target != "age":
-        scores = rows[_score_columns(target)].to_numpy()
-        return classification_metrics(true.astype(int), scores, OUTPUTS[target], **options)
-    bands = list(range(0, int(true.max()) + 11, 10))
-    measured = regression_metrics(true, rows["value"].to_numpy(), bands=bands, **options)
-    constant = predictions.loc[(predictions["split"] == "val") & (predictions["target_name"] == "age"), "age"].mean()
-    years = {_in_years(name): value for name, value in measured.items()}
-    return years | {"mae_years_of_mean": float(np.abs(true - constant).mean())}
-
-
-def _in_years(name: str) -> str:
-    """A metric's name with its unit: ``mae_years/20-29_low`` of ``mae/20-29_low``."""
-    for short in ("mae", "rmse"):
-        if name in (short, f"{short}_low", f"{short}_high") or name.startswith(f"{short}/"):
-            return name.replace(short, f"{short}_years", 1)
-    return name
-
-
-def _best_metrics(metrics: dict[str, Any], parts: list[tuple[str, str]]) -> dict[str, Any]:
-    """The main metric of each target, with its interval, of the network that is best on split val."""
-    best: dict[str, Any] = {}
-    for target in TARGETS:
-        name = "mae_years" if target == "age" else "accuracy"
-        models = [model for each, model in parts if each == target]
-        if not models:
-            continue
-        evaluated = "mae_years" if target == "age" else "log_loss"  # steadier than accuracy on few faces
-        chosen = min(models, key=lambda model: metrics[f"{METRIC_PREFIX['val']}/{target}/{model}/{evaluated}"])
-        for split in METRIC_PREFIX.values():
-            for end in ("", "_low", "_high"):
-                key = f"{split}/{name}{end}" if target == "age" else f"{split}/{target}_{name}{end}"
-                best[key] = metrics[f"{split}/{target}/{chosen}/{name}{end}"]
-    return best
+    if target == "age":
+        ridge = Ridge(alpha=penalty).fit(vectors, values)
+        return np.float32(ridge.coef_)[None], np.float32([ridge.intercept_])
+    logistic = LogisticRegression(C=1 / penalty, max_iter=1000).fit(vectors, values)
+    weight, bias = np.float32(logistic.coef_), np.float32(logistic.intercept_)
+    if len(weight) == 1:  # scikit-learn gives two classes one row: the second's logit, the first's being 0
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    whole = (
+        np.zeros((len(OUTPUTS[target]), vectors.shape[1]), np.float32),
+        np.full(len(OUTPUTS[target]), -30, np.float32),
+    )
+    whole[0][logistic.classes_], whole[1][logistic.classes_] = weight, bias  # a class without train rows is never said
+    return whole

@@ -3,10 +3,10 @@
 from kedro.pipeline import Pipeline, node
 
 from mien.nodes.system import system_pipeline
+from mien.pipelines.age_gender_ethnicity.evaluation import evaluate
 from mien.pipelines.age_gender_ethnicity.feature_maps import show_components, show_networks
-from mien.pipelines.age_gender_ethnicity.nodes import evaluate, initialise, predict
+from mien.pipelines.age_gender_ethnicity.nodes import initialise, predict, train
 from mien.pipelines.age_gender_ethnicity.plots import plot_data, plot_models, print_models
-from mien.pipelines.age_gender_ethnicity.training import train
 
 
 def create_pipeline() -> Pipeline:

@@ -9,7 +9,7 @@ import pandas as pd
 from mien.labels import ETHNICITIES, GENDERS
 from mien.nodes import figures
 from mien.nodes.evaluation import intervals, split_scores
-from mien.pipelines.age_gender_ethnicity.nodes import by_model
+from mien.pipelines.age_gender_ethnicity.evaluation import by_model
 from mien.pipelines.age_gender_ethnicity.params import TARGETS
 
 

@@ -187,12 +187,12 @@ def _agreement(found: "list[FaceDetections]", expected: "list[FaceDetections]") 
 
 def _scenes(size: int, number: int, seed: int) -> np.ndarray:
     """Draw square scenes (number, size, size, 3), one person on each."""
-    from mien.data.synthetic import draw_scene, sample_face
+    from mien.data.synthetic import render_scene, sample_face
 
     faces = [
         sample_face(np.random.default_rng([seed, size, k]), EXPRESSIONS[k % len(EXPRESSIONS)]) for k in range(number)
     ]
-    return np.stack([draw_scene(face, (size, size)).image for face in faces])
+    return np.stack([render_scene(face, (size, size)).image for face in faces])
 
 
 def _detect(detector: "FaceDetector", scenes: np.ndarray, batch_size: int, lap: Lap) -> "list[FaceDetections]":

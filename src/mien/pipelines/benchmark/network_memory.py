@@ -42,10 +42,10 @@ def peak_memory(way: NetworkWay, networks: NetworksBenchmark, device: "torch.dev
 def _peak_on_gpu(way: NetworkWay, networks: NetworksBenchmark, device: "torch.device") -> float:
     import torch
 
-    from mien.pipelines.benchmark.network_parts import build, draw_images
+    from mien.pipelines.benchmark.network_parts import build, random_images
 
     model = build(way, networks, device)
-    images = draw_images(model, networks.memory_batch_size, networks, device)
+    images = random_images(model, networks.memory_batch_size, networks, device)
     held = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     with torch.no_grad():
@@ -57,11 +57,11 @@ def _growth(way: NetworkWay, networks: NetworksBenchmark) -> float:
     """Runs in a process of its own."""
     import torch
 
-    from mien.pipelines.benchmark.network_parts import build, draw_images
+    from mien.pipelines.benchmark.network_parts import build, random_images
 
     torch.set_num_threads(min(networks.threads))
     model = build(way, networks, "cpu")
-    images = draw_images(model, networks.memory_batch_size, networks, "cpu")
+    images = random_images(model, networks.memory_batch_size, networks, "cpu")
     before = _greatest_size()
     with torch.no_grad():
         model(images)

@@ -99,7 +99,7 @@ def _aims_table(aims: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 def _costs_table(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     first = table[table["part"] != TRAINING_STEP].drop_duplicates(["way", "part"]).set_index(["way", "part"])
     ways, parts = table["way"].unique(), [part for part in first.index.unique("part") if part != WHOLE]
-    header = ["Network", "Parameters, M", "GMAC", "GFLOP", "GFLOP by torch's counter"]
+    header = ["Network", "Parameters, M", "GMAC", "GFLOP"]
     header += [f"{part}, GMAC" for part in parts]
     header += [f"Peak memory, MB, batch of {table['memory_batch_size'].iloc[0]}"]
     lines = []
@@ -107,7 +107,7 @@ def _costs_table(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         whole = first.loc[(way, WHOLE)]
         macs = [f"{first.loc[(way, part), 'gmac']:.3f}" if (way, part) in first.index else "" for part in parts]
         numbers = [f"{whole['parameters'] / 1e6:.2f}", f"{whole['gmac']:.3f}", f"{whole['gflop']:.2f}"]
-        lines.append([way, *numbers, f"{whole['counted_gflop']:.2f}", *macs, f"{whole['peak_mb']:.0f}"])
+        lines.append([way, *numbers, *macs, f"{whole['peak_mb']:.0f}"])
     return header, lines
 
 
@@ -132,8 +132,6 @@ def _times_table(rows: pd.DataFrame, baseline: str) -> tuple[list[str], list[lis
 
 
 def _notes(table: pd.DataFrame) -> Sequence[str]:
-    counts = table.dropna(subset=["gflop"])
-    more = (counts["counted_gflop"] / counts["gflop"] - 1).max()
     few, many = table["rounds"].min(), table["rounds"].max()
     rounds = str(few) if few == many else f"{few} to {many}"
     return [
@@ -142,9 +140,8 @@ def _notes(table: pd.DataFrame) -> Sequence[str]:
         "up; a ratio is taken within its round.",
         "A part is timed alone, on what the network gives it. The training step is a pass forward and back, twice with "
         "SAM, and the optimiser's step.",
-        "GMAC: multiply-accumulate operations of one image, by our formula where the architecture has one. GFLOP: "
-        "twice that. Torch's counter also counts the score rows and weighted sums of pruning blocks, here at most "
-        f"{100 * more:.2f} % more.",
+        "GMAC: multiply-accumulate operations of one image, counted by torch: matrix products and convolutions. GFLOP: "
+        "twice that.",
         "Peak memory is what a pass takes above the weights: on a CPU the growth of a fresh process with all that a "
         "first pass brings along, on a GPU what torch's allocator held.",
         "On a CPU that other programs keep busy read the ratio by CPU time, and of one thread: several threads wait "

@@ -10,7 +10,7 @@ import pandas as pd
 from mien.pipelines.benchmark.machine import computing_on, machine
 from mien.pipelines.benchmark.network_memory import peak_memory
 from mien.pipelines.benchmark.network_modes import Mode, runner
-from mien.pipelines.benchmark.network_parts import build, draw_images, operations, parts_of
+from mien.pipelines.benchmark.network_parts import build, costs, parts_of, random_images
 from mien.pipelines.benchmark.params import WHOLE, Aim, NetworksBenchmark
 from mien.pipelines.benchmark.timing import Lap, interleaved, spread
 
@@ -39,9 +39,9 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
     Returns:
         Table: one row per network, part, mode, threads and batch size: ``ms`` per batch, ``images_per_s``, ``cpu_ms``
         of the process, ``ratio`` and ``cpu_ratio`` to the same part of the baseline, each as median over the rounds
-        with ``_low`` and ``_high``; ``precision``; ``parameters``, ``gmac`` and ``gflop`` (twice that) of one image
-        by our formula, ``counted_gflop`` by torch's counter; ``peak_mb`` of a batch of ``memory_batch_size``;
-        ``rounds``, ``baseline``, ``device``, and ``estimated_by``: BY_CPU or BY_CLOCK.
+        with ``_low`` and ``_high``; ``precision``; ``parameters``, ``gmac`` and ``gflop`` (twice that) of one image;
+        ``peak_mb`` of a batch of ``memory_batch_size``; ``rounds``, ``baseline``, ``device``, and ``estimated_by``:
+        BY_CPU or BY_CLOCK.
         Aims: one row per aim, mode and threads, with the ``ratio`` evaluated by that, and whether it is ``met``.
     """
     from mien.engine.device import make_fabric
@@ -49,7 +49,7 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
     fabric = make_fabric(networks.accelerator, precision=networks.precision)
     device = fabric.device
     estimated_by = BY_CPU if device.type == "cpu" else BY_CLOCK
-    costs = {way.name: operations(way, networks) for way in networks.measured}
+    counted = {way.name: costs(way, networks) for way in networks.measured}
     models = {way.name: build(way, networks, device) for way in networks.measured}
     rows: list[dict[str, Any]] = []
     aims: list[dict[str, Any]] = []
@@ -67,10 +67,9 @@ def measure_networks(networks: NetworksBenchmark) -> tuple[pd.DataFrame, pd.Data
                 rows += _rows(laps, networks, setting)
     peaks = {way.name: peak_memory(way, networks, device) for way in networks.measured}
     for row in rows:
-        cost = costs[row["way"]].get(row["part"])
+        cost = counted[row["way"]].get(row["part"])
         if cost is not None:
-            gmac, counted = cost.macs / 1e9, cost.counted_flops / 1e9
-            row |= {"parameters": cost.parameters, "gmac": gmac, "gflop": 2 * gmac, "counted_gflop": counted}
+            row |= {"parameters": cost.parameters, "gmac": cost.macs / 1e9, "gflop": 2 * cost.macs / 1e9}
         if row["part"] == WHOLE:
             row["peak_mb"] = peaks[row["way"]]
     table = pd.DataFrame(rows).assign(
@@ -95,7 +94,7 @@ def _time_passes(
     passes: dict[tuple[str, str], Callable[[Lap], object]] = {}
     for way in networks.measured:
         model = models[way.name]
-        images = draw_images(model, batch_size, networks, device)
+        images = random_images(model, batch_size, networks, device)
         for part, (module, inputs) in parts_of(model, images, networks.parts.get(way.architecture, {})).items():
             once = runner(module, inputs, mode, networks.precision, device)
             passes[way.name, part] = partial(_run, once, device)
@@ -130,7 +129,7 @@ def _time_training(models: "Mapping[str, nn.Module]", networks: NetworksBenchmar
         model = models[name].train()
         optimizer = build_optimizer("adam", model.parameters(), lr=1e-6, sam_rho=networks.sam_rho)
         network, stepper = fabric.setup(model, optimizer)
-        images = draw_images(model, networks.train_batch_size, networks, fabric.device)
+        images = random_images(model, networks.train_batch_size, networks, fabric.device)
         target = torch.arange(networks.train_batch_size, device=fabric.device) % networks.num_classes
         # a step ends by reading its loss, so that it needs no synchronisation beyond the optimiser's own
         step = partial(train_batch, fabric, network, optimizer, stepper, ((images,), target), task)

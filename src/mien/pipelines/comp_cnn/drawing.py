@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.data.fold_trials import FOLD
+from mien.data.folds import FOLD
 from mien.models.network import Network
 from mien.nodes import figures
 from mien.nodes.params import PredictionParams
@@ -101,7 +101,7 @@ def show_maps(
 
 
 def _frames(faces: np.ndarray, rows: np.ndarray, ensemble: Any) -> Any:
-    from mien.data.pair_images import PairImages, decode_sequences
+    from mien.data.face_images import PairImages, decode_sequences
 
     decoded = decode_sequences(
         faces,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.data.fold_trials import FOLD, SUBJECTS
+from mien.data.folds import FOLD, SUBJECTS
 from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes, split_rows, subgroup_table, subjects
 from mien.nodes.params import EvaluationParams
 from mien.nodes.prediction import SCORE_PREFIX

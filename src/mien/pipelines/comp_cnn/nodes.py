@@ -1,4 +1,4 @@
-"""Node functions of ``comp_cnn`` that build, train and apply its nets."""
+"""Node functions of ``comp_cnn`` that lay out its trials, build, train and apply its nets."""
 
 import logging
 import shutil
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.data.fold_trials import FOLD
+from mien.data.folds import FOLD
 from mien.models.network import Network
 from mien.nodes.alignment import image_columns
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import PREDICTED, apply_to_images, described, score_columns, softmax, unseen_samples
 from mien.outputs import sole_use
-from mien.pipelines.comp_cnn.params import CompCNNModelParams, CompCNNTrainingParams
+from mien.pipelines.comp_cnn.params import CompCNNModelParams, CompCNNTrainingParams, ProtocolParams
 from mien.pipelines.comp_cnn.trials import MEMBER, TrialJob, TrialResult, from_arrays, to_arrays, train_trial
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,36 @@ ARCHITECTURE = "fold_ensemble"
 
 START = "start_0"
 """The trial of nets that are not trained yet."""
+
+_OF_ONE_NET = ("accuracy", "mean_class_accuracy")
+"""Val metrics whose mean over nets is not what the run's metrics of this name are: accuracies of the best row."""
+
+
+def split_by_folds(samples: pd.DataFrame, protocol: ProtocolParams) -> pd.DataFrame:
+    """Lay out every trial: one per fold, and those of the learning curve.
+
+    Args:
+        samples: A samples table with ``fold``.
+        protocol: How the subjects outside a fold are divided.
+
+    Returns:
+        The table of ``mien.data.folds.fold_trials``.
+    """
+    from mien.data.folds import fold_trials
+
+    trials = fold_trials(
+        samples,
+        validation_fraction=protocol.validation_fraction,
+        seed=protocol.seed,
+        **protocol.curve.model_dump(),
+    )
+    counts = trials.groupby("split").size() / trials["trial"].nunique()
+    logger.info(
+        "%d trials with %.0f train, %.0f val and %.0f test samples on average",
+        trials["trial"].nunique(),
+        *(counts[split] for split in ("train", "val", "test")),
+    )
+    return trials
 
 
 def initialise(samples: pd.DataFrame, model: CompCNNModelParams, training: CompCNNTrainingParams) -> Network:
@@ -213,10 +243,6 @@ def _fill(ensemble: Any, result: TrialResult) -> None:
         part(result.trial, result.seed, name).load_state_dict(from_arrays(weights))
 
 
-_OF_ONE_NET = ("accuracy", "mean_class_accuracy")
-"""Val metrics whose mean over nets is not what the run's metrics of this name are: accuracies of the best row."""
-
-
 def _mean_history(results: list[TrialResult]) -> pd.DataFrame:
     everything = pd.concat([result.history for result in results], ignore_index=True)
     of_nets = {f"val/{name}": f"val/net_{name}" for name in _OF_ONE_NET} | {"best/epoch": "best/net_epoch"}
@@ -241,7 +267,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         what ``mien.nodes.prediction.described`` says of the sample, its own ``fold``, ``emotion``, whether the row
         counts for the run's metrics (``primary``: best row on val, trial that tests a fold), and the scores.
     """
-    from mien.data.pair_images import PairImages, decode_sequences
+    from mien.data.face_images import PairImages, decode_sequences
 
     ensemble: Any = network.model
     tables = []

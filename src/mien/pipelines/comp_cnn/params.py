@@ -17,6 +17,8 @@ from mien.nodes.params import (
     Positive,
     Rate,
     RecipeParams,
+    Seed,
+    Share,
     Std,
     Width,
     Workers,
@@ -67,6 +69,32 @@ def _known_rows(rows: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Rows = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_words), AfterValidator(_known_rows)]
+
+
+class CurveParams(Params):
+    """Scores against the number of training subjects, on fixed test subjects.
+
+    Attributes:
+        train_subjects: Numbers of subjects; empty for no curve.
+        test_folds: Whose subjects are tested.
+    """
+
+    train_subjects: tuple[Count, ...]
+    test_folds: tuple[Annotated[int, Field(ge=0, le=MOST)], ...]
+
+
+class ProtocolParams(Params):
+    """How a dataset with folds is divided.
+
+    Attributes:
+        validation_fraction: About this part of the training subjects of each fold chooses the epoch.
+        seed: Of that choice.
+        curve: The learning curve.
+    """
+
+    validation_fraction: Share
+    seed: Seed
+    curve: CurveParams
 
 
 class CompCNNModelParams(Params):

@@ -2,11 +2,10 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mien.nodes.folds import split_by_folds
 from mien.nodes.system import classifier_figures, system_pipeline
 from mien.pipelines.comp_cnn.drawing import draw_models, show_maps
 from mien.pipelines.comp_cnn.evaluation import evaluate, evaluate_models
-from mien.pipelines.comp_cnn.nodes import initialise, predict, train
+from mien.pipelines.comp_cnn.nodes import initialise, predict, split_by_folds, train
 
 TABLES = ("models", "fold_scores", "emotion_scores", "model_comparisons", "learning_curve")
 """What ``evaluate_models`` makes, in its order."""

@@ -76,7 +76,7 @@ class TrialResult:
 
 def train_trial(job: TrialJob) -> TrialResult:
     """Train every net of a trial, then the support vector machines on their features."""
-    from mien.data.pair_images import PairImages, decode_sequences
+    from mien.data.face_images import PairImages, decode_sequences
     from mien.engine.fit import Task
     from mien.losses import ExpressionLoss
 
@@ -109,7 +109,9 @@ def train_trial(job: TrialJob) -> TrialResult:
         for name, network in networks.items():
             both = (images["train"], images["val"])
             folder = job.checkpoints / name
-            trained[name], history = train_network(network, both, task, folder, training, seen, keep_finished=True)
+            trained[name], history = train_network(
+                network, both, task, folder, training, seen, keep_finished=True, on_epoch_end=None
+            )
             histories.append(history.assign(model=name))
     best = {name: best_accuracy(each, training.monitor) for name, each in zip(trained, histories, strict=True)}
     weights = {name: to_arrays(network.model) for name, network in trained.items()}
@@ -154,7 +156,7 @@ def _stack(
 
 
 def _unmoved(images: Any) -> Any:
-    from mien.data.pair_images import PairImages
+    from mien.data.face_images import PairImages
 
     return PairImages(images.sequences, images.targets.numpy(), image_size=images.image_size)
 
@@ -181,7 +183,7 @@ def to_arrays(model: Any) -> Weights:
 
 @contextmanager
 def quiet_engine() -> Iterator[None]:
-    """No line per epoch, here and in MLflow: a cross-validation has thousands, and each net begins with epoch 1."""
+    """No log line per epoch: a cross-validation has thousands."""
     engine = logging.getLogger("mien.engine")
     before = engine.level
     engine.setLevel(logging.WARNING)

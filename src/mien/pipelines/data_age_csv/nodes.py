@@ -19,9 +19,11 @@ def provide_age_csv(synthetic: SyntheticAgeCsv) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.age_csv import find_age_csv
-    from mien.data.synthetic_age_csv import draw_age_csv
+    from mien.data.synthetic.age_csv import synthesize_age_csv
 
-    return provide_folder(synthetic, name="The age, gender and ethnicity CSV", find=find_age_csv, draw=draw_age_csv)
+    return provide_folder(
+        synthetic, name="The age, gender and ethnicity CSV", find=find_age_csv, draw=synthesize_age_csv
+    )
 
 
 def read_listed(raw: Path, reader: AgeCsvReader) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -20,9 +20,9 @@ def provide_crema_d(synthetic: SyntheticCremaD) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.crema_d import find_crema_d
-    from mien.data.synthetic_crema_d import draw_crema_d
+    from mien.data.synthetic.crema_d import synthesize_crema_d
 
-    return provide_folder(synthetic, name="CREMA-D", find=find_crema_d, draw=draw_crema_d)
+    return provide_folder(synthetic, name="CREMA-D", find=find_crema_d, draw=synthesize_crema_d)
 
 
 def read_listed_clips(raw: Path, reader: CremaDReader) -> tuple[pd.DataFrame, pd.DataFrame]:

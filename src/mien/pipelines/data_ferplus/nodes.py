@@ -19,9 +19,9 @@ def provide_ferplus(synthetic: SyntheticFerPlus) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.ferplus import find_ferplus
-    from mien.data.synthetic_ferplus import draw_ferplus
+    from mien.data.synthetic.ferplus import synthesize_ferplus
 
-    return provide_folder(synthetic, name="FER+", find=find_ferplus, draw=draw_ferplus)
+    return provide_folder(synthetic, name="FER+", find=find_ferplus, draw=synthesize_ferplus)
 
 
 def read_listed(raw: Path, reader: FerPlusReader) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -22,9 +22,9 @@ def provide_nvie(synthetic: SyntheticNvie) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.nvie import find_nvie
-    from mien.data.synthetic_nvie import draw_nvie
+    from mien.data.synthetic.nvie import synthesize_nvie
 
-    return provide_folder(synthetic, name="USTC-NVIE", find=find_nvie, draw=draw_nvie)
+    return provide_folder(synthetic, name="USTC-NVIE", find=find_nvie, draw=synthesize_nvie)
 
 
 def read_listed(raw: Path, reader: NvieReader) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -42,7 +42,7 @@ def read_listed(raw: Path, reader: NvieReader) -> tuple[pd.DataFrame, pd.DataFra
     """
     from mien.data.file_account import FileAccount
     from mien.data.nvie import PUBLISHED_COUNTS, PUBLISHED_TOTALS, read_nvie
-    from mien.data.pair_table import total_deviations
+    from mien.data.pair_samples import total_deviations
 
     account = FileAccount(raw, "USTC-NVIE", reader.max_passed_over)
     pairs = read_nvie(raw, **reader.choices(), account=account)

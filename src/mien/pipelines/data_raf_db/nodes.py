@@ -19,9 +19,9 @@ def provide_raf_db(synthetic: SyntheticRafDb) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.raf_db import find_raf_db
-    from mien.data.synthetic_raf_db import draw_raf_db
+    from mien.data.synthetic.raf_db import synthesize_raf_db
 
-    return provide_folder(synthetic, name="RAF-DB", find=find_raf_db, draw=draw_raf_db)
+    return provide_folder(synthetic, name="RAF-DB", find=find_raf_db, draw=synthesize_raf_db)
 
 
 def read_listed(raw: Path, reader: RafDbReader) -> tuple[pd.DataFrame, pd.DataFrame]:

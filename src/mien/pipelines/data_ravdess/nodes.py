@@ -20,9 +20,9 @@ def provide_ravdess(synthetic: SyntheticRavdess) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.ravdess import find_ravdess
-    from mien.data.synthetic_ravdess import draw_ravdess
+    from mien.data.synthetic.ravdess import synthesize_ravdess
 
-    return provide_folder(synthetic, name="RAVDESS", find=find_ravdess, draw=draw_ravdess)
+    return provide_folder(synthetic, name="RAVDESS", find=find_ravdess, draw=synthesize_ravdess)
 
 
 def read_listed_clips(raw: Path, reader: RavdessReader) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -19,9 +19,9 @@ def provide_sfew(synthetic: SyntheticSfew) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.sfew import find_sfew
-    from mien.data.synthetic_sfew import draw_sfew
+    from mien.data.synthetic.sfew import synthesize_sfew
 
-    return provide_folder(synthetic, name="SFEW", find=find_sfew, draw=draw_sfew)
+    return provide_folder(synthetic, name="SFEW", find=find_sfew, draw=synthesize_sfew)
 
 
 def read_listed(raw: Path, reader: SfewReader) -> tuple[pd.DataFrame, pd.DataFrame]:

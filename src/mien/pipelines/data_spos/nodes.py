@@ -22,9 +22,9 @@ def provide_spos(synthetic: SyntheticSpos) -> Callable[[Path], None]:
         What the catalog entry of the raw folder does with its path.
     """
     from mien.data.spos import find_spos
-    from mien.data.synthetic_spos import draw_spos
+    from mien.data.synthetic.spos import synthesize_spos
 
-    return provide_folder(synthetic, name="SPOS", find=find_spos, draw=draw_spos)
+    return provide_folder(synthetic, name="SPOS", find=find_spos, draw=synthesize_spos)
 
 
 def read_listed(raw: Path, reader: SposReader) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -41,7 +41,7 @@ def read_listed(raw: Path, reader: SposReader) -> tuple[pd.DataFrame, pd.DataFra
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.file_account import FileAccount
-    from mien.data.pair_table import total_deviations
+    from mien.data.pair_samples import total_deviations
     from mien.data.spos import NUM_SUBJECTS, PUBLISHED_COUNTS, read_spos
 
     account = FileAccount(raw, "SPOS", reader.max_passed_over)

@@ -1,20 +1,25 @@
-"""Node functions of ``face_aging`` that build, apply and estimator the networks; ``training`` trains them."""
+"""Node functions of ``face_aging`` that build, train and apply generator, critic and encoder."""
 
 import logging
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.evaluation import METRIC_PREFIX, subgroup_table
+from mien.nodes.digest import array_digest, table_digest, training_fingerprint
 from mien.nodes.prediction import described, unseen_samples
+from mien.nodes.training import report_epoch
 from mien.pipelines.face_aging.params import (
-    AgingEvaluationParams,
     AgingModelParams,
     AgingPredictionParams,
     AgingTrainingParams,
 )
+from mien.pipelines.face_aging.sheets import by_age
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +27,13 @@ ARCHITECTURE = "face_aging"
 
 YEARS = (1, 90)
 """Ages that persons are given: from the youngest to about the oldest of whom there are enough faces. Source: ours."""
+
+GRID_AGES = tuple(range(21, 31))
+"""Ages of the grid that is drawn while training goes on: those of the paper's Fig. 25."""
+
+_GRID_ROWS = 4
+
+_MOST_EVALUATED = 500  # faces evaluated after an epoch: more would take longer than they tell
 
 
 def initialise(
@@ -94,7 +106,7 @@ def predict(
 
 def _images(samples: pd.DataFrame, faces: np.ndarray, network: Network) -> Any:
     """(n, 1, H, W) in [0, 1]."""
-    from mien.data.grey_faces import GreyFaces
+    from mien.data.face_images import GreyFaces
 
     targets = np.zeros(len(samples), np.int64)
     return GreyFaces(faces, samples["face_index"].to_numpy(), targets, image_size=network.model.image_size).images()
@@ -157,114 +169,120 @@ def _of_batch(
     return numbers
 
 
-def evaluate(
-    predictions: pd.DataFrame, evaluation: AgingEvaluationParams
-) -> tuple[dict[str, float | None], pd.DataFrame]:
-    """Evaluate generated faces: their age, their likeness to real ones as a whole, how they differ from each other.
+def train(
+    samples: pd.DataFrame,
+    faces: np.ndarray,
+    checkpoints: Path,
+    initial_network: Network,
+    training: AgingTrainingParams,
+) -> tuple[Network, pd.DataFrame]:
+    """Train on the train rows; the best epoch is the one whose faces are most like those of split val.
+
+    For the estimator.
 
     Args:
-        predictions: The table of ``predict``.
-        evaluation: Resamples and seed of the intervals; attributes to group by; when faces count as alike.
+        samples: Rows of split train and val.
+        faces: Packed faces (n, H, W, C) uint8.
+        checkpoints: Folder to resume from and to save to.
+        initial_network: What training starts from. It is copied, not changed.
+        training: The recipe.
 
     Returns:
-        Under ``test/`` and ``best/val/``: ``mae_years`` and ``pearson``, of the estimator's age of generated faces
-        against the requested one, with intervals; ``estimator_mae_years``, of real faces, below which no generated face
-        can be expected; ``frechet_distance`` in the estimator's feature space, not FID, and
-        ``frechet_distance_of_real``, of the other split's real faces; ``diversity``, mean distance of two generated
-        faces of one age over that of two real ones; ``collapsed``, 1 where that is too little; ``critic_accuracy`` and
-        ``critic_calibration_error``; of given persons ``aged_mae_years``, ``aged_pearson`` and ``reconstruction``, None
-        without encoder. ``synthetic_share``. And a table of subgroups: ``faces`` (generated, aged or real),
-        ``attribute``, ``value``, ``n`` and errors with intervals.
-
-    Raises:
-        ValueError: A split has no row.
+        The networks with the best epoch's weights, the generator's averaged where the recipe says so, and the history:
+        one row per epoch.
     """
-    metrics: dict[str, float | None] = {}
-    for split, other in (("test", "val"), ("val", "test")):
-        rows = predictions[predictions["split"] == split]
-        if len(rows) < 2:
-            raise ValueError(
-                f"{len(rows)} of {len(predictions)} predictions are of split {split}: nothing to measure. Set the "
-                "dataset's reader.validation_fraction and test_fraction so that some faces are held out."
-            )
-        measured = _measures(rows, predictions[predictions["split"] == other], evaluation)
-        metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in measured.items()}
-    test = predictions[predictions["split"] == "test"]
-    metrics["synthetic_share"] = float(test["synthetic"].mean())
-    if metrics["test/collapsed"]:
-        logger.warning("The generated faces are nearly alike (diversity %.3f): collapsed", metrics["test/diversity"])
-    return metrics, _subgroups(test, evaluation)
+    from mien.data.face_images import GreyFaces
+    from mien.engine.adversarial import fit_adversaries
+    from mien.engine.checkpoint import Checkpoints
+    from mien.engine.device import make_fabric
+
+    network = deepcopy(initial_network)
+    sets = {}
+    for split in ("train", "val"):
+        rows = samples[samples["split"] == split]
+        sets[split] = GreyFaces(
+            faces,
+            rows["face_index"].to_numpy(),
+            rows["age"].to_numpy(),
+            image_size=network.model.image_size,
+            flip=training.flip if split == "train" else 0.0,
+            seed=training.seed,
+        )
+    device = training.device
+    fabric = make_fabric(device.accelerator, device.devices, device.precision)
+    seen = table_digest(samples), array_digest(faces)
+    history = fit_adversaries(
+        fabric,
+        network.model,
+        sets["train"],
+        _recipe(training),
+        Checkpoints(checkpoints, training_fingerprint(network, training, fabric, seen)),
+        observer(network.model, sets["val"], fabric, training),
+        training.monitor,
+        report_epoch,
+    )
+    return network, pd.DataFrame(history)
 
 
-def _measures(rows: pd.DataFrame, others: pd.DataFrame, evaluation: AgingEvaluationParams) -> dict[str, Any]:
+def _recipe(training: AgingTrainingParams) -> Any:
+    from torch.optim import Adam
+
+    from mien.engine.adversarial import AdversarialRecipe
+
+    return AdversarialRecipe(
+        max_epochs=training.max_epochs,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        optimizer=partial(Adam, lr=training.optimizer.lr, betas=(training.optimizer.beta1, 0.999)),
+        loss=training.loss,
+        mismatch_weight=training.mismatch_weight,
+        reconstruction_weight=training.reconstruction_weight,
+        noise_weight=training.noise_weight,
+        average=training.average,
+        least_diversity=training.collapse.least_diversity,
+        collapse_patience=training.collapse.patience,
+        threads=training.device.threads,
+    )
+
+
+def observer(
+    model: Any, val_set: Any, fabric: Any, training: AgingTrainingParams
+) -> Callable[[int], tuple[dict[str, float], dict[str, np.ndarray]]]:
+    """What is measured on split val after each epoch, and the grid that is drawn every few.
+
+    Returns:
+        A function of the epoch's number: the estimator's error and correlation on faces generated at the ages of split
+        val, and their Fréchet distance from its real faces, under names that no final metric has; the grid, from noise
+        that stays the same.
+    """
+    import torch
+
     from mien.metrics import frechet_distance
 
-    real, made = (_features(rows, kind) for kind in ("real", "generated"))
-    diversity = float(rows["distance/generated"].mean() / max(rows["distance/real"].mean(), 1e-12))
-    estimator = _errors(rows["target"], rows["estimated_age"], evaluation)
-    encoded = rows["aged_age"].notna().all()
-    aged = _errors(rows["requested_age"], rows["aged_age"], evaluation) if encoded else {}
-    ends = ("", "_low", "_high")
-    return {
-        "n": len(rows),
-        **_errors(rows["target"], rows["value"], evaluation),
-        "estimator_mae_years": estimator["mae_years"],
-        "frechet_distance": frechet_distance(real, made),
-        "frechet_distance_of_real": frechet_distance(real, _features(others, "real")) if len(others) > 1 else None,
-        "diversity": diversity,
-        "collapsed": float(diversity < evaluation.least_diversity),
-        **_of_critic(rows),
-        **{f"aged_{name}{end}": aged.get(f"{name}{end}") for name in ("mae_years", "pearson") for end in ends},
-        "reconstruction": float(rows["reconstruction"].mean()) if encoded else None,
-    }
+    number = min(len(val_set), _MOST_EVALUATED)
+    images = fabric.to_device(val_set.images()[:number])
+    ages = fabric.to_device(torch.tensor(val_set.targets[:number], dtype=torch.float32))
+    generator = torch.Generator().manual_seed(training.seed)
+    noise = fabric.to_device(torch.randn(number, model.noise_dim, generator=generator))
+    with torch.no_grad():
+        fabric.to_device(model)
+        real = model.estimator.eval().features(images).cpu().numpy()
 
+    def observe(epoch: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        with torch.no_grad():
+            made = torch.cat([model(*part).clamp(0, 1) for part in zip(noise.split(64), ages.split(64), strict=True)])
+            evaluated = model.estimator(made)[:, 0]
+            features = model.estimator.features(made).cpu().numpy()
+        varied = float(evaluated.std()) > 0 and float(ages.std()) > 0
+        measured = {
+            "val/epoch_mae_years": float((evaluated - ages).abs().mean()),
+            "val/epoch_pearson": float(np.corrcoef(evaluated.cpu().numpy(), ages.cpu().numpy())[0, 1])
+            if varied
+            else 0.0,
+            "val/epoch_frechet_distance": frechet_distance(real, features),
+        }
+        drawn = epoch % training.grid_every == 0 or epoch in (1, training.max_epochs)
+        pictures = {"faces_by_age": by_age(model, noise[:_GRID_ROWS], GRID_AGES, f"Epoch {epoch}")} if drawn else {}
+        return measured, pictures
 
-def _errors(requested: pd.Series, evaluated: pd.Series, evaluation: AgingEvaluationParams) -> dict[str, Any]:
-    from mien.metrics import regression_metrics
-
-    options = {"resamples": evaluation.resamples, "seed": evaluation.seed}
-    measured = regression_metrics(requested.to_numpy(np.float64), evaluated.to_numpy(np.float64), **options)
-    ends = ("", "_low", "_high")
-    return {
-        **{f"mae_years{end}": measured[f"mae{end}"] for end in ends},
-        **{f"pearson{end}": measured[f"pearson{end}"] for end in ends},
-    }
-
-
-def critic_scores(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Targets (2 n,), 1 for real, and scores (2 n, 2) of the critic on real and generated faces."""
-    real = np.concatenate([rows["critic/real"], rows["critic/generated"]]).astype(np.float64)
-    return np.repeat([1, 0], len(rows)), np.stack([1 - real, real], axis=1)
-
-
-def _of_critic(rows: pd.DataFrame) -> dict[str, float]:
-    from mien.metrics.calibration import expected_calibration_error
-
-    target, scores = critic_scores(rows)
-    return {
-        "critic_accuracy": float((scores.argmax(axis=1) == target).mean()),
-        "critic_calibration_error": expected_calibration_error(target, scores),
-    }
-
-
-def _features(rows: pd.DataFrame, kind: str) -> np.ndarray:
-    return rows[[name for name in rows if name.startswith(f"{kind}_feature/")]].to_numpy(np.float64)
-
-
-def _subgroups(test: pd.DataFrame, evaluation: AgingEvaluationParams) -> pd.DataFrame:
-    """Errors by subgroup: a generated face has an age alone, a real or an aged one what its person has."""
-    generated = evaluation.model_copy(update={"subgroups": tuple({"age"} & set(evaluation.subgroups))})
-    kinds = [
-        ("generated", test, generated),
-        ("real", test.assign(value=test["estimated_age"]), evaluation),
-        ("aged", test.assign(target=test["requested_age"], value=test["aged_age"]), evaluation),
-    ]
-    tables = [
-        subgroup_table(rows, of_kind, number=True).assign(faces=kind)
-        for kind, rows, of_kind in kinds
-        if rows["value"].notna().all() and of_kind.subgroups
-    ]
-    if not tables:
-        return pd.DataFrame(columns=["faces", "attribute", "value", "n"])
-    joined = pd.concat(tables, ignore_index=True).rename(columns=lambda name: name.replace("mae", "mae_years"))
-    return joined[["faces", *(name for name in joined if name != "faces")]]
+    return observe

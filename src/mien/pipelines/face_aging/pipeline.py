@@ -3,10 +3,10 @@
 from kedro.pipeline import Pipeline, node
 
 from mien.nodes.system import system_pipeline
-from mien.pipelines.face_aging.nodes import evaluate, initialise, predict
+from mien.pipelines.face_aging.evaluation import evaluate
+from mien.pipelines.face_aging.nodes import initialise, predict, train
 from mien.pipelines.face_aging.plots import DRAWN, plot_faces, print_faces
 from mien.pipelines.face_aging.sheets import show_ages
-from mien.pipelines.face_aging.training import train
 
 
 def create_pipeline() -> Pipeline:

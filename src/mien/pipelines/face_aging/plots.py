@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mien.nodes import figures
-from mien.pipelines.face_aging.nodes import critic_scores
+from mien.pipelines.face_aging.evaluation import critic_scores
 
 DRAWN = ("requested_age", "reliability", "training_curves")
 """Figures, in the order in which the functions below return them."""

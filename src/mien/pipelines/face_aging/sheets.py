@@ -86,7 +86,7 @@ def _persons(model: Any, persons: pd.DataFrame, faces: np.ndarray, heading: str)
     """Each person's own face, its reconstruction, and its face at the ages of a life."""
     import torch
 
-    from mien.data.grey_faces import GreyFaces
+    from mien.data.face_images import GreyFaces
     from mien.io.sheets import captioned_sheet
 
     ages = persons["age"].to_numpy(np.float32)

@@ -10,19 +10,20 @@ import pandas as pd
 
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest
-from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes
-from mien.nodes.initial import initial_network
-from mien.nodes.params import EvaluationParams, PredictionParams
-from mien.nodes.prediction import PREDICTED, SCORE_PREFIX, apply_network, described, score_columns, unseen_samples
+from mien.nodes.params import PredictionParams
+from mien.nodes.prediction import PREDICTED, apply_network, described, score_columns, unseen_samples
 from mien.nodes.samples import class_names
-from mien.nodes.training import classifier_task, face_images, train_network
-from mien.pipelines.fer_former.heads import HEAD_NAMES, MEAN, head_accuracies, head_metrics, head_scores, primary_head
+from mien.nodes.training import classifier_task, face_images, initial_network, train_network
+from mien.pipelines.fer_former.evaluation import head_metrics, head_scores, primary_head
 from mien.pipelines.fer_former.params import FERFormerModelParams, FERFormerTrainingParams
 
 if TYPE_CHECKING:
     from torch import nn
 
 logger = logging.getLogger(__name__)
+
+BY_CLASS = ("head.weight", "head.bias", "text_encoder.weight")
+"""Tensors with a row per class; the last is the table's."""
 
 
 def initialise(samples: pd.DataFrame, model: FERFormerModelParams, training: FERFormerTrainingParams) -> Network:
@@ -56,7 +57,7 @@ def initialise_from(
     Raises:
         ValueError: The source does not know one of the classes, or has other sizes or prompts.
     """
-    from mien.pipelines.fer_former.transfer import class_rows, source_tokens, transfer_weights
+    from mien.pipelines.fer_former.nodes import class_rows, source_tokens, transfer_weights
 
     names = class_names(samples)
     rows = class_rows(source.class_names, names)
@@ -168,24 +169,72 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
     return pd.concat(tables, axis=1)
 
 
-def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[dict[str, float | None], pd.DataFrame]:
-    """Metrics of the primary head, as of any classifier, and the accuracy of each head beside them.
+def class_rows(known: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
+    """Place of each wanted class among the known ones.
+
+    Raises:
+        ValueError: A class is not known.
+
+    Example:
+        >>> class_rows(("fear", "happy", "sad"), ("sad", "fear"))
+        [2, 0]
+    """
+    if unknown := [name for name in wanted if name not in known]:
+        raise ValueError(
+            f"the network to start from does not know {', '.join(unknown)}: it tells {', '.join(known)} apart. "
+            "Start from a network that was trained on a dataset with these classes, or map them in mien.labels."
+        )
+    return [known.index(name) for name in wanted]
+
+
+def source_tokens(source: Network, config: dict[str, Any], rows: list[int]) -> dict[str, Any]:
+    """The token ids by which the source's tower knows the prompts, as an argument of the new model.
+
+    Only needed where there is no tokenizer: then words are numbered by the source's prompts.
 
     Args:
-        predictions: The table of ``predict``.
-        evaluation: Resamples and seed of the bootstrap intervals; attributes to group by.
+        source: The network to start from.
+        config: Arguments of the new model.
+        rows: Place of each new class among the source's.
 
-    Returns:
-        As ``mien.nodes.evaluation.evaluate_classes``, with ``class_head_accuracy``, ``steering_head_accuracy`` and
-        ``mean_of_heads_accuracy`` of either split where there are two heads.
+    Raises:
+        ValueError: The prompts differ from the source's.
     """
-    metrics, subgroups = evaluate_classes(predictions, evaluation)
-    names = [column.removeprefix(SCORE_PREFIX) for column in predictions if column.startswith(SCORE_PREFIX)]
-    heads = [head for head in (*HEAD_NAMES, MEAN) if f"{head}/{names[0]}" in predictions]
-    for split in ("test", "val"):
-        rows = predictions[predictions["split"] == split]
-        scores = {head: rows[[f"{head}/{name}" for name in names]].to_numpy() for head in heads}
-        if scores:
-            accuracies = head_accuracies(scores, rows["target"].to_numpy())
-            metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in accuracies.items()}
-    return metrics, subgroups
+    if config["text_encoder"] != "tower" or "prompt_tokens" in config:
+        return {}
+    theirs = [source.config.get("prompts", [])[row] for row in rows] if source.config.get("prompts") else []
+    if theirs != config["prompts"]:
+        raise ValueError(
+            f"prompts {config['prompts'][:1]} … differ from {theirs[:1]} … of the network to start from, which trained "
+            "its own words alone. Set the same model.prompt and text_encoder in both, or give both a clip_folder."
+        )
+    tokens = source.model.text_encoder.tokens.tolist()
+    return {"prompt_tokens": [_up_to_the_end(tokens[row]) for row in rows]}
+
+
+def _up_to_the_end(ids: list[int]) -> list[int]:
+    return ids[: ids.index(max(ids)) + 1]
+
+
+def transfer_weights(model: "nn.Module", source: Network, rows: list[int]) -> None:
+    """Fill a model with the source's weights, those of its classes in their new order.
+
+    Args:
+        model: A FER-former for the new classes.
+        source: The network to start from.
+        rows: Place of each new class among the source's.
+
+    Raises:
+        ValueError: The models differ in more than the classes.
+    """
+    target, weights = model.state_dict(), source.model.state_dict()
+    weights = {name: tensor[rows] if name in BY_CLASS else tensor for name, tensor in weights.items()}
+    differing = sorted(target.keys() ^ weights.keys())
+    differing += [name for name in target.keys() & weights.keys() if target[name].shape != weights[name].shape]
+    if differing:
+        raise ValueError(
+            f"the network to start from has another architecture: {len(differing)} tensors differ, such as "
+            f"{differing[0]}. Give both systems the same model parameters."
+        )
+    model.load_state_dict(weights)
+    logger.info("All %d tensors are taken from a network that knows %s", len(weights), ", ".join(source.class_names))

@@ -3,7 +3,8 @@
 from kedro.pipeline import Pipeline
 
 from mien.nodes.system import system_pipeline
-from mien.pipelines.fer_former.nodes import evaluate, initialise, initialise_from, predict, train
+from mien.pipelines.fer_former.evaluation import evaluate
+from mien.pipelines.fer_former.nodes import initialise, initialise_from, predict, train
 
 
 def create_pipelines() -> dict[str, Pipeline]:

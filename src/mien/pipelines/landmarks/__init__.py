@@ -1,5 +1,5 @@
 """The landmark encoder: MobileFaceNet trained on synthetic faces, whose landmarks are exact."""
 
-from mien.pipelines.landmarks.pipeline import create_pipelines
+from mien.pipelines.landmarks.pipeline import create_pipeline
 
-__all__ = ["create_pipelines"]
+__all__ = ["create_pipeline"]

@@ -7,12 +7,9 @@ import pandas as pd
 
 from mien.labels import LANDMARK_GROUPS
 from mien.nodes import figures
-from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.evaluation import METRIC_PREFIX
+from mien.pipelines.landmarks.nodes import LANDMARK_COLUMNS, PREDICTED_COLUMNS, points_of
 from mien.pipelines.landmarks.params import LandmarkEvaluationParams
-from mien.pipelines.landmarks.tables import LANDMARK_COLUMNS, PREDICTED_COLUMNS, points_of
-
-POINT_NAMES = tuple(column.removesuffix("_x") for column in POINT_COLUMNS[::2])
 
 FIGURES = ("cumulative_error", "training_curves")
 """Figures that are drawn, in the order in which ``plot_errors`` and ``print_errors`` return them."""
@@ -39,7 +36,7 @@ def evaluate(
     """
     from mien.metrics.landmarks import mean_shape
 
-    shape = mean_shape(_known_landmarks(samples))
+    shape = mean_shape(_train_landmarks(samples))
     metrics: dict[str, float | None] = {}
     for split in ("test", "val"):
         rows = predictions[predictions["split"] == split]
@@ -48,45 +45,9 @@ def evaluate(
     return metrics | {"synthetic_share": float(predictions["synthetic"].mean())}
 
 
-def evaluate_with_dataset(
-    predictions: pd.DataFrame,
-    dataset_predictions: pd.DataFrame,
-    samples: pd.DataFrame,
-    evaluation: LandmarkEvaluationParams,
-) -> dict[str, float | None]:
-    """Errors on synthetic faces, and distances from MTCNN's points on the dataset's, with and without weak labels.
-
-    Args:
-        predictions: The table of ``predict``, by the network that trained on weak labels.
-        dataset_predictions: The table of ``predict_dataset``.
-        samples: Rows of split train and val of the synthetic faces.
-        evaluation: As in ``evaluate``.
-
-    Returns:
-        What ``evaluate`` returns, and ``mtcnn/distance`` of either split: mean over the faces of the mean distance of
-        the five points that follow from the landmarks from MTCNN's, over MTCNN's eye distance, with interval, by point,
-        as median, and of the mean shape; under ``mtcnn_moved`` on faces that were moved, and with ``_before`` by the
-        network without weak labels. None where the dataset has no such split. ``mtcnn_synthetic_share`` says how much
-        of the dataset is drawn.
-    """
-    from mien.metrics.landmarks import mean_shape
-
-    shape = mean_shape(_known_landmarks(samples))
-    metrics = evaluate(predictions, samples, evaluation)
-    moved, weak = (dataset_predictions[name].astype(bool) for name in ("moved", "weak_labels"))
-    for split in ("test", "val"):
-        for looked, suffix in ((~moved, ""), (moved, "_moved")):
-            for trained, before in ((weak, ""), (~weak, "_before")):
-                rows = dataset_predictions[(dataset_predictions["split"] == split) & looked & trained]
-                distances = _distances(rows, shape, evaluation)
-                name = f"{METRIC_PREFIX[split]}/mtcnn{suffix}{before}"
-                metrics |= {f"{name}/{key}": value for key, value in distances.items()}
-    return metrics | {"mtcnn_synthetic_share": float(dataset_predictions["synthetic"].mean())}
-
-
-def _known_landmarks(samples: pd.DataFrame) -> np.ndarray:
-    """Landmarks (n, 68, 2) of the train rows that have them."""
-    return points_of(samples[(samples["split"] == "train") & samples[LANDMARK_COLUMNS[0]].notna()], LANDMARK_COLUMNS)
+def _train_landmarks(samples: pd.DataFrame) -> np.ndarray:
+    """Landmarks (n, 68, 2) of the train rows."""
+    return points_of(samples[samples["split"] == "train"], LANDMARK_COLUMNS)
 
 
 def _synthetic_errors(
@@ -119,30 +80,6 @@ def _synthetic_errors(
     return metrics | {"nme_interocular_of_mean_shape": float(nothing_seen.mean())}
 
 
-def _distances(rows: pd.DataFrame, shape: np.ndarray, evaluation: LandmarkEvaluationParams) -> dict[str, float | None]:
-    from mien.data.synthetic import five_points
-    from mien.metrics.landmarks import error_metrics, eye_distances, normalised_errors
-
-    ends = ("", "_low", "_high")
-    if rows.empty:
-        names = [*(f"distance{end}" for end in ends), "distance_median", *(f"distance/{name}" for name in POINT_NAMES)]
-        return {"n": 0, **dict.fromkeys([*names, "distance_of_mean_shape"])}
-    detected, derived = points_of(rows, POINT_COLUMNS), five_points(points_of(rows, PREDICTED_COLUMNS))
-    lengths = eye_distances(detected)
-    summary = error_metrics(
-        normalised_errors(detected, derived, lengths), resamples=evaluation.resamples, seed=evaluation.seed
-    )
-    constant = np.broadcast_to(five_points(shape), detected.shape)
-    each = np.linalg.norm(derived - detected, axis=-1) / lengths[:, None]
-    return {
-        "n": len(rows),
-        **{f"distance{end}": summary[f"mean{end}"] for end in ends},
-        "distance_median": summary["median"],
-        **{f"distance/{name}": float(each[:, place].mean()) for place, name in enumerate(POINT_NAMES)},
-        "distance_of_mean_shape": float(normalised_errors(detected, constant, lengths).mean()),
-    }
-
-
 def plot_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, ...]:
     """Interactive figures: cumulative errors of the synthetic test faces, and training curves.
 
@@ -167,7 +104,7 @@ def _draw(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFram
 
     test = predictions[predictions["split"] == "test"]
     true, predicted = points_of(test, LANDMARK_COLUMNS), points_of(test, PREDICTED_COLUMNS)
-    shape = mean_shape(_known_landmarks(samples))
+    shape = mean_shape(_train_landmarks(samples))
     lengths = interocular_distances(true)
     errors = {
         "MobileFaceNet": normalised_errors(true, predicted, lengths),
@@ -199,24 +136,3 @@ def show_points(predictions: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
     return figures.landmarks_sheet(
         faces, test["face_index"].to_numpy(), true, predicted, errors, "Synthetic test faces"
     )
-
-
-def show_dataset_points(dataset_predictions: pd.DataFrame, dataset_faces: np.ndarray) -> np.ndarray:
-    """Sheet of the dataset's unseen faces with MTCNN's five points and the landmarks by the weakly labelled network.
-
-    Args:
-        dataset_predictions: The table of ``predict_dataset``.
-        dataset_faces: Packed faces of the dataset (n, H, H, 3) uint8.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    from mien.data.synthetic import five_points
-    from mien.metrics.landmarks import eye_distances, normalised_errors
-
-    moved, weak = (dataset_predictions[name].astype(bool) for name in ("moved", "weak_labels"))
-    shown = dataset_predictions[weak & ~moved]
-    detected, predicted = points_of(shown, POINT_COLUMNS), points_of(shown, PREDICTED_COLUMNS)
-    distances = normalised_errors(detected, five_points(predicted), eye_distances(detected))
-    title = "Synthetic faces of the dataset" if shown["synthetic"].all() else "Faces of the dataset"
-    return figures.landmarks_sheet(dataset_faces, shown["face_index"].to_numpy(), detected, predicted, distances, title)

@@ -15,7 +15,6 @@ from mien.nodes.params import (
     NotNegative,
     Params,
     Positive,
-    PredictionParams,
     Rate,
     RecipeParams,
     Seed,
@@ -26,7 +25,7 @@ from mien.nodes.params import (
 
 
 class CropParams(Params):
-    """Arguments of ``mien.data.landmark_faces.LandmarkCrops``: how synthetic faces are posed and cut out."""
+    """Arguments of ``mien.data.landmarks.LandmarkCrops``: how synthetic faces are posed and cut out."""
 
     size: int = Field(ge=24, le=1024)
     aligned_share: Fraction
@@ -54,18 +53,6 @@ class SyntheticFacesParams(SplitParams):
     workers: Workers
 
 
-class WeakLabelParams(Params):
-    """Faces of a dataset that join the training with MTCNN's five points.
-
-    Attributes:
-        most: How many at the most, drawn by ``seed``.
-        seed: Seed of the choice.
-    """
-
-    most: Count
-    seed: Seed
-
-
 class LandmarkModelParams(Params):
     """Arguments of ``mien.models.mobilefacenet.MobileFaceNet``; the number of outputs follows from the landmarks."""
 
@@ -84,11 +71,10 @@ class LandmarkLossParams(Params):
     name: Literal["wing", "l1"]
     width: Positive
     curvature: Positive
-    weak_weight: NotNegative
 
 
 class MovementParams(Params):
-    """Arguments of ``mien.data.landmark_transforms.Movement``."""
+    """Arguments of ``mien.data.landmarks.Movement``."""
 
     flip: Fraction
     rotate_degrees: Degrees
@@ -98,7 +84,7 @@ class MovementParams(Params):
 
 
 class LandmarkAugmentationParams(Params):
-    """Arguments of ``mien.data.landmark_transforms.LandmarkAugmentation``."""
+    """Arguments of ``mien.data.landmarks.LandmarkAugmentation``."""
 
     movement: MovementParams
     often: Fraction
@@ -121,18 +107,6 @@ class LandmarkTrainingParams(RecipeParams):
     monitor: Literal["val/nme_interocular", "val/loss"]
     loss: LandmarkLossParams
     augmentation: LandmarkAugmentationParams
-
-
-class MovedPredictionParams(PredictionParams):
-    """How networks are applied to the faces of a dataset.
-
-    Attributes:
-        movement: How far a dataset's faces are moved when they are looked at for the second time.
-        seed: Seed of that.
-    """
-
-    movement: MovementParams
-    seed: Seed
 
 
 class LandmarkEvaluationParams(Params):

@@ -60,7 +60,7 @@ def trade_off_table(records: Sequence[RunRecord], report: ReportParams) -> pd.Da
 
 def _ours(table: PaperTable, trade_off: TradeOff, runs: Sequence[RunRecord]) -> dict[str, Any]:
     from mien.models import model_arguments
-    from mien.models.cost import counted_macs
+    from mien.models.cost import macs_of
 
     accuracies = np.array([run.metrics.get("test/accuracy") for run in runs], np.float64)
     own = {name.removeprefix("model."): value for name, value in runs[0].parameters.items()}
@@ -72,7 +72,7 @@ def _ours(table: PaperTable, trade_off: TradeOff, runs: Sequence[RunRecord]) -> 
         "value": runs[0].parameters[trade_off.parameter],
         "accuracy": float(accuracies.mean()),
         "accuracy_sd": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else np.nan,
-        "gmac": counted_macs(architecture, {**config, "num_classes": classes}) / 1e9,
+        "gmac": macs_of(architecture, {**config, "num_classes": classes})[""] / 1e9,
     }
 
 

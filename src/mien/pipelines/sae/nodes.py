@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.initial import initial_network
 from mien.nodes.params import TrainingParams
+from mien.nodes.training import initial_network
 from mien.pipelines.sae.params import SAEModelParams
 
 if TYPE_CHECKING:

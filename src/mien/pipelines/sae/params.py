@@ -23,23 +23,18 @@ OF_SAE_ALONE = frozenset(
         "patch_size",
         "tokenizer",
         "prune_blocks",
-        "keep_rate_mode",
         "alignment",
-        "score_levels",
-        "renormalize",
-        "fused_competes",
         "query_proj",
-        "cls",
         "row_mixing",
         "shrink_start_epoch",
         "shrink_epochs",
         "last_block_cls_only",
     }
 )
-"""What ``mien.models.poster.Poster`` does not know: it has no pruning, and POSTER's own way for the rest."""
+"""What ``mien.models.poster.Poster`` does not take: it has no pruning, and POSTER's own setting for the rest."""
 
 OF_POSTER_ALONE = frozenset({"channel_order"})
-"""What ``mien.models.sae.SAE`` does not know."""
+"""What ``mien.models.sae.SAE`` does not take."""
 
 NOT_OF_THE_ARCHITECTURE = frozenset(
     {"architecture", "weights", "load_head", "backbone_weights", "landmark_start", "landmark_weights"}
@@ -53,13 +48,13 @@ class SAEModelParams(Params):
         architecture: ``sae``, or ``poster``, which is SAE before it was made prunable; then ``keep_rate`` must be 1,
             and what is in ``OF_SAE_ALONE`` is not read.
         landmark_input: What the landmark network sees: ``bgr01`` what it was trained on, ``poster`` what POSTER feeds
-            it, with batch norms that adapt; its released weights know nothing else.
-        channel_order: What ``poster`` sees; its released weights know ``bgr`` alone.
+            it, with batch norms that adapt; its released weights were trained on nothing else.
+        channel_order: What ``poster`` sees; its released weights were trained on ``bgr``.
         weights: Checkpoint of the whole network, such as POSTER's released one; None for none.
         load_head: False starts the classifier of ``weights`` anew, for other classes.
         backbone_weights: Checkpoint of IR-50; None starts at random.
-        landmark_start: Where the landmark MobileFaceNet starts without weights of the user: ``drawn`` takes the network
-            of the pipeline ``landmarks``, ``random`` none.
+        landmark_start: Where the landmark MobileFaceNet starts without weights of the user: ``synthetic`` takes the
+            network of the pipeline ``landmarks``, ``random`` none.
         landmark_weights: Checkpoint of the landmark MobileFaceNet; None for none.
         freeze_landmarks: Keep a landmark network as it starts; one that starts at random is trained whatever this says.
     """
@@ -72,17 +67,11 @@ class SAEModelParams(Params):
     depth: Depth
     num_heads: Depth
     mlp_ratio: Positive
-    mlp_act: Literal["gelu", "relu"]
     drop_path_rate: Rate
     keep_rate: float = Field(gt=0, le=1)
     prune_blocks: tuple[Annotated[int, Field(ge=0, le=1024)], ...]
-    keep_rate_mode: Literal["final", "per_stage"]
     alignment: Literal["shared", "per_stream"]
-    score_levels: Literal["all", "large"]
-    renormalize: bool
-    fused_competes: bool
     query_proj: bool
-    cls: Literal["mean", "learned"]
     row_mixing: Literal["none", "poster"]
     shrink_start_epoch: int = Field(ge=0, le=MOST)
     shrink_epochs: int = Field(ge=0, le=MOST)

@@ -13,7 +13,7 @@ from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_network, unseen_samples
 
 if TYPE_CHECKING:
-    from mien.models.kept_patches import Stream
+    from mien.models.sae import Stream
 
 
 def show_tokens(
@@ -73,7 +73,7 @@ def kept_patches(
         prediction: Batch size and device.
         stream: Whose patches.
     """
-    from mien.models.kept_patches import KeptPatches
+    from mien.models.sae import KeptPatches
 
     marking = KeptPatches(network.model, stream)
     return apply_network(samples, faces, replace(network, model=marking), prediction, marking)
@@ -129,9 +129,6 @@ def what_is_kept(alive: np.ndarray, blocks: list[str], alone: str | None) -> str
     N = alive.shape[2]
     if alive.all():
         return f"nothing is pruned, all {N} patches kept"
-    counts = alive[:, -1].sum(axis=1).astype(int)
-    few, many = counts.min(), counts.max()
-    number = str(many) if few == many else f"{few} or {many}"
+    number = int(alive[0, -1].sum())  # the same for every face
     whose = "in both streams" if alone is None else f"by the {alone} stream, which chooses for itself"
-    fused = "" if few == many else "; an earlier fused token may hold a place"
-    return f"{number} of {N} patches kept after {blocks[-1]} {whose}{fused}"
+    return f"{number} of {N} patches kept after {blocks[-1]} {whose}"

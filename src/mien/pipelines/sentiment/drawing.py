@@ -7,33 +7,14 @@ import pandas as pd
 
 from mien.nodes import figures, plots
 from mien.nodes.prediction import SCORE_PREFIX
-from mien.pipelines.sentiment.clip_inputs import ClipInputs
-from mien.pipelines.sentiment.evaluation import fused_of, of_row, primary_row, scores_of
+from mien.pipelines.sentiment.clips import ClipInputs
+from mien.pipelines.sentiment.evaluation import NAMES, class_names_of, fused_of, of_row, primary_row, scores_of
 from mien.pipelines.sentiment.fusion import fuse
 from mien.pipelines.sentiment.members import ABLATED
-from mien.pipelines.sentiment.prediction import class_names_of
 
 DRAWN = (*plots.DRAWN, "models", "lopes_steps", "fusion_weight")
 """Figures of the predictions, in the order in which the functions below return them."""
 
-NAMES = {
-    "face": "face, one frame",
-    "face_mean": "face, mean of frames",
-    "face_ward": "face, Ward's network",
-    "face_lstm": "face, LSTM",
-    "face_motion": "face, motion",
-    "face_two_stream": "face, two streams",
-    "without_synthesis": "without synthesis",
-    "without_rotation": "without rotation",
-    "without_crop": "without crop",
-    "without_normalisation": "without normalisation",
-    "rules": "rules",
-    "voice": "voice",
-    "voice_svm": "voice, SVM",
-    "fused": "face and voice",
-    "fused_learned": "face and voice, learned",
-}
-"""Of the table's rows, as figures print them."""
 
 WEIGHTS = np.linspace(0, 1, 21)
 """On the curve of the fusion's weight."""
@@ -128,7 +109,7 @@ def _known(rows: pd.DataFrame) -> np.ndarray:
     return np.where((rows["senses"] == "none").to_numpy()[:, None], np.nan, scores_of(rows))
 
 
-def draw_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, inputs: ClipInputs) -> tuple[Any, Any]:
+def render_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, inputs: ClipInputs) -> tuple[Any, Any]:
     """Draw one test clip over time: its frames, scores of face and voice, and what they come to.
 
     The clip is the one with both senses that the fusion has right while most of its parts are wrong, of equals the one

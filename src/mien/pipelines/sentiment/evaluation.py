@@ -1,21 +1,88 @@
-"""Node function of ``sentiment`` that evaluates its predictions: every row of the table.
-
-And what each adds to another.
-"""
+"""Node functions of ``sentiment`` that evaluate its predictions: every member, and what each adds to another."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mien.labels import EXPRESSIONS
 from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes, subjects
 from mien.nodes.params import EvaluationParams
 from mien.nodes.prediction import SCORE_PREFIX
 from mien.pipelines.sentiment.members import ABLATED
-from mien.pipelines.sentiment.prediction import class_names_of, sentiment_of, sentiment_target
+
+VALENCE: dict[str, float] = {
+    "surprise": 0.0,
+    "fear": -1.0,
+    "disgust": -1.0,
+    "happy": 1.0,
+    "sad": -1.0,
+    "angry": -1.0,
+    "neutral": 0.0,
+    "contempt": -1.0,
+}
+"""How pleasant an emotion is. Source: ours: of the basic emotions one is pleasant, surprise may be either."""
+
+SENTIMENTS: tuple[str, ...] = ("negative", "neutral", "positive")
+"""By the sign of the valence."""
 
 ENDS = ("", "_low", "_high")
+
 OF_A_ROW = ("accuracy", "mean_class_accuracy", "auroc", "log_loss")
+
+NAMES = {
+    "face": "face, one frame",
+    "face_mean": "face, mean of frames",
+    "face_ward": "face, Ward's network",
+    "face_lstm": "face, LSTM",
+    "face_motion": "face, motion",
+    "face_two_stream": "face, two streams",
+    "without_synthesis": "without synthesis",
+    "without_rotation": "without rotation",
+    "without_crop": "without crop",
+    "without_normalisation": "without normalisation",
+    "rules": "rules",
+    "voice": "voice",
+    "voice_svm": "voice, SVM",
+    "fused": "face and voice",
+    "fused_learned": "face and voice, learned",
+}
+"""Of the table's rows, as figures print them."""
+
+
+def sentiment_of(scores: np.ndarray, class_names: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
+    """Valence and sentiment from scores of emotions.
+
+    The valence is the mean of the emotions' by their scores. The sentiment is negative, neutral or positive as the
+    scores of the emotions of that sign add up to most; the first of equals.
+
+    Args:
+        scores: (n, M), each row adding up to 1.
+        class_names: Of the M emotions.
+
+    Returns:
+        (n,) in [-1, 1], and n of ``SENTIMENTS``.
+
+    Example:
+        >>> valence, sentiment = sentiment_of(np.array([[0.4, 0.3, 0.3]]), ("happy", "sad", "angry"))
+        >>> round(float(valence[0]), 2), sentiment
+        (-0.2, ['negative'])
+    """
+    values = np.array([VALENCE[name] for name in class_names])
+    shares = np.stack([scores[:, np.sign(values) == sign].sum(axis=1) for sign in (-1, 0, 1)], axis=1)
+    return scores @ values, [SENTIMENTS[place] for place in shares.argmax(axis=1)]
+
+
+def sentiment_target(target: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
+    """Place among ``SENTIMENTS`` of true classes (n,)."""
+    signs = np.sign([VALENCE[name] for name in class_names]).astype(int)
+    return signs[target] + 1
+
+
+def class_names_of(predictions: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the classes of a table with scores, in order."""
+    names = [column.removeprefix(SCORE_PREFIX) for column in predictions if column.startswith(SCORE_PREFIX)]
+    return tuple(name for name in EXPRESSIONS if name in names)
 
 
 def primary_row(predictions: pd.DataFrame) -> str:
@@ -135,3 +202,41 @@ def _comparison(test: pd.DataFrame, one: str, other: str, evaluation: Evaluation
 def scores_of(rows: pd.DataFrame) -> np.ndarray:
     """Scores (n, M) of a predictions table."""
     return rows[[SCORE_PREFIX + name for name in class_names_of(rows)]].to_numpy()
+
+
+def tabulate(predictions: pd.DataFrame, metrics: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two tables of the test clips, of what ``evaluate`` measured.
+
+    Args:
+        predictions: The table of ``predict``, for the rows and their order.
+        metrics: Of ``evaluate``.
+
+    Returns:
+        One line per row: ``model``, ``name``, ``n``, ``accuracy`` and other scores, each with ``_low`` and ``_high``,
+        ``sentiment_accuracy``, ``lacking`` (share of clips without what the row evaluates by), ``primary``. And one
+        line per pair: ``one``, ``other``, ``difference`` in accuracy (one less the other) with ``low`` and ``high`` by
+        subject, ``mcnemar_p`` over clips, ``subjects_p``, and ``stands``: the interval excludes 0 and ``subjects_p``
+        is below 0.05. No p is corrected for the number of pairs.
+    """
+    rows = list(dict.fromkeys(predictions["model"]))
+    columns = ["n", *(f"{score}{end}" for score in OF_A_ROW for end in ENDS), "sentiment_accuracy", "lacking"]
+    primary = primary_row(predictions)
+    models = [
+        {"model": row, "name": NAMES[row]}
+        | {column: metrics[f"test/{row}/{column}"] for column in columns}
+        | {"primary": row == primary}
+        for row in rows
+    ]
+    return pd.DataFrame(models), pd.DataFrame(
+        [_compared(metrics, one, other) for other, one in pairs(rows, *fused_of(predictions))],
+        columns=["one", "other", "difference", "low", "high", "mcnemar_p", "subjects_p", "stands"],
+    )
+
+
+def _compared(metrics: dict[str, Any], one: str, other: str) -> dict[str, Any]:
+    key = f"test/{one}_minus_{other}"
+    difference, low, high = (metrics[f"{key}/accuracy{end}"] for end in ENDS)
+    tests = {name: metrics[f"{key}/{name}"] for name in ("mcnemar_p", "subjects_p")}
+    apart = low is not None and high is not None and not low <= 0 <= high
+    stands = apart and tests["subjects_p"] is not None and tests["subjects_p"] < 0.05
+    return {"one": one, "other": other, "difference": difference, "low": low, "high": high, **tests, "stands": stands}

@@ -1,9 +1,12 @@
-"""Calibration and fusion of scores: temperatures, the weighted sum, the learned fusion. Arrays in, arrays out."""
+"""Arithmetic of ``sentiment``'s scores: linear classifiers, temperatures, the weighted sum, the learned fusion."""
 
 import numpy as np
 
 _LEAST = 1e-6
 """Below this a score counts as this: its logarithm stays finite."""
+
+NEVER = -10.0
+"""Output of a class that a linear classifier has not seen: margins of the others are about -1 to 1."""
 
 
 def calibrated(log_scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -123,3 +126,40 @@ def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _log_loss(scores: np.ndarray, target: np.ndarray) -> float:
     return float(-log_scores(scores)[np.arange(len(target)), target].mean())
+
+
+def fit_linear(
+    name: str, features: np.ndarray, labels: np.ndarray, strength: float, num_classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit a linear classifier of standardised features: mean, std (D,), weight (M, D), bias (M,).
+
+    Args:
+        name: ``rules`` is a logistic regression, anything else a linear support vector machine, one class against the
+            rest.
+        features: (n, D).
+        labels: (n,) class ids.
+        strength: scikit-learn's C.
+        num_classes: M. One that no row has is never chosen.
+
+    Raises:
+        ValueError: The rows are of fewer than two classes.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    seen = np.unique(labels)
+    if len(seen) < 2:
+        raise ValueError(
+            f"{name} cannot be fitted: its {len(labels)} training clips are of {len(seen)} class. Look at the columns "
+            "num_faces and heard of the samples, or leave the row out of model.rows."
+        )
+    mean, std = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+    kind = LogisticRegression(C=strength, max_iter=2000) if name == "rules" else LinearSVC(C=strength, random_state=0)
+    kind.fit((features - mean) / std, labels)
+    coefficients, intercepts = kind.coef_, kind.intercept_
+    if len(seen) == 2:  # scikit-learn keeps the second class alone
+        coefficients = np.concatenate([-coefficients, coefficients])
+        intercepts = np.concatenate([-intercepts, intercepts])
+    weight, bias = np.zeros((num_classes, features.shape[1])), np.full(num_classes, NEVER)
+    weight[seen], bias[seen] = coefficients, intercepts
+    return mean, std, weight, bias

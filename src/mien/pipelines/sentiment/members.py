@@ -1,19 +1,28 @@
-"""The networks that the rows of ``sentiment``'s table are made of, and what each says of a clip."""
+"""The networks that ``sentiment``'s members are made of: what each sees of a clip, and how it is trained."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mien.models.network import Network
+from mien.nodes.digest import array_digest, table_digest
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images, softmax
-from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs
-from mien.pipelines.sentiment.fusion import log_scores
+from mien.nodes.training import report_epoch, train_network, validation_metrics
+from mien.pipelines.sentiment.clips import ABLATIONS, FULL, ClipInputs
+from mien.pipelines.sentiment.fusion import fit_linear, log_scores
+from mien.pipelines.sentiment.params import SentimentTrainingParams
+
+logger = logging.getLogger(__name__)
 
 WITHOUT_SYNTHESIS = "without_synthesis"
+
 ABLATED = (WITHOUT_SYNTHESIS, *(f"without_{step}" for step in ABLATIONS))
 """Members, and rows, each trained without one of Lopes' steps."""
 
@@ -33,6 +42,8 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 
 STREAMS = ("face_mean", "face_motion")
 """The rows that ``face_two_stream`` adds."""
+
+SPLITS = ("train", "val")
 
 
 def rows_to_score(rows: tuple[str, ...], face: str, voice: str) -> list[str]:
@@ -177,18 +188,194 @@ def over_frames(scores: np.ndarray, frames: pd.DataFrame, num_clips: int, *, mid
     return np.where(count > 0, log_scores(total / np.maximum(count, 1)), np.nan)
 
 
-@contextmanager
-def named_epochs(member: str) -> Iterator[None]:
-    """Let the log's lines of epochs name the member; their numbers reach MLflow with the history, not one by one."""
+def longest(inputs: ClipInputs) -> int:
+    """Steps of the longest sound."""
+    return int(inputs.length.max(initial=1))
 
-    def name(record: logging.LogRecord) -> bool:
-        if hasattr(record, "metrics"):
-            record.msg, record.args, record.metrics = f"{member}: {record.getMessage()}", (), None
-        return True
 
-    trainer = logging.getLogger("mien.engine.fit")
-    trainer.addFilter(name)
-    try:
-        yield
-    finally:
-        trainer.removeFilter(name)
+def rules_of(model: Any) -> tuple[str, np.ndarray]:
+    """What a face is neutral by, and the thresholds (6,) of the cues, as the network's settings have them."""
+    rules = model.settings["rules"]
+    return rules["neutral"], np.array(list(rules["thresholds"].values()))
+
+
+@dataclass(frozen=True, eq=False)
+class MembersTrainer:
+    """One training: what all of its networks share."""
+
+    samples: pd.DataFrame
+    inputs: ClipInputs
+    checkpoints: Path
+    network: Network
+    training: SentimentTrainingParams
+
+    @property
+    def prediction(self) -> PredictionParams:
+        """How trained networks are applied on the way."""
+        return PredictionParams(batch_size=self.training.batch_size, device=self.training.device)
+
+    def split(self, name: str) -> pd.DataFrame:
+        """Clips of a split."""
+        return self.samples[self.samples["split"] == name].reset_index(drop=True)
+
+    def fit(self, name: str) -> pd.DataFrame:
+        """Train a member by gradient descent, put its weights in place and return its history."""
+        from mien.engine.fit import Task
+        from mien.losses import ExpressionLoss
+
+        self._check_sense(name)
+        recipe = self.training.recipe(name)
+        task = Task(
+            loss=ExpressionLoss(**recipe.loss.model_dump()),
+            metrics=validation_metrics,
+            monitor=recipe.monitor,
+            mode="min" if recipe.monitor.endswith("/loss") else "max",
+            name=name,
+        )
+        each = self.network.config["members"][name]
+        config = {**each["config"], "num_classes": len(self.network.class_names)}
+        images, seen = self._sets(name)
+        start = Network(each["architecture"], config, self.network.class_names, self.network.model.members[name])
+        folder, reported = self.checkpoints / name, partial(_report_epoch, name)
+        trained, history = train_network(start, images, task, folder, recipe, seen, on_epoch_end=reported)
+        self.network.model.members[name] = trained.model
+        return history
+
+    def _check_sense(self, name: str) -> None:
+        column, lack, reason = (
+            ("heard", "can be heard", "audio_reason")
+            if name.startswith("voice")
+            else ("num_faces", "has a face", "reason")
+        )
+        for split in SPLITS:
+            clips = self.split(split)
+            if not (clips[column] > 0).any():
+                raise ValueError(
+                    f"{name} cannot be trained: of the {len(clips)} clips of split {split} none {lack}. Look at the "
+                    f"column {reason} of the dataset's table, or take the rows that need it out of model.rows."
+                )
+
+    def _sets(self, name: str) -> tuple[list[Any], tuple[str, ...]]:
+        """Train and val set of a member, and digests of what they hold."""
+        if name == "voice":
+            return self._sound_sets(), (table_digest(self.samples), array_digest(self.inputs.contours))
+        if name == "lstm":
+            sets = [self._sequences(split) for split in SPLITS]
+            return sets, (table_digest(self.samples), *(array_digest(each.inputs[0]) for each in sets))
+        if name == "ward":
+            seen = array_digest(self.inputs.pictures)
+        elif name in (WITHOUT_SYNTHESIS, "motion"):
+            seen = array_digest(self.inputs.faces[FULL])
+        elif preparation(name) not in self.inputs.jittered:
+            raise ValueError(
+                f"Row {name} learns from faces that lack a step of Lopes', but those prepared are "
+                f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step. Take the row out of model.rows."
+            )
+        else:
+            seen = array_digest(self.inputs.jittered[preparation(name)])
+        return [self._frame_set(name, split) for split in SPLITS], (table_digest(self.samples), seen)
+
+    def _frame_set(self, name: str, split: str) -> Any:
+        from mien.data.clip_samples import NeighbourFaces
+        from mien.data.face_images import FaceImages
+
+        clips, model = self.split(split), self.network.model.members[name]
+        frames = self.inputs.frames_of(clips)
+        labels = clips["label"].to_numpy()[frames["place"]]
+        learning = split == "train"
+        augmentation = {"flip": self.training.flip, "seed": self.training.seed} if learning else {}
+        if name == "motion":
+            return motion_images(self.inputs, frames, model, labels, **augmentation)
+        if learning and name != "ward":
+            synthetic = name != WITHOUT_SYNTHESIS
+            faces = self.inputs.jittered[preparation(name)] if synthetic else self.inputs.faces[FULL][:, None]
+            rows = frames["jittered_face_index" if synthetic else "face_index"].to_numpy()
+            return NeighbourFaces(faces, rows, labels, mean=model.mean[0], std=model.std[0], **augmentation)
+        faces = self.inputs.pictures if name == "ward" else self.inputs.faces[preparation(name)]
+        sizes = {"image_size": model.image_size, "mean": model.mean, "std": model.std, "seed": self.training.seed}
+        mirror = partial(_mirror, flip=self.training.flip) if learning else None
+        return FaceImages(faces, frames["face_index"].to_numpy(), labels, augment=mirror, **sizes)
+
+    def _sequences(self, split: str) -> Any:
+        from mien.data.clip_samples import ArraySamples
+
+        clips = self.split(split)
+        clips = clips[clips["num_faces"] > 0].reset_index(drop=True)
+        frames = self.inputs.frames_of(clips)
+        model = self.network.model.members["face"]
+        features, mask = frame_sequences(self.inputs, frames, len(clips), model, self.prediction)
+        return ArraySamples((features, mask), clips["label"].to_numpy())
+
+    def _sound_sets(self) -> list[Any]:
+        import torch
+
+        heard = {split: each[each["heard"]] for split in SPLITS for each in [self.split(split)]}
+        steps = longest(self.inputs)
+        train_set, val_set = (sound_samples(self.inputs, heard[split], steps) for split in SPLITS)
+        inside = np.concatenate([np.arange(s, s + n) for s, n in zip(train_set.start, train_set.length, strict=True)])
+        sound = self.inputs.contours[inside].astype(np.float64)
+        statistics = [
+            (torch.from_numpy(each.mean(axis=0)).float(), torch.from_numpy(each.std(axis=0)).float())
+            for each in (sound, train_set.prosody.astype(np.float64))
+        ]
+        self.network.model.members["voice"].start_from(*statistics)
+        if self.training.voice_noise:
+            train_set.noise = self.training.voice_noise * sound.std(axis=0)
+            train_set.seed = self.training.seed
+        return [train_set, val_set]
+
+    def fit_linear(self, name: str) -> None:
+        """Fit rules or support vector machine, the strength of the penalty chosen on split val."""
+        self._check_sense(name)
+        features, labels = {}, {}
+        for split in SPLITS:
+            clips = self.split(split)
+            if name == "rules":
+                vectors = smile_features(self.inputs, clips, *rules_of(self.network.model))
+                known = np.isfinite(vectors).all(axis=1)
+            else:
+                vectors, known = self.inputs.functionals[clips["face_index"].to_numpy()], clips["heard"].to_numpy()
+            features[split], labels[split] = vectors[known], clips["label"].to_numpy()[known]
+        best = None
+        for strength in self.training.linear.regularisation:
+            fitted = fit_linear(name, features["train"], labels["train"], strength, len(self.network.class_names))
+            model = self.network.model.members[name]
+            mean, std, weight, bias = fitted
+            outputs = (features["val"] - mean) / std @ weight.T + bias
+            score = float((outputs.argmax(axis=1) == labels["val"]).mean())
+            if best is None or score > best[0]:
+                best = score, strength
+                model.take(*fitted)
+        if best is not None:
+            logger.info("%s: C %g, the best on validation, accuracy %.3f", name, best[1], best[0])
+
+
+def _mirror(image: np.ndarray, seed: int, flip: float) -> np.ndarray:
+    """A face (H, W, C), or its mirror image."""
+    from mien.data.clip_samples import mirrored_at
+
+    return mirrored_at(image.transpose(2, 0, 1), seed, flip).transpose(1, 2, 0)
+
+
+def _report_epoch(member: str, record: dict[str, Any], pictures: Mapping[str, np.ndarray]) -> None:
+    """Report a member's epoch under the names that its numbers have in the history of all members."""
+    names = {column: history_name(member, column) for column in record}
+    report_epoch({name: record[column] for column, name in names.items() if name}, pictures)
+
+
+def history_name(member: str, column: str) -> str:
+    """Name of a member's number in the history of all members; empty where it is not in it.
+
+    The face's losses keep their names, all others carry the member's. ``val/accuracy`` is that of fused clips, in the
+    metrics: the face's, of single frames, must not stand in its place.
+
+    Example:
+        >>> history_name("face", "val/loss"), history_name("face", "val/accuracy"), history_name("lstm", "val/loss")
+        ('val/loss', 'val/face_accuracy', 'val/lstm_loss')
+    """
+    if column == "epoch":
+        return column
+    split, _, quantity = column.partition("/")
+    if member == "face" and not column.endswith(("accuracy", "/epoch")):
+        return "" if column == "model" else column
+    return f"{split}/{member}_{quantity}" if quantity else ""

@@ -150,7 +150,7 @@ class VoiceModelParams(Params):
 
 
 def _installed(functionals: str) -> str:
-    from mien.data.egemaps import check_opensmile
+    from mien.data.voice_features import check_opensmile
 
     if functionals == "egemaps":
         check_opensmile()
@@ -170,8 +170,7 @@ class VoiceSVMParams(Params):
 
     def size(self, num_mels: int) -> int:
         """Functionals of an utterance whose sound is described by so many bands."""
-        from mien.data.egemaps import NUM_EGEMAPS
-        from mien.data.voice_features import PROSODY
+        from mien.data.voice_features import NUM_EGEMAPS, PROSODY
 
         return NUM_EGEMAPS if self.functionals == "egemaps" else len(PROSODY) + 2 * num_mels
 

@@ -4,10 +4,7 @@ from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
 from mien.nodes.system import system_pipeline
-from mien.pipelines.sentiment.drawing import DRAWN, draw_clip, draw_cues, plot, plot_for_paper, show_mistakes
-from mien.pipelines.sentiment.evaluation import evaluate
-from mien.pipelines.sentiment.prediction import predict, score_over_time
-from mien.pipelines.sentiment.sources import (
+from mien.pipelines.sentiment.clips import (
     describe_voices,
     find_cues,
     gather,
@@ -18,8 +15,9 @@ from mien.pipelines.sentiment.sources import (
     leave_steps_out,
     select_clips,
 )
-from mien.pipelines.sentiment.tables import tabulate
-from mien.pipelines.sentiment.training import initialise, train
+from mien.pipelines.sentiment.drawing import DRAWN, draw_cues, plot, plot_for_paper, render_clip, show_mistakes
+from mien.pipelines.sentiment.evaluation import evaluate, tabulate
+from mien.pipelines.sentiment.nodes import initialise, predict, score_over_time, train
 
 INPUTS = "clip_faces_and_voices"
 LANDMARKS = "landmark_network"
@@ -108,7 +106,7 @@ def _system(
         node(plot_for_paper, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
         node(tabulate, plotted_from[:2], ["models", "model_comparisons"], name="tabulate"),
         node(show_mistakes, ["predictions", INPUTS], "mistakes_sheet", name="show_mistakes"),
-        node(draw_clip, moments, ["timeline_figure", "timeline_plot"], name="draw_clip"),
+        node(render_clip, moments, ["timeline_figure", "timeline_plot"], name="render_clip"),
         node(draw_cues, moments[:2], ["cues_figure", "cues_plot"], name="draw_cues"),
     ]
     return system_pipeline(

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from mien.models.network import Network
-from mien.nodes.initial import initial_network
 from mien.nodes.params import TrainingParams
+from mien.nodes.training import initial_network
 from mien.pipelines.softmax_regression.params import SoftmaxRegressionModelParams
 
 

@@ -1,6 +1,9 @@
-"""Node functions of ``sentiment`` that gather what is to be seen and heard of a dataset's clips."""
+"""Node functions of ``sentiment`` that gather what is seen and heard of a dataset's clips."""
+
+from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,57 @@ from mien.models.network import Network
 from mien.nodes.lopes import TRAINED_ON, LopesParams, prepare_in_several_ways
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images
-from mien.pipelines.sentiment.clip_inputs import ABLATIONS, FULL, ClipInputs, joined
 from mien.pipelines.sentiment.params import ClassParams, VoiceFeatureParams, VoiceSVMParams
 
 logger = logging.getLogger(__name__)
+
+FULL = "full"
+"""The preparation with all of Lopes' steps."""
+
+ABLATIONS = ("rotation", "crop", "normalisation")
+"""Lopes' steps that change the prepared face; each is left out once. The synthesis is left out by not using it."""
 
 WITHOUT_FACE = "no_face"
 """Reason of a frame that was cut from its centre because no face was found: it says nothing of where the face is."""
 
 COLUMNS = ["sample_id", "split", "synthetic", "subject", "gender", "intensity", "expression", "audio_reason"]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipInputs:
+    """Faces, cues and sounds of the clips of one or several datasets.
+
+    Attributes:
+        frames: One row per frame in which a face was found, by clip and time: ``clip``, ``row``, ``time_seconds``,
+            and ``jittered_face_index``, -1 where there are no neighbours.
+        faces: Prepared faces (n, S, S, 1) uint8 by preparation: ``full``, and ``without_<step>``.
+        jittered: The training frames' faces with their neighbours (m, 1 + k, S, S, 1) uint8, likewise.
+        pictures: Aligned faces (n, 48, 48, 3) uint8.
+        cues: (n, 6) of ``mien.data.smile_cues``.
+        contours: (sum of steps, C) of ``mien.data.voice_features``, all clips one after the other.
+        start: First step of each sample's sound.
+        length: Steps of each sample's sound, 0 where it has none.
+        prosody: (samples, 19) of each sample's whole sound, for the network of the voice.
+        functionals: (samples, D) of it, for the support vector machine.
+    """
+
+    frames: pd.DataFrame
+    faces: dict[str, np.ndarray]
+    jittered: dict[str, np.ndarray]
+    pictures: np.ndarray
+    cues: np.ndarray
+    contours: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+    prosody: np.ndarray
+    functionals: np.ndarray
+
+    def frames_of(self, samples: pd.DataFrame) -> pd.DataFrame:
+        """Frames of some samples, by clip in their order, with ``place``, the number of the sample among them."""
+        places = dict(zip(samples["sample_id"], range(len(samples)), strict=True))
+        mine = self.frames[self.frames["clip"].isin(places)]
+        mine = mine.assign(place=[places[clip] for clip in mine["clip"]])
+        return mine.sort_values(["place", "time_seconds"], kind="stable", ignore_index=True)
 
 
 def select_clips(clips: pd.DataFrame, frames: pd.DataFrame, classes: ClassParams) -> pd.DataFrame:
@@ -124,7 +169,7 @@ def describe_voices(
 
 def _egemaps(audio: Waveforms, heard: np.ndarray) -> np.ndarray:
     """Functionals (n, 88) float32 of eGeMAPSv02, 0 for a clip that is not heard (n,)."""
-    from mien.data.egemaps import NUM_EGEMAPS, egemaps_extractor, egemaps_functionals
+    from mien.data.voice_features import NUM_EGEMAPS, egemaps_extractor, egemaps_functionals
 
     extractor = egemaps_extractor()
     found = np.zeros((len(heard), NUM_EGEMAPS), np.float32)
@@ -145,31 +190,30 @@ def find_cues(
         prediction: Batch size and device.
 
     Returns:
-        ``cues`` (n, 6) and ``points`` (n, 68, 2) float32 by the faces' row; NaN for a face that no frame names, and for
-        what was cut out of a frame without one. Cues are NaN too where both eyes were found in one place.
+        ``cues`` (n, 6) float32 by the faces' index; NaN for a face that no frame names, for what was cut out of a
+        frame without one, and where both eyes were found in one place.
     """
-    from mien.data.landmark_images import NUM_POINTS, LandmarkImages
+    from mien.data.landmarks import LandmarkImages
     from mien.data.smile_cues import CUES, measure_cues
     from mien.labels import NUM_LANDMARKS
 
     rows = np.sort(
         frames.loc[(frames["face_index"] >= 0) & (frames["reason"] != WITHOUT_FACE), "face_index"].to_numpy()
     )
-    nowhere = np.full((len(rows), NUM_POINTS, 2), np.nan)
+    nowhere = np.full((len(rows), NUM_LANDMARKS, 2), np.nan)
     images = LandmarkImages(faces, rows, nowhere, image_size=landmark_network.model.image_size)
     found = apply_to_images(images, landmark_network.model, prediction, landmark_network.model)
-    points = np.full((len(faces), NUM_LANDMARKS, 2), np.nan, np.float32)
     cues = np.full((len(faces), len(CUES)), np.nan, np.float32)
-    points[rows] = found.reshape(-1, NUM_LANDMARKS, 2)
+    points = found.reshape(-1, NUM_LANDMARKS, 2).astype(np.float64)
     sizeless = 0
-    for row in rows:
+    for row, of_face in zip(rows, points, strict=True):
         try:
-            cues[row] = measure_cues(np.asarray(faces[row]), points[row].astype(np.float64))
+            cues[row] = measure_cues(np.asarray(faces[row]), of_face)
         except ValueError:  # points of a found face are finite, so its eyes alone can be at fault
             sizeless += 1
     if sizeless:
         logger.warning("cues: both eyes of %d of %d faces were found in one place; they have none", sizeless, len(rows))
-    return {"cues": cues, "points": points}
+    return {"cues": cues}
 
 
 def leave_steps_out(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> tuple[FaceStream, FaceStream]:
@@ -280,5 +324,29 @@ def join_clips(trained: pd.DataFrame, evaluated: pd.DataFrame, all_trained: pd.D
 
 
 def join_inputs(trained: ClipInputs, evaluated: ClipInputs) -> ClipInputs:
-    """What is seen and heard of the clips of two datasets, those to train on first."""
-    return joined(trained, evaluated)
+    """What is seen and heard of the clips of two datasets.
+
+    Preparations that only one of them has are left out.
+
+    Args:
+        trained: Of the dataset that is trained on; neighbours are its alone.
+        evaluated: Of the other.
+    """
+    offset, steps = len(trained.pictures), len(trained.contours)
+    added = evaluated.frames.assign(face_index=evaluated.frames["face_index"] + offset, jittered_face_index=-1)
+    return ClipInputs(
+        frames=pd.concat([trained.frames, added], ignore_index=True),
+        faces={
+            name: np.concatenate([faces, evaluated.faces[name]])
+            for name, faces in trained.faces.items()
+            if name in evaluated.faces
+        },
+        jittered=trained.jittered,
+        pictures=np.concatenate([trained.pictures, evaluated.pictures]),
+        cues=np.concatenate([trained.cues, evaluated.cues]),
+        contours=np.concatenate([trained.contours, evaluated.contours]),
+        start=np.concatenate([trained.start, evaluated.start + steps]),
+        length=np.concatenate([trained.length, evaluated.length]),
+        prosody=np.concatenate([trained.prosody, evaluated.prosody]),
+        functionals=np.concatenate([trained.functionals, evaluated.functionals]),
+    )

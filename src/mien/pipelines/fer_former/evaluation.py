@@ -1,9 +1,17 @@
-"""Class scores of FER-former's heads, and which of them to go by."""
+"""Scores of FER-former's heads, which of them is the primary one, and the node function that evaluates them."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from mien.nodes.prediction import softmax
+from mien.nodes.evaluation import METRIC_PREFIX, evaluate_classes
+from mien.nodes.params import EvaluationParams
+from mien.nodes.prediction import SCORE_PREFIX, softmax
 from mien.nodes.training import validation_metrics
+
+if TYPE_CHECKING:
+    pass
 
 HEAD_NAMES = ("class_head", "steering_head")
 """What the outputs (n, H, M) of the model are, in order; without text the first alone."""
@@ -53,3 +61,26 @@ def head_accuracies(scores: dict[str, np.ndarray], target: np.ndarray) -> dict[s
     if len(scores) == 1:
         return {}
     return {f"{name}_accuracy": validation_metrics(each, target)["accuracy"] for name, each in scores.items()}
+
+
+def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[dict[str, float | None], pd.DataFrame]:
+    """Metrics of the primary head, as of any classifier, and the accuracy of each head beside them.
+
+    Args:
+        predictions: The table of ``predict``.
+        evaluation: Resamples and seed of the bootstrap intervals; attributes to group by.
+
+    Returns:
+        As ``mien.nodes.evaluation.evaluate_classes``, with ``class_head_accuracy``, ``steering_head_accuracy`` and
+        ``mean_of_heads_accuracy`` of either split where there are two heads.
+    """
+    metrics, subgroups = evaluate_classes(predictions, evaluation)
+    names = [column.removeprefix(SCORE_PREFIX) for column in predictions if column.startswith(SCORE_PREFIX)]
+    heads = [head for head in (*HEAD_NAMES, MEAN) if f"{head}/{names[0]}" in predictions]
+    for split in ("test", "val"):
+        rows = predictions[predictions["split"] == split]
+        scores = {head: rows[[f"{head}/{name}" for name in names]].to_numpy() for head in heads}
+        if scores:
+            accuracies = head_accuracies(scores, rows["target"].to_numpy())
+            metrics |= {f"{METRIC_PREFIX[split]}/{name}": value for name, value in accuracies.items()}
+    return metrics, subgroups

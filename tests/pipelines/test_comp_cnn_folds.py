@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mien.nodes.folds import ProtocolParams, split_by_folds
+from mien.pipelines.comp_cnn.nodes import split_by_folds
+from mien.pipelines.comp_cnn.params import ProtocolParams
 
 SAMPLES = pd.DataFrame(
     {
