@@ -2,7 +2,6 @@
 
 import copy
 import errno
-import linecache
 import logging
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ from kedro.validation import DataValidationError, ParameterValidationError
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
+from mien.errors import MienError
 from mien.names import DEFAULT_PIPELINE, check_run_names, did_you_mean
 from mien.outputs import FileError, write_fault
 
@@ -41,8 +41,8 @@ OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EIO)
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
-OWN_CODE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, kedro.__file__))
-"""Folders of mien and Kedro; their names alone would not do, because a virtual environment may lie in a folder mien."""
+KEDRO_CODE = f"{Path(kedro.__file__).parent}{os.sep}"
+"""Kedro's folder; its name alone would not do, because a virtual environment may lie in a folder kedro."""
 
 
 _ITEM = re.compile(r"""(?:(?<==)"[^"]*"|(?<==)'[^']*'|\[[^\[\]]*\]|[^,])+""")
@@ -247,8 +247,8 @@ def readme(metadata: Any) -> None:
 def mistake(error: BaseException) -> str | None:
     """The message for a mistake that the user can mend; None for a fault of the program, which needs its traceback.
 
-    Mistakes are: parameters or data that do not validate, every ValueError or FloatingPointError that mien's or Kedro's
-    own code raises in words, and a disk that is full, read-only or broken, wherever it strikes.
+    Mistakes are: parameters or data that do not validate, every ``MienError``, every ValueError of
+    Kedro's own code, and a disk that is full, read-only or broken, wherever it strikes.
     """
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
@@ -262,7 +262,7 @@ def mistake(error: BaseException) -> str | None:
             return "\n".join([*lines, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
         if isinstance(link, DataValidationError):
             return str(link)
-        if isinstance(link, ValueError | FloatingPointError) and _raised_in_words(link.__traceback__):
+        if isinstance(link, MienError) or (isinstance(link, ValueError) and _of_kedro(link.__traceback__)):
             return str(link)
     for link in chain:
         if isinstance(link, OSError) and link.errno in OF_WRITING:
@@ -275,10 +275,6 @@ def mistake(error: BaseException) -> str | None:
     return None
 
 
-def _raised_in_words(trace: TracebackType | None) -> bool:
-    """Whether the innermost frame is a ``raise`` statement of mien or Kedro, not a library's failing call."""
-    if trace is None:
-        return False
-    frame = traceback.extract_tb(trace)[-1]
-    own = frame.filename.startswith(OWN_CODE)
-    return own and linecache.getline(frame.filename, frame.lineno or 0).lstrip().startswith("raise")
+def _of_kedro(trace: TracebackType | None) -> bool:
+    """Whether Kedro's own code raised it, not a library that it called."""
+    return trace is not None and traceback.extract_tb(trace)[-1].filename.startswith(KEDRO_CODE)

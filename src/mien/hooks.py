@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.hooks import hook_impl
 
+from mien.errors import MienError
 from mien.labels import synthetic_share
 from mien.names import DEFAULT_PIPELINE
 from mien.outputs import remove_all_dead_parts
@@ -116,7 +117,7 @@ def _as_message() -> Iterator[None]:
     """Tell what is wrong in its own words alone, whichever command of Kedro's it is."""
     try:
         yield
-    except ValueError as error:
+    except MienError as error:
         raise click.ClickException(str(error)) from error
 
 

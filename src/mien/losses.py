@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.labels import NUM_LANDMARKS
 
 NOT_ACCEPTED = 0.001
@@ -32,7 +33,7 @@ def negative_log_likelihood(log_p: Tensor, target: Tensor, any_accepted: bool = 
         any_accepted: Take all classes with a share for equally right.
 
     Raises:
-        ValueError: Shares are of another shape than the predictions.
+        MienError: Shares are of another shape than the predictions.
 
     Source: FER+'s ``src/train.py`` and ``src/ferplus.py``; Barsoum et al. 2016, section 4.
 
@@ -45,7 +46,7 @@ def negative_log_likelihood(log_p: Tensor, target: Tensor, any_accepted: bool = 
     if target.ndim == 1:
         return nn.functional.nll_loss(log_p, target)
     if target.shape != log_p.shape:
-        raise ValueError(
+        raise MienError(
             f"shares of shape {tuple(target.shape)} do not fit predictions of shape {tuple(log_p.shape)}. Give each "
             "sample one share per class of the network, or its class id."
         )
@@ -69,7 +70,7 @@ class ExpressionLoss(nn.Module):
         any_accepted: Take all classes with a share for equally right; class ids are not touched by it.
 
     Raises:
-        ValueError: ``smoothing`` outside [0, 1), a negative weight, or both weights zero.
+        MienError: ``smoothing`` outside [0, 1), a negative weight, or both weights zero.
 
     Source: POSTER ``train.py`` and ``utils.py``: 1 · CE + 2 · smoothed CE with ε = 0.2.
 
@@ -87,9 +88,9 @@ class ExpressionLoss(nn.Module):
     ) -> None:
         super().__init__()
         if not 0.0 <= smoothing < 1.0:
-            raise ValueError(f"smoothing {smoothing} is outside [0, 1). Use a small share such as 0.1 or 0.2.")
+            raise MienError(f"smoothing {smoothing} is outside [0, 1). Use a small share such as 0.1 or 0.2.")
         if min(ce_weight, smoothing_weight) < 0 or ce_weight + smoothing_weight == 0:
-            raise ValueError(
+            raise MienError(
                 f"loss weights ce_weight {ce_weight} and smoothing_weight {smoothing_weight} must not be negative, "
                 "nor both 0. Use 1 and 0 for plain cross-entropy, 1 and 2 for POSTER's loss."
             )
@@ -117,7 +118,7 @@ class JointLoss(nn.Module):
         any_accepted: Take all classes with a share for equally right; class ids are not touched by it.
 
     Raises:
-        ValueError: A negative weight, or both zero; outputs that are not of one or two heads.
+        MienError: A negative weight, or both zero; outputs that are not of one or two heads.
 
     Source: FER-former, equations 3 and 4 and their sum.
 
@@ -129,7 +130,7 @@ class JointLoss(nn.Module):
     def __init__(self, class_weight: float = 1.0, steering_weight: float = 1.0, any_accepted: bool = False) -> None:
         super().__init__()
         if min(class_weight, steering_weight) < 0 or class_weight + steering_weight == 0:
-            raise ValueError(
+            raise MienError(
                 f"loss weights class_weight {class_weight} and steering_weight {steering_weight} must not be negative, "
                 "nor both 0. Use 1 and 1 for the paper's joint loss."
             )
@@ -139,7 +140,7 @@ class JointLoss(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Mean loss of ``logits`` (B, H, M) against class ids ``target`` (B,), int64, or shares (B, M)."""
         if logits.ndim != 3 or not 1 <= logits.shape[1] <= 2:
-            raise ValueError(
+            raise MienError(
                 f"the joint loss got outputs of shape {tuple(logits.shape)}, but takes (B, H, M) of one or two heads. "
                 "Train FER-former with it, and models of one output with ExpressionLoss."
             )
@@ -162,7 +163,7 @@ class LandmarkLoss(nn.Module):
         curvature: ε of the wing loss, likewise.
 
     Raises:
-        ValueError: An unknown name, or a number out of range.
+        MienError: An unknown name, or a number out of range.
 
     Source: Feng et al., "Wing Loss for Robust Facial Landmark Localisation with Convolutional Neural Networks", CVPR
         2018, equation 5.
@@ -175,7 +176,7 @@ class LandmarkLoss(nn.Module):
     def __init__(self, name: Literal["wing", "l1"] = "wing", width: float = 0.09, curvature: float = 0.018) -> None:
         super().__init__()
         if name not in ("wing", "l1") or min(width, curvature) <= 0:
-            raise ValueError(
+            raise MienError(
                 f"landmark loss got name {name!r}, width {width}, curvature {curvature}. "
                 "Use wing or l1, and a width and a curvature above 0."
             )
@@ -213,7 +214,7 @@ class AttributeLoss(nn.Module):
     def __init__(self, outputs: Sequence[int], scale: float = 1.0) -> None:
         super().__init__()
         if not outputs or min(outputs) < 1 or scale <= 0:
-            raise ValueError(
+            raise MienError(
                 f"AttributeLoss of outputs {list(outputs)} with scale {scale}: give at least one output for each "
                 "attribute, and a scale above 0."
             )

@@ -54,7 +54,7 @@ def connect(root: Path) -> "MlflowClient":
     """A client of the project's tracking store, made on first use.
 
     Raises:
-        ValueError: The store is of a kind that MLflow does not take, as a folder of files, does not answer, or its
+        MienError: The store is of a kind that MLflow does not take, as a folder of files, does not answer, or its
             database is damaged.
     """
     import mlflow
@@ -73,7 +73,7 @@ def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
     """Id of the experiment, made if it does not exist, with its artifacts inside the project if the store is.
 
     Raises:
-        ValueError: The store does not answer.
+        MienError: The store does not answer.
     """
     uri = tracking_uri(root)
     with configured_store(uri), store_lock(uri):  # of two first runs, the second finds the experiment of the first

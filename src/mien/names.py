@@ -5,6 +5,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
@@ -113,7 +115,7 @@ def check_run_names(options: Mapping[str, Any], pipelines: Mapping[str, "Pipelin
         pipelines: Those of the project by name.
 
     Raises:
-        ValueError: A name is none of the project's, or not of the pipelines that are run.
+        MienError: A name is none of the project's, or not of the pipelines that are run.
 
     Example:
         >>> check_run_names({"pipelines": ["sae"]}, {"sae": None})
@@ -122,7 +124,7 @@ def check_run_names(options: Mapping[str, Any], pipelines: Mapping[str, "Pipelin
     for name in names:
         if name not in pipelines:
             known = [each for each in pipelines if each != "__default__"]
-            raise ValueError(
+            raise MienError(
                 f"--pipelines names '{name}', and there is no such pipeline.\n"
                 f"{did_you_mean(name, known)}Pipelines are: {', '.join(sorted(known))}."
             )
@@ -166,10 +168,10 @@ def _check_each(
         homes = [name for name in pipelines if name != "__default__" and each in of(pipelines[name])]
         if homes:
             smallest = min(homes, key=lambda name: len(pipelines[name].nodes))
-            raise ValueError(f"{where}It is one of the pipeline {smallest}: add --pipelines={smallest}.")
+            raise MienError(f"{where}It is one of the pipeline {smallest}: add --pipelines={smallest}.")
         if not here:
-            raise ValueError(f"{where}There is no {kind} at all. Choose by --nodes or --namespaces instead.")
+            raise MienError(f"{where}There is no {kind} at all. Choose by --nodes or --namespaces instead.")
         everywhere = {name for pipeline in pipelines.values() for name in of(pipeline)}
         own = [known for known in here if known.partition(".")[0] in names]  # before what they are joined with
         advice = did_you_mean(each, [*own, *here]) or did_you_mean(each, sorted(everywhere))
-        raise ValueError(f"{where}{advice}Known there are: {', '.join(here)}.")
+        raise MienError(f"{where}{advice}Known there are: {', '.join(here)}.")

@@ -10,6 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, ExponentialLR, LRScheduler, StepLR
 
+from mien.errors import MienError
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}
 SCHEDULERS = ("constant", "cosine", "exponential", "step")
 
@@ -29,7 +31,7 @@ class SAM(Optimizer):
             POSTER; whoever runs it reads this.
 
     Raises:
-        ValueError: ``rho`` is not positive, or ``perturbed`` is entered before any gradient was computed.
+        MienError: ``rho`` is not positive, or ``perturbed`` is entered before any gradient was computed.
 
     Source: Foret et al. 2021, equation 2, algorithm 1; the non-adaptive form of davda54/sam.
 
@@ -46,7 +48,7 @@ class SAM(Optimizer):
 
     def __init__(self, base: Optimizer, rho: float = 0.05, bn_both_passes: bool = False) -> None:
         if not rho > 0:
-            raise ValueError(f"SAM's rho {rho} must be above 0, such as 0.05. Use the base optimiser alone for no SAM.")
+            raise MienError(f"SAM's rho {rho} must be above 0, such as 0.05. Use the base optimiser alone for no SAM.")
         super().__init__(base.param_groups, base.defaults)
         self.rho = rho
         self.bn_both_passes = bn_both_passes
@@ -61,7 +63,7 @@ class SAM(Optimizer):
         """Hold the weights at w + rho · g / ‖g‖ with cleared gradients, and put w back at the end, whatever happens."""
         parameters = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
         if not parameters:
-            raise ValueError("SAM.perturbed() found no gradient. Call backward() on the loss before entering it.")
+            raise MienError("SAM.perturbed() found no gradient. Call backward() on the loss before entering it.")
         gradients: list[Tensor] = [p.grad for p in parameters]
         norms = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float32) for g in gradients])
         scale = self.rho / (torch.linalg.vector_norm(norms) + 1e-12)
@@ -124,20 +126,20 @@ def build_optimizer(
         bn_both_passes: Of ``SAM``: whether its second pass updates running statistics of batch normalisation too.
 
     Raises:
-        ValueError: Unknown name, a negative number, momentum for an optimiser that has none, or ``bn_both_passes``
+        MienError: Unknown name, a negative number, momentum for an optimiser that has none, or ``bn_both_passes``
             without SAM.
     """
     if name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}. Use one of {', '.join(OPTIMIZERS)}.")
+        raise MienError(f"unknown optimizer {name!r}. Use one of {', '.join(OPTIMIZERS)}.")
     if min(lr, weight_decay, momentum, sam_rho) < 0:
-        raise ValueError(
+        raise MienError(
             f"optimizer {name} got lr {lr}, weight_decay {weight_decay}, momentum {momentum}, sam_rho {sam_rho}. "
             "None of them may be negative."
         )
     if momentum and name != "sgd":
-        raise ValueError(f"optimizer {name} has no momentum, but got {momentum}. Set momentum 0 or optimizer sgd.")
+        raise MienError(f"optimizer {name} has no momentum, but got {momentum}. Set momentum 0 or optimizer sgd.")
     if bn_both_passes and not sam_rho:
-        raise ValueError(
+        raise MienError(
             f"optimizer {name} got bn_both_passes, but sam_rho 0 leaves it one pass. Set sam_rho above 0, such as "
             "0.05, or bn_both_passes to false."
         )
@@ -165,12 +167,12 @@ def build_scheduler(
         step_size: Epochs between two steps.
 
     Raises:
-        ValueError: Unknown name or a number out of range.
+        MienError: Unknown name or a number out of range.
     """
     if name not in SCHEDULERS:
-        raise ValueError(f"unknown scheduler {name!r}. Use one of {', '.join(SCHEDULERS)}.")
+        raise MienError(f"unknown scheduler {name!r}. Use one of {', '.join(SCHEDULERS)}.")
     if not 0 < gamma <= 1 or step_size < 1 or max_epochs < 1:
-        raise ValueError(
+        raise MienError(
             f"scheduler {name} got gamma {gamma}, step_size {step_size}, max_epochs {max_epochs}. "
             "gamma must lie in (0, 1], the other two must be 1 or more."
         )

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mien.errors import MienError
+
 logger = logging.getLogger(__name__)
 
 REMINDER = 60.0
@@ -45,7 +47,7 @@ _DISK_WORDS = re.compile(
 _ERROR_NUMBER = re.compile(r"os error ([0-9]+)")
 
 
-class FileError(OSError, ValueError):
+class FileError(OSError, MienError):
     """A file that cannot be read or written: what is wrong, where, what to do."""
 
 

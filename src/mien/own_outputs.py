@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from mien.engine.progress import CLOCKED
+from mien.errors import MienError
 
 
 class OwnOutputs:
@@ -28,12 +29,12 @@ class OwnOutputs:
         """Check a file before it is read; one that this run has not saved is anybody's.
 
         Raises:
-            ValueError: Another run has put another content in its place.
+            MienError: Another run has put another content in its place.
         """
         if path not in self._states or not path.is_file() or _state(path) == self._states[path]:
             return
         if _digest(path) != self._digests[path]:
-            raise ValueError(
+            raise MienError(
                 f"{path} was written by another run since this one saved it, with another content, so that what this "
                 "run makes of it would be the other's.\n"
                 "Give runs with other parameters a variant each (--params=variant=NAME), or start them one after the "

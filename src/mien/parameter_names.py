@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from mien.errors import MienError
 from mien.names import DEFAULT_PIPELINE, NEAR, did_you_mean, likeness
 from mien.nodes.params import NAME
 
@@ -77,7 +78,7 @@ def check_names(given: Mapping[str, Any], known: Known, where: str) -> None:
         where: They come from, such as ``--params``.
 
     Raises:
-        ValueError: One is not; the nearest known one by name and place is suggested.
+        MienError: One is not; the nearest known one by name and place is suggested.
 
     Example:
         >>> check_names({"sae": {"model": {"depth": 4}}}, {"sae": {"model": {"depth": VALUE}}}, "--params")
@@ -85,7 +86,7 @@ def check_names(given: Mapping[str, Any], known: Known, where: str) -> None:
     faults = [_fault(path, rest, known, where) for path, rest in _unknown(given, known)]
     if faults:
         more = len(faults) - MOST_REPORTED
-        raise ValueError("\n".join([*faults[:MOST_REPORTED], *([f"And {more} more."] if more > 0 else [])]))
+        raise MienError("\n".join([*faults[:MOST_REPORTED], *([f"And {more} more."] if more > 0 else [])]))
 
 
 def _unknown(given: Mapping[str, Any], known: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
@@ -181,7 +182,7 @@ def check_run_options(given: Mapping[str, Any]) -> None:
     """Check the runtime parameters that become names of folders and runs.
 
     Raises:
-        ValueError: A variant is no name but a path, empty, or no text; or a parent run is no identifier.
+        MienError: A variant is no name but a path, empty, or no text; or a parent run is no identifier.
 
     Example:
         >>> check_run_options({"variant": "keep_0.1"})
@@ -193,13 +194,13 @@ def check_run_options(given: Mapping[str, Any]) -> None:
         value = given.get(option, "x")
         named = isinstance(value, str | int | float) and not isinstance(value, bool)
         if not named or not re.fullmatch(pattern, str(value)):
-            raise ValueError(
+            raise MienError(
                 f"{option} is {value!r}, which is no name. Folders and runs are called by it; a path leads elsewhere.\n"
                 f"Give {meant}, of at most 100."
             )
     raw = given.get("raw", "x")
     if isinstance(raw, bool) or not isinstance(raw, str | int | float) or raw == "":
-        raise ValueError(f"raw is {raw!r}, which is no folder. Give the path of the folder with your datasets.")
+        raise MienError(f"raw is {raw!r}, which is no folder. Give the path of the folder with your datasets.")
 
 
 def check_parameters(loader: "OmegaConfigLoader", pipelines: Mapping[str, "Pipeline"]) -> None:
@@ -212,7 +213,7 @@ def check_parameters(loader: "OmegaConfigLoader", pipelines: Mapping[str, "Pipel
         pipelines: Those of the project.
 
     Raises:
-        ValueError: A parameter is unknown, or the variant is no name.
+        MienError: A parameter is unknown, or the variant is no name.
     """
     runtime = dict(loader.runtime_params or {})
     known = known_parameters(pipelines)
@@ -234,7 +235,7 @@ def _merged(loader: "OmegaConfigLoader") -> Mapping[str, Any]:
     try:
         return loader["parameters"]
     except OmegaConfBaseException as error:
-        raise ValueError(
+        raise MienError(
             f"The parameters in {loader.conf_source} cannot be put together: {str(error).splitlines()[0]}.\n"
             "What ${...} names has to stand in the same environment's files; correct the name, or write it there too."
         ) from error
@@ -250,7 +251,7 @@ def _check_settings(loader: "OmegaConfigLoader", kind: str) -> None:
     known = {name for file in (conf / loader.base_env).glob(f"{kind}*.y*ml") for name in _content(file)}
     for name in loader[kind]:
         if name not in known:
-            raise ValueError(
+            raise MienError(
                 f"{conf}/{loader.env or loader.default_run_env}/{kind}*.yml names '{name}', which nothing reads.\n"
                 f"{did_you_mean(str(name), sorted(known))}Known are: {', '.join(sorted(known))}."
             )
@@ -267,10 +268,10 @@ def _content(file: Path) -> Mapping[str, Any]:
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise MienError(
             f"{file} is no YAML: {error}.\nCorrect it; an editor that checks YAML shows the place."
         ) from error
     if not isinstance(content, Mapping):
         what = type(content).__name__
-        raise ValueError(f"{file} holds a {what}, not names with values. Begin with a section.")  # noqa: TRY004
+        raise MienError(f"{file} holds a {what}, not names with values. Begin with a section.")
     return content

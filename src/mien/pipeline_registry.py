@@ -6,6 +6,7 @@ import pkgutil
 from kedro.pipeline import Pipeline
 
 from mien import pipelines
+from mien.errors import MienError
 from mien.names import DEFAULT_PIPELINE
 
 
@@ -21,7 +22,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         of training in one run of MLflow, and more than kedro-viz draws.
 
     Raises:
-        ValueError: A folder has neither ``create_pipeline`` nor ``create_pipelines``, or two make the same pipeline.
+        MienError: A folder has neither ``create_pipeline`` nor ``create_pipelines``, or two make the same pipeline.
     """
     found: dict[str, Pipeline] = {}
     for module in pkgutil.iter_modules(pipelines.__path__):
@@ -29,7 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
             continue
         created = _create(module.name)
         if twice := sorted(found.keys() & created.keys()):
-            raise ValueError(
+            raise MienError(
                 f"src/mien/pipelines/{module.name} makes {', '.join(twice)}, which another folder makes too. "
                 "Give each pipeline one folder."
             )
@@ -54,7 +55,7 @@ def _create(name: str) -> dict[str, Pipeline]:
     if hasattr(module, "create_pipelines"):
         return module.create_pipelines()
     if not hasattr(module, "create_pipeline"):
-        raise ValueError(
+        raise MienError(
             f"No function create_pipeline in src/mien/pipelines/{name}/__init__.py. "
             "Every folder of pipelines is one pipeline: export create_pipeline() there, or create_pipelines() for one "
             "method on several datasets, or move the folder elsewhere."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from mien.errors import MienError
 from mien.io.run_records import RunRecord
 from mien.pipelines.report.formats import scores_markdown
 from mien.pipelines.report.params import ReportParams
@@ -59,17 +60,17 @@ def tracked_metrics(root: Path) -> dict[Path, dict[str, float | None]]:
     """The ``metrics.json`` files as git holds them, so that a run of one's own does not change the README.
 
     Raises:
-        ValueError: ``root`` is no git repository, or there is no git.
+        MienError: ``root`` is no git repository, or there is no git.
     """
     if shutil.which("git") is None:
-        raise ValueError(
+        raise MienError(
             "There is no program git in PATH. The results block is made from metrics that git tracks: install git, or "
             "add its folder to PATH, and run this again."
         )
     git = ["git", "-C", str(root)]
     listed = subprocess.run([*git, "ls-files", METRICS_PATTERN], capture_output=True, text=True, check=False)
     if listed.returncode:
-        raise ValueError(
+        raise MienError(
             f"git does not know {root}: {listed.stderr.strip()}. The results block is made from metrics that git "
             "tracks: run this in a clone."
         )
@@ -118,12 +119,12 @@ def with_blocks(text: str, new: dict[str, str]) -> str:
     """Put each block between its two markers, ``<!-- begin: <name> -->`` and ``<!-- end: <name> -->``.
 
     Raises:
-        ValueError: A marker is missing.
+        MienError: A marker is missing.
     """
     for name, block in new.items():
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
         if begin not in text or end not in text:
-            raise ValueError(
+            raise MienError(
                 f"README.md lacks the markers of the block '{name}'. Put {begin} and {end} on lines of their own where "
                 "it belongs, then run kedro readme."
             )

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mien.errors import MienError
 from mien.names import DEFAULT_PIPELINE
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def check_inputs(
         pipelines: Those of the project, among which the makers of what is missing are.
 
     Raises:
-        ValueError: Something is missing; the message says from which node to begin, or which command makes it.
+        MienError: Something is missing; the message says from which node to begin, or which command makes it.
     """
     makers = {entry: step for each in pipelines.values() for step in each.nodes for entry in step.outputs}
     read = sorted(pipeline.inputs() & makers.keys())  # folders that no node makes are looked at by their readers
@@ -46,7 +47,7 @@ def check_inputs(
     else:
         command = _make_first(list(missing), _makers_of(missing, catalog, makers), run_params, pipelines)
         faults.append(f"Make it first: {command}")
-    raise ValueError("\n".join(faults))
+    raise MienError("\n".join(faults))
 
 
 def _kept(entry: str, catalog: "DataCatalog") -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from mien.errors import MienError
 from mien.io.run_records import seeded_variant
 from mien.io.sweep_records import SweepRecord
 from mien.nodes.params import Name, Params
@@ -38,7 +39,7 @@ class SweepMember(Params):
     @model_validator(mode="after")
     def _leaves_the_seed_to_the_sweep(self) -> "SweepMember":
         if "training.seed" in self.set:
-            raise ValueError(f"Member {self.system} {self.variant} sets training.seed. Give the sweep seeds instead.")
+            raise MienError(f"Member {self.system} {self.variant} sets training.seed. Give the sweep seeds instead.")
         return self
 
 
@@ -53,7 +54,7 @@ class Sweep(Params):
         names = [(member.system, member.variant) for member in self.members]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(
+            raise MienError(
                 f"A sweep names {repeated or self.seeds} twice: runs would overwrite each other. Name each once."
             )
         return self
@@ -121,11 +122,11 @@ def read_sweep(loader: Any, name: str) -> Sweep:
         name: Of the sweep.
 
     Raises:
-        ValueError: There is no such sweep, or it does not validate.
+        MienError: There is no such sweep, or it does not validate.
     """
     sweeps = loader["sweeps"]
     if name not in sweeps:
-        raise ValueError(
+        raise MienError(
             f"There is no sweep '{name}'. Known are: {', '.join(sorted(sweeps))}. Add it to conf/base/sweeps.yml."
         )
     return Sweep(**sweeps[name])
@@ -153,7 +154,7 @@ class SweepRunner:
             seeds: Instead of its own, where given.
 
         Raises:
-            ValueError: The sweep is not known, or a system in it is no pipeline.
+            MienError: The sweep is not known, or a system in it is no pipeline.
         """
         from mien.mlflow_run import MlflowRun, connect, experiment_id
 
@@ -190,7 +191,7 @@ class SweepRunner:
         systems = [name for name, pipeline in pipelines.items() if is_system(name, pipeline)]
         unknown = sorted({run.system for run in runs} - set(systems))
         if unknown:
-            raise ValueError(f"The sweep names {', '.join(unknown)}, no system. Systems are: {', '.join(systems)}.")
+            raise MienError(f"The sweep names {', '.join(unknown)}, no system. Systems are: {', '.join(systems)}.")
 
     def _session(self, params: dict[str, Any]) -> Any:
         from kedro.framework.session import KedroSession

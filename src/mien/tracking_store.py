@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from mien.errors import MienError
 from mien.outputs import FileError, in_words, remove_dead_parts, sole_use, written
 
 SQLITE = "sqlite:///"
@@ -84,7 +85,7 @@ def configured_store(uri: str) -> Iterator[None]:
     """Tell in three parts that a store does not answer or take anything.
 
     Raises:
-        ValueError: MLflow or the database failed within the block.
+        MienError: MLflow or the database failed within the block.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -92,7 +93,7 @@ def configured_store(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database without its driver
-        raise ValueError(
+        raise MienError(
             f"MLflow cannot keep runs in {uri}: {' '.join(str(error).split())[:200]}.\n{_way_on(uri)} "
             "Without MLFLOW_TRACKING_URI runs go to mlflow.db in the project."
         ) from error

@@ -11,6 +11,7 @@ from mien.data.folders import walk_folder
 from mien.data.images import printable
 from mien.data.media_file import is_media
 from mien.data.splits import one_name_each, stratified_split
+from mien.errors import MienError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +27,11 @@ def list_media(root: Path, dataset: str) -> list[Path]:
         dataset: Its name, for the message.
 
     Raises:
-        ValueError: A folder cannot be listed, or an entry with a media file's name is no file.
+        MienError: A folder cannot be listed, or an entry with a media file's name is no file.
     """
 
     def refuse(error: OSError) -> None:
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s folders cannot be listed: {error.filename} ({error.strerror}). Make it readable."
         ) from error
 
@@ -42,7 +43,7 @@ def list_media(root: Path, dataset: str) -> list[Path]:
             if name[0] == "." or not is_media(path):
                 continue
             if not path.is_file():
-                raise ValueError(
+                raise MienError(
                     f"{dataset} has something else in the place of a file: {printable(path)} is a folder or a link to "
                     "nothing. Unpack the archive again."
                 )
@@ -63,7 +64,7 @@ def account_for_clips(account: FileAccount, clips: pd.DataFrame, explain: Explai
         way_on: What to do about lost clips.
 
     Raises:
-        ValueError: More clips or files are lost than the account allows.
+        MienError: More clips or files are lost than the account allows.
     """
     account.use_samples(clips, ["video", "audio"], "expression")
     for column, what in (("video", "picture"), ("audio", "sound")):
@@ -75,7 +76,7 @@ def account_for_clips(account: FileAccount, clips: pd.DataFrame, explain: Explai
 
 
 def check_names(wrong: Sequence[Path], dataset: str, form: str) -> None:
-    """Raise a ValueError that counts the files whose names are not of the published form, unless there are none.
+    """Raise a MienError that counts the files whose names are not of the published form, unless there are none.
 
     Args:
         wrong: Files with such names.
@@ -83,7 +84,7 @@ def check_names(wrong: Sequence[Path], dataset: str, form: str) -> None:
         form: What a name looks like.
     """
     if wrong:
-        raise ValueError(
+        raise MienError(
             f"{dataset} has file names that say nothing about their clips: {len(wrong):,} of them, the first "
             f"{printable(wrong[0])}. Names are {form}; rename the files, or move them out of the folder."
         )
@@ -105,14 +106,14 @@ def split_actors(
         A copy of ``clips`` with the column ``split``.
 
     Raises:
-        ValueError: A fraction or ``seed`` is out of range, there are too few actors for each split to get one, or a
+        MienError: A fraction or ``seed`` is out of range, there are too few actors for each split to get one, or a
             class that others show is absent from training.
 
     Source: ours, because neither RAVDESS nor CREMA-D publishes a split; METHODS 5.1: no person may be in two parts.
     """
     classes = sorted(set(clips["expression"]))
     if len(classes) < 2:
-        raise ValueError(
+        raise MienError(
             f"{dataset} has one class alone: all {len(clips):,} clips are {classes[0]}. Unpack the recordings of the "
             "other expressions."
         )
@@ -121,8 +122,8 @@ def split_actors(
     actors = actors.assign(gender=actors["gender"].fillna("").astype(str))
     try:
         actors = stratified_split(actors, ["gender"], validation_fraction, test_fraction, seed)
-    except ValueError as error:
-        raise ValueError(
+    except MienError as error:
+        raise MienError(
             f"The {len(actors)} actors of {dataset} cannot be divided into train, val and test: {error} "
             "Unpack the recordings of more actors."
         ) from error
@@ -130,7 +131,7 @@ def split_actors(
     clips = clips.assign(split=[part[subject] for subject in clips["subject"]])
     absent = sorted(set(clips["expression"]) - set(clips.loc[clips["split"] == "train", "expression"]))
     if absent:
-        raise ValueError(
+        raise MienError(
             f"{dataset} is incomplete: no clip of {', '.join(absent)} is left to train on. Unpack the recordings of "
             "more actors, or take another seed."
         )

@@ -21,6 +21,7 @@ from mien.data.duplicates import mark_duplicates
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.folders import holds_file
 from mien.data.splits import stratified_split
+from mien.errors import MienError
 from mien.labels import ETHNICITIES, GENDERS
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def find_age_csv(root: Path) -> Path:
     """Find ``age_gender.csv`` in a folder.
 
     Raises:
-        ValueError: The folder or the file is missing.
+        MienError: The folder or the file is missing.
     """
     if not root.is_dir():
-        raise ValueError(f"The folder of the age, gender and ethnicity CSV is missing: {root}. {_WHERE_TO_GET_IT}")
+        raise MienError(f"The folder of the age, gender and ethnicity CSV is missing: {root}. {_WHERE_TO_GET_IT}")
     if not holds_file(root, FILE, "The age, gender and ethnicity CSV"):
-        raise ValueError(f"The age, gender and ethnicity CSV is missing: {root} holds no {FILE}. {_WHERE_TO_GET_IT}")
+        raise MienError(f"The age, gender and ethnicity CSV is missing: {root} holds no {FILE}. {_WHERE_TO_GET_IT}")
     return root / FILE
 
 
@@ -96,7 +97,7 @@ def read_age_csv(
         The table of ``split_age_csv``.
 
     Raises:
-        ValueError: As in ``list_age_csv`` and ``split_age_csv``.
+        MienError: As in ``list_age_csv`` and ``split_age_csv``.
 
     Source: 80/10/10 is usual in work on this file; the strata are ours.
     """
@@ -117,13 +118,13 @@ def divide_rows(
         seed: As in ``split_age_csv``.
 
     Raises:
-        ValueError: There are too few rows to divide; the message names the file.
+        MienError: There are too few rows to divide; the message names the file.
     """
     try:
         samples = split_age_csv(rows, validation_fraction, test_fraction, seed)
-    except ValueError as error:
+    except MienError as error:
         where = account.root / FILE
-        raise ValueError(f"The faces of {where} cannot be divided into train, val and test: {error}") from error
+        raise MienError(f"The faces of {where} cannot be divided into train, val and test: {error}") from error
     account.use_samples(samples, ["image"], "ethnicity_name")
     repeated = rows[~rows["image"].isin(samples["image"])]
     account.pass_over(repeated["image"], "repeats_an_earlier_face")
@@ -144,7 +145,7 @@ def list_age_csv(root: Path) -> pd.DataFrame:
         the file does not say who is shown) and ``duplicate_of`` as in ``mark_duplicates``.
 
     Raises:
-        ValueError: The file is missing, has other columns or no row, or a row has too few fields or a code that is not
+        MienError: The file is missing, has other columns or no row, or a row has too few fields or a code that is not
             one; the message has the line.
     """
     import pandas as pd
@@ -191,13 +192,13 @@ def split_age_csv(
         ``rows`` without the repeated ones and without ``duplicate_of``, with ``split`` "train", "val" or "test".
 
     Raises:
-        ValueError: A fraction or the seed is out of range, or there are too few rows.
+        MienError: A fraction or the seed is out of range, or there are too few rows.
 
     Source: ours. The published notebooks split at random with equal faces on both sides, which flatters the scores.
     """
     for column in ("gender", "ethnicity"):
         if rows[column].nunique() < 2:
-            raise ValueError(
+            raise MienError(
                 f"The age, gender and ethnicity CSV has one class alone: all {len(rows):,} rows have "
                 f"{rows[column].iloc[0]} in the column {column}. Copy the file again from the download."
             )
@@ -221,7 +222,7 @@ def _parse_codes(row: PixelRow, path: Path) -> tuple[int, ...]:
     """Age, ethnicity and gender of a row, as ``_COLUMNS``."""
     for name, text in zip(_COLUMNS, row.fields, strict=True):
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) in _CODES[name]):
-            raise ValueError(
+            raise MienError(
                 f"The column {name} has a value that is none of its codes: line {row.line} of {path} says "
                 f"{text[:40]!r}. Known are {_MEANINGS[name]}; correct the line, or copy the file again."
             )

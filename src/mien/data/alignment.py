@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from mien.data.images import declared_size, first_bytes, printable
+from mien.errors import MienError
 
 logger = logging.getLogger(__name__)
 
@@ -50,23 +51,23 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         (2, 3) float64 matrix; ``apply_transform(source, matrix)`` is close to ``target``.
 
     Raises:
-        ValueError: The shapes differ or are not (n, 2), a coordinate is not finite, or all source points coincide.
+        MienError: The shapes differ or are not (n, 2), a coordinate is not finite, or all source points coincide.
 
     Source: Umeyama 1991, equations 40 to 43, for two dimensions and without reflections.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2 or len(source) < 2:
-        raise ValueError(
+        raise MienError(
             f"similarity_transform: source {source.shape} and target {target.shape} are not two equal shapes (n, 2) "
             "with n at least 2. Give one target point for each source point."
         )
     if not (np.isfinite(source).all() and np.isfinite(target).all()):
-        raise ValueError("similarity_transform: a coordinate is not finite. Leave out points that were not found.")
+        raise MienError("similarity_transform: a coordinate is not finite. Leave out points that were not found.")
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     s, t = (source - source_mean) @ [1, 1j], (target - target_mean) @ [1, 1j]
     spread = np.vdot(s, s).real
     if spread <= (1e-9 * max(1.0, np.abs(source_mean).max())) ** 2:
-        raise ValueError(
+        raise MienError(
             f"similarity_transform: all source points lie at {source_mean}, so scale and rotation are undefined. "
             "Give at least two different points."
         )
@@ -93,12 +94,12 @@ def roll_angle_degrees(five_points: np.ndarray) -> float:
         Degrees in (-180, 180].
 
     Raises:
-        ValueError: The shape is not (5, 2), or the eyes coincide or are not finite.
+        MienError: The shape is not (5, 2), or the eyes coincide or are not finite.
     """
     points = _five_points(five_points, "roll_angle_degrees")
     dx, dy = points[1] - points[0]
     if dx == dy == 0:
-        raise ValueError(
+        raise MienError(
             f"roll_angle_degrees: both eyes lie at {points[0]}, so there is no eye line. Leave this face out."
         )
     angle = math.degrees(math.atan2(dy, dx))
@@ -116,7 +117,7 @@ def template_transform(five_points: np.ndarray, size: int = TEMPLATE_SIZE) -> np
         (2, 3) float64, for ``apply_transform``.
 
     Raises:
-        ValueError: As ``similarity_transform``.
+        MienError: As ``similarity_transform``.
     """
     template = (FIVE_POINT_TEMPLATE + 0.5) * (size / TEMPLATE_SIZE) - 0.5
     return similarity_transform(five_points, template)
@@ -139,7 +140,7 @@ def align_face(image: np.ndarray, five_points: np.ndarray, size: int = TEMPLATE_
         (size, size, 3) uint8.
 
     Raises:
-        ValueError: The image is not (H, W, 3) uint8, ``size`` is below 1, or the points are not a face's within about
+        MienError: The image is not (H, W, 3) uint8, ``size`` is below 1, or the points are not a face's within about
             this image.
 
     Source: template and least-squares fit as ArcFace and face.evoLVe; the averaging is ours.
@@ -148,7 +149,7 @@ def align_face(image: np.ndarray, five_points: np.ndarray, size: int = TEMPLATE_
     matrix = template_transform(_five_points(five_points, "align_face"), size)
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     if size > 4 * max(image.shape[:2]) * scale:
-        raise ValueError(
+        raise MienError(
             f"align_face: the five points would make a face of more than four times the image {image.shape[:2]}. Check "
             "their order, and that they are pixels of this image."
         )
@@ -171,7 +172,7 @@ def centre_crop_face(image: np.ndarray, size: int) -> np.ndarray:
         (size, size, 3) uint8.
 
     Raises:
-        ValueError: The image is not (H, W, 3) uint8, or ``size`` is below 1.
+        MienError: The image is not (H, W, 3) uint8, or ``size`` is below 1.
     """
     _check_image(image, size, "centre_crop_face")
     H, W = image.shape[:2]
@@ -197,13 +198,13 @@ def choose_face(boxes: np.ndarray, image_size: tuple[int, int]) -> int:
         Row of ``boxes``.
 
     Raises:
-        ValueError: The shape is not (n, 4) with n at least 1.
+        MienError: The shape is not (n, 4) with n at least 1.
 
     Source: ours, because the datasets' papers do not say which of several faces they keep.
     """
     boxes = np.asarray(boxes, np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or len(boxes) == 0:
-        raise ValueError(f"choose_face: boxes have shape {boxes.shape}, not (n, 4) with n at least 1. Detect first.")
+        raise MienError(f"choose_face: boxes have shape {boxes.shape}, not (n, 4) with n at least 1. Detect first.")
     extent = np.array(image_size[::-1], np.float64)  # width, height
     top_left, bottom_right = boxes[:, :2].clip(0, extent), boxes[:, 2:].clip(0, extent)
     area = (bottom_right - top_left).clip(min=0).prod(axis=1)
@@ -215,7 +216,7 @@ def choose_face(boxes: np.ndarray, image_size: tuple[int, int]) -> int:
 def _five_points(points: np.ndarray, caller: str) -> np.ndarray:
     points = np.asarray(points, np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
-        raise ValueError(
+        raise MienError(
             f"{caller}: five_points is not a finite (5, 2) array but has shape {points.shape}. Give x and y of the "
             "eyes, nose and mouth corners of one face, as FaceDetections.points[k]."
         )
@@ -224,12 +225,12 @@ def _five_points(points: np.ndarray, caller: str) -> np.ndarray:
 
 def _check_image(image: np.ndarray, size: int, caller: str) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise ValueError(
+        raise MienError(
             f"{caller}: image is {image.dtype} of shape {image.shape}, not uint8 (H, W, 3). Repeat a grey channel "
             "three times, and scale pixels to 0..255."
         )
     if size < 1:
-        raise ValueError(f"{caller}: size is {size} px. Give 1 or more.")
+        raise MienError(f"{caller}: size is {size} px. Give 1 or more.")
 
 
 SQUARE = 1.02
@@ -254,7 +255,7 @@ def check_aligned_sizes(paths: Iterable[Path], dataset: str, tallest: float, max
         what_to_do: Ends the message.
 
     Raises:
-        ValueError: More than ``max_share`` have another shape.
+        MienError: More than ``max_share`` have another shape.
     """
     total = 0
     wrong: list[tuple[Path, int, int]] = []
@@ -271,7 +272,7 @@ def check_aligned_sizes(paths: Iterable[Path], dataset: str, tallest: float, max
     path, W, H = wrong[0]
     reported = f"{len(wrong):,} of {total:,} have another shape, the first {printable(path)} of {W}x{H} pixels"
     if len(wrong) > max_share * total:
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s images are no aligned faces, which are square or nearly so: {reported}. {what_to_do}"
         )
     logger.warning("%s: of the images that are called aligned, %s", dataset, reported)

@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.data.images import first_bytes
 from mien.data.media_file import open_media
+from mien.errors import MienError
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -32,7 +33,7 @@ _HEADER_BYTES = 8_192
 _MISSING_SECONDS = 0.25  # a compressed track may announce a frame more than it has
 
 
-class AudioError(ValueError):
+class AudioError(MienError):
     """A sound that cannot be read; ``reason`` names why in one word for the table of clips.
 
     One of missing, directory, empty, git_lfs_pointer, unreadable, not_an_audio, truncated, no_audio, no_samples,
@@ -65,12 +66,12 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         AudioError: The file is missing, a directory, empty, a Git LFS pointer, not a sound, cut off or damaged, longer
             than ``MAX_SECONDS``, has no sound track, no sample in it, samples that are no numbers, or an absurd sample
             rate; ``reason`` names which.
-        ValueError: ``sample_rate`` is out of range.
+        MienError: ``sample_rate`` is out of range.
     """
     import av
 
     if not 1_000 <= sample_rate <= 192_000:
-        raise ValueError(f"sample_rate {sample_rate} is out of range, in read_waveform: give 1000 to 192000 Hz.")
+        raise MienError(f"sample_rate {sample_rate} is out of range, in read_waveform: give 1000 to 192000 Hz.")
     container = open_media(path, AudioError, "audio")
     with container:
         if not container.streams.audio:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mien.data.face_images import check_rows
+from mien.errors import MienError
 
 
 class NeighbourFaces:
@@ -28,7 +29,7 @@ class NeighbourFaces:
     work in each epoch.
 
     Raises:
-        ValueError: Rows and targets differ in length, or a row is not among the faces.
+        MienError: Rows and targets differ in length, or a row is not among the faces.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class FrameDifferences:
         optical flow, ours, as in Wang et al.'s temporal segment networks (2016).
 
     Raises:
-        ValueError: Rows and targets differ in length, or a row is not among the faces.
+        MienError: Rows and targets differ in length, or a row is not among the faces.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class ArraySamples:
     ``dataset[key]`` is ``(inputs, target)``. A key is ``epoch * n + i`` (see ``engine.sampling``).
 
     Raises:
-        ValueError: Arrays and targets differ in length.
+        MienError: Arrays and targets differ in length.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class ArraySamples:
         self.inputs, self.targets = tuple(inputs), np.asarray(targets, np.int64)
         lengths = {len(each) for each in (*self.inputs, self.targets)}
         if len(lengths) != 1:
-            raise ValueError(f"Inputs and targets have {sorted(lengths)} rows: every sample needs all of them.")
+            raise MienError(f"Inputs and targets have {sorted(lengths)} rows: every sample needs all of them.")
         self.noise, self.seed = noise, seed
 
     def __len__(self) -> int:
@@ -192,7 +193,7 @@ class SoundSamples:
     prosody (P,), float32. A key is ``epoch * n + i`` (see ``engine.sampling``).
 
     Raises:
-        ValueError: A sample has no sound, or the arrays differ in length.
+        MienError: A sample has no sound, or the arrays differ in length.
     """
 
     def __init__(
@@ -210,7 +211,7 @@ class SoundSamples:
         self.contours, self.start, self.length, self.prosody = contours, start, length, prosody
         self.targets = np.asarray(targets, np.int64)
         if {len(start), len(length), len(prosody)} != {len(self.targets)} or (len(length) and length.min() < 1):
-            raise ValueError(
+            raise MienError(
                 f"{len(start)} starts, {len(length)} lengths, {len(prosody)} vectors, {len(self.targets)} targets, the "
                 "shortest sound perhaps empty: leave clips without sound out, and give all of the rest."
             )

@@ -26,6 +26,7 @@ from mien.data.csv_files import read_label_rows
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.images import printable
 from mien.data.media_file import SOUND_SUFFIXES, is_lfs_pointer
+from mien.errors import MienError
 from mien.labels import CREMA_D_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -94,16 +95,16 @@ def find_crema_d(root: Path) -> Path:
         ``root``.
 
     Raises:
-        ValueError: ``root`` is missing or not a folder, or has neither ``AudioWAV`` nor ``AudioMP3`` nor
+        MienError: ``root`` is missing or not a folder, or has neither ``AudioWAV`` nor ``AudioMP3`` nor
             ``VideoFlash``.
     """
     if not root.is_dir():
-        raise ValueError(f"CREMA-D's folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
+        raise MienError(f"CREMA-D's folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
     # Listed first, which refuses folders that may not be entered.
     if not any(_NAME.fullmatch(path.stem) for path in list_media(root, _DATASET)) and not any(
         (root / name).is_dir() for name in MEDIA
     ):
-        raise ValueError(
+        raise MienError(
             f"CREMA-D's recordings are missing: {printable(root)} holds no folder {', '.join(MEDIA)}. "
             f"{_WHERE_TO_GET_IT}"
         )
@@ -137,7 +138,7 @@ def read_crema_d(
         ``split``.
 
     Raises:
-        ValueError: The folder is missing or holds no clip, files are Git LFS pointers, a name is not of the published
+        MienError: The folder is missing or holds no clip, files are Git LFS pointers, a name is not of the published
             form, a recording is there twice, the demographics are malformed or of other people, an argument is out of
             range, there are too few actors to divide, or more clips of a split are passed over or lack picture or sound
             than ``account`` allows.
@@ -150,7 +151,7 @@ def read_crema_d(
     account = account or FileAccount(root, _DATASET)
     recordings = _recordings(root, account)
     if not recordings:
-        raise ValueError(f"CREMA-D has no clip: {', '.join(MEDIA)} in {printable(root)} are empty. {_WHERE_TO_GET_IT}")
+        raise MienError(f"CREMA-D has no clip: {', '.join(MEDIA)} in {printable(root)} are empty. {_WHERE_TO_GET_IT}")
     genders = _read_genders(root / DEMOGRAPHICS, {sample_id.partition("_")[0] for sample_id in recordings})
     rows = [_row(sample_id, files, genders) for sample_id, files in sorted(recordings.items())]
     clips = pd.DataFrame(rows).astype({"label": "int64", **dict.fromkeys(("video", "audio", "subject"), "string")})
@@ -196,7 +197,7 @@ def _recordings(root: Path, account: FileAccount) -> dict[str, dict[str, str]]:
             relative = path.relative_to(root).as_posix()
             earlier = recordings.setdefault(sample_id, {}).setdefault(kind, relative)
             if earlier != relative:
-                raise ValueError(
+                raise MienError(
                     f"CREMA-D has a recording twice: {printable(root)} holds {earlier} and {relative}. Remove one."
                 )
     check_names(wrong, _DATASET, _FORM)
@@ -227,7 +228,7 @@ def _fetched(root: Path, account: FileAccount) -> dict[str, list[Path]]:
         files = of_kind.get(name, [])
         pointers = [path for path in files if is_lfs_pointer(path)]
         if pointers and len(pointers) < len(files):
-            raise ValueError(
+            raise MienError(
                 f"CREMA-D is fetched in part: {len(pointers):,} of the {len(files):,} files in "
                 f"{printable(files[0].parent)} are Git LFS pointers, the first {pointers[0].name}. Run `git lfs pull` "
                 "in the repository again."
@@ -239,7 +240,7 @@ def _fetched(root: Path, account: FileAccount) -> dict[str, list[Path]]:
             fetched[name] = files
     if unfetched and not fetched:
         name, pointers = next(iter(unfetched.items()))
-        raise ValueError(
+        raise MienError(
             f"CREMA-D is not fetched: the {len(pointers):,} files in {printable(root / name)} are Git LFS pointers, "
             "not recordings. Install Git LFS and run `git lfs pull` in the repository."
         )
@@ -260,24 +261,24 @@ def _read_genders(path: Path, actors: set[str]) -> dict[str, str]:
         if not actor and not sex:
             continue
         if _ACTOR.fullmatch(actor) is None:
-            raise ValueError(
+            raise MienError(
                 f"CREMA-D's demographics are of other people: {where} has {actor[:40]!r} in the column ActorID, none "
                 "of 1001 to 1091. Copy the file again."
             )
         if sex not in ("male", "female"):
-            raise ValueError(
+            raise MienError(
                 f"CREMA-D's demographics are malformed: {where} has {row['Sex'][:40]!r} in the column Sex, neither "
                 "Male nor Female. Copy the file again."
             )
         if genders.setdefault(actor, sex) != sex:
-            raise ValueError(
+            raise MienError(
                 f"CREMA-D's demographics contradict themselves: {where} calls actor {actor} {sex} in the column Sex, "
                 f"line {lines[actor]} {genders[actor]}. Keep the line that is right, or copy the file again."
             )
         lines.setdefault(actor, number)
     absent = sorted(actors - genders.keys())
     if len(absent) == len(actors):
-        raise ValueError(
+        raise MienError(
             f"CREMA-D's demographics are of other people: {printable(path)} has no line for any of the {len(actors)} "
             f"actors, the first {absent[0]}. Copy the file again, or remove it to go on without genders."
         )

@@ -18,6 +18,7 @@ import numpy as np
 
 from mien.data.duplicates import pixel_digest
 from mien.data.images import POINTER, ImageError
+from mien.errors import MienError
 
 logger = logging.getLogger(__name__)
 
@@ -30,24 +31,24 @@ def read_label_text(path: Path, dataset: str) -> str:
         dataset: Its name, for messages.
 
     Raises:
-        ValueError: The file cannot be read, is not UTF-8 or is empty.
+        MienError: The file cannot be read, is not UTF-8 or is empty.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s label file cannot be read: {path} ({error.strerror}). Copy it again from the download."
         ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s label file is not text: byte {error.start} of {path} is not UTF-8. Copy it again."
         ) from error
     if text.startswith(POINTER.decode()):
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s label file is not fetched: {path} is a Git LFS pointer. Run `git lfs pull` in its repository."
         )
     if not text.strip():
-        raise ValueError(f"{dataset}'s label file is empty: {path} has no line. Copy it again from the download.")
+        raise MienError(f"{dataset}'s label file is empty: {path} has no line. Copy it again from the download.")
     return text
 
 
@@ -60,12 +61,12 @@ def check_distinct(names: Sequence[str], where: str, what: str) -> None:
         what: The kind of file, which begins the message.
 
     Raises:
-        ValueError: Two columns have one name; upper and lower case are the same.
+        MienError: Two columns have one name; upper and lower case are the same.
     """
     first: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if name and first.setdefault(name.lower(), number) != number:
-            raise ValueError(
+            raise MienError(
                 f"{what} has the column {name} twice: {where} names it as column {first[name.lower()]} and as column "
                 f"{number}. Remove the one that is wrong."
             )
@@ -83,7 +84,7 @@ def read_label_rows(path: Path, columns: Sequence[str], dataset: str) -> Iterato
         Number of the line and value by column of ``columns``, without spaces around; empty where a row is too short.
 
     Raises:
-        ValueError: As ``read_label_text``, a column is missing, or a line is not CSV.
+        MienError: As ``read_label_text``, a column is missing, or a line is not CSV.
 
     Example:
         >>> list(read_label_rows(Path("train_labels.csv"), ["image", "label"], "RAF-DB"))  # doctest: +SKIP
@@ -95,7 +96,7 @@ def read_label_rows(path: Path, columns: Sequence[str], dataset: str) -> Iterato
         check_distinct(there, f"line 1 of {path}", f"{dataset}'s label file")
         missing = [name for name in columns if name not in there]
         if missing:
-            raise ValueError(
+            raise MienError(
                 f"{dataset}'s label file lacks the column {missing[0]}: the first line of {path} is "
                 f"{', '.join(there)[:80]!r}. It has to name the columns {', '.join(columns)}."
             )
@@ -103,7 +104,7 @@ def read_label_rows(path: Path, columns: Sequence[str], dataset: str) -> Iterato
         for row in rows:
             yield rows.line_num, {name: (row[name] or "").strip() for name in columns}
     except csv.Error as error:
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s label file is not CSV: line {rows.line_num} of {path} ({error}). Copy it again."
         ) from error
 
@@ -164,7 +165,7 @@ def scan_pixel_rows(
         pixels: Name of the column with the pixels.
 
     Raises:
-        ValueError: The file cannot be opened, is a Git LFS pointer, is empty, lacks a column, has no row or none that
+        MienError: The file cannot be opened, is a Git LFS pointer, is empty, lacks a column, has no row or none that
             is an image, a row has too few or too many fields or is not UTF-8, or a line is longer than a row can be.
     """
     faults: list[str] = []
@@ -177,7 +178,7 @@ def scan_pixel_rows(
             num_rows += 1
             fields = content.split(b",")
             if len(fields) != len(names):
-                raise ValueError(
+                raise MienError(
                     f"A row has {len(fields)} fields, the header {len(names)}: line {line} of {path}. Copy the file "
                     "again, or correct the line."
                 )
@@ -190,7 +191,7 @@ def scan_pixel_rows(
             yield PixelRow(line, offset, texts, digest)
     if len(faults) == num_rows:
         what = f"None of its {num_rows:,} rows is an image; {faults[0]}" if faults else "It ends after the header."
-        raise ValueError(f"A pixel CSV without a face: {path}. {what} Copy the file again from the download.")
+        raise MienError(f"A pixel CSV without a face: {path}. {what} Copy the file again from the download.")
     if faults:
         logger.warning("%d of %d rows of %s are no image. The first: %s", len(faults), num_rows, path, faults[0])
 
@@ -200,7 +201,7 @@ def _open(path: Path) -> BinaryIO:
         return path.open("rb")
     except (OSError, RuntimeError) as error:  # rights, disks, links in a circle
         why = getattr(error, "strerror", None) or error
-        raise ValueError(f"A pixel CSV cannot be opened: {path} ({why}). Check its rights and the disk.") from error
+        raise MienError(f"A pixel CSV cannot be opened: {path} ({why}). Check its rights and the disk.") from error
 
 
 def _row_at(path: Path, offset: int, where: str) -> bytes:
@@ -250,15 +251,15 @@ def _read_header(file: BinaryIO, path: Path, wanted: list[str]) -> list[str]:
     line = file.readline(_MAX_LINE)
     if not line.strip():
         what = "has zero bytes" if not line else "begins with a blank line"
-        raise ValueError(f"A pixel CSV without a header: {path} {what}. Copy it again from the download.")
+        raise MienError(f"A pixel CSV without a header: {path} {what}. Copy it again from the download.")
     if line.startswith(POINTER):
-        raise ValueError(f"Not fetched: {path} is a Git LFS pointer, no CSV. Run `git lfs pull` in its repository.")
+        raise MienError(f"Not fetched: {path} is a Git LFS pointer, no CSV. Run `git lfs pull` in its repository.")
     header = line.removeprefix(_BOM).decode("utf-8", "replace")
     names = [name.strip(' \t\r\n"') for name in header.split(",")]
     check_distinct(names, f"line 1 of {path}", "A pixel CSV")
     absent = [name for name in wanted if name not in names]
     if absent:
-        raise ValueError(
+        raise MienError(
             f"Wrong columns in a pixel CSV: line 1 of {path} is {header.strip()[:80]!r} and lacks {', '.join(absent)}. "
             f"The published header names {', '.join(wanted)}; copy the file again, or rename its columns."
         )
@@ -271,7 +272,7 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, int, bytes]]:
     while content := file.readline(_MAX_LINE):
         line += 1
         if len(content) == _MAX_LINE:
-            raise ValueError(
+            raise MienError(
                 f"A line of {_MAX_LINE:,} bytes or more: line {line} of {path} is longer than a row of {NUM_PIXELS:,} "
                 "pixels. Save the file as CSV with a line for each face."
             )
@@ -279,7 +280,7 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, int, bytes]]:
         if not stripped:
             blank = blank or line
         elif blank:
-            raise ValueError(f"A blank line between rows: line {blank} of {path}. Copy the file again, or remove it.")
+            raise MienError(f"A blank line between rows: line {blank} of {path}. Copy the file again, or remove it.")
         else:
             yield line, offset, stripped
         offset += len(content)
@@ -289,4 +290,4 @@ def _text(field: bytes, line: int, path: Path) -> str:
     try:
         return field.strip(b'" \t').decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"Not text: line {line} of {path} is not UTF-8. Copy the file again.") from error
+        raise MienError(f"Not text: line {line} of {path} is not UTF-8. Copy the file again.") from error

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,7 +47,7 @@ def mark_duplicates(samples: pd.DataFrame, digests: Sequence[bytes | None]) -> p
         shows an image that a row of split "train" shows as well.
 
     Raises:
-        ValueError: ``digests`` has another length than ``samples``.
+        MienError: ``digests`` has another length than ``samples``.
 
     Source: ours, because scores on images that were trained on say nothing about new ones; duplicates in "val" touch
         only the choice of the epoch and do not count as leaks.
@@ -59,7 +61,7 @@ def mark_duplicates(samples: pd.DataFrame, digests: Sequence[bytes | None]) -> p
     import pandas as pd
 
     if len(digests) != len(samples):
-        raise ValueError(
+        raise MienError(
             f"There are {len(digests)} digests for {len(samples)} rows of the samples table: give one for each row."
         )
     # Plain dictionaries: numpy takes bytes that end in zeros for shorter ones.

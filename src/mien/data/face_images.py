@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mien.data.transforms import Augment
+from mien.errors import MienError
 
 CLASS_STREAM = 1
 """Parts the random numbers of sampled classes from those of the augmentation, which has the same seed and key."""
@@ -35,7 +36,7 @@ class FaceImages:
     so that it tells nothing of the augmentation.
 
     Raises:
-        ValueError: Rows and targets differ in length, a row is not among the faces, or shares do not add up to 1.
+        MienError: Rows and targets differ in length, a row is not among the faces, or shares do not add up to 1.
     """
 
     def __init__(
@@ -83,10 +84,10 @@ class FaceImages:
 
 def _check_shares(targets: np.ndarray, draw: bool) -> None:
     if targets.ndim == 1 and draw:
-        raise ValueError("There are no shares to draw a class by: give targets (n, M), or set draw to false.")
+        raise MienError("There are no shares to draw a class by: give targets (n, M), or set draw to false.")
     if targets.ndim == 2 and not ((targets >= 0).all() and np.allclose(targets.sum(axis=1), 1)):
         wrong = int(((targets < 0).any(axis=1) | ~np.isclose(targets.sum(axis=1), 1)).sum())
-        raise ValueError(
+        raise MienError(
             f"The shares of {wrong} of {len(targets)} samples are negative or do not add up to 1. "
             "Look at the columns target/<class> of the samples table and at the reader of this dataset."
         )
@@ -101,12 +102,12 @@ def check_rows(rows: np.ndarray, targets: np.ndarray, num_faces: int) -> None:
         num_faces: How many the packed file has.
 
     Raises:
-        ValueError: Rows and targets differ in length, or a row is not among the faces.
+        MienError: Rows and targets differ in length, or a row is not among the faces.
     """
     if len(rows) != len(targets):
-        raise ValueError(f"{len(rows)} rows but {len(targets)} targets: every sample needs both.")
+        raise MienError(f"{len(rows)} rows but {len(targets)} targets: every sample needs both.")
     if rows.size and not (rows.min() >= 0 and rows.max() < num_faces):
-        raise ValueError(
+        raise MienError(
             f"The samples name face rows {rows.min()} to {rows.max()}, the packed file has {num_faces}. "
             "Samples and faces come from different runs: run the pipeline that makes them again."
         )
@@ -157,7 +158,7 @@ class GreyFaces:
     i``: sample i in that epoch (see ``engine.sampling``).
 
     Raises:
-        ValueError: Rows and targets differ in length, or a row is not among the faces.
+        MienError: Rows and targets differ in length, or a row is not among the faces.
     """
 
     def __init__(
@@ -223,16 +224,16 @@ def decode_sequences(
         (rows, K, size, size) float32.
 
     Raises:
-        ValueError: The faces are no grey sequences of so many frames, or a row is not among them.
+        MienError: The faces are no grey sequences of so many frames, or a row is not among them.
     """
     rows = np.asarray(rows, np.int64)
     if faces.ndim != 5 or faces.shape[-1] != 1 or faces.shape[1] < num_frames:
-        raise ValueError(
+        raise MienError(
             f"Packed faces of shape {faces.shape} hold no {num_frames} grey frames per sample, (n, {num_frames}, H, "
             "W, 1). Give a dataset of pairs, or set model.num_frames to what it has."
         )
     if len(rows) and not (rows.min() >= 0 and rows.max() < len(faces)):
-        raise ValueError(
+        raise MienError(
             f"The samples name face rows {rows.min()} to {rows.max()}, the packed file has {len(faces)}. "
             "Samples and faces come from different runs: run the dataset's pipeline again."
         )
@@ -260,7 +261,7 @@ class PairImages:
     i``: sample i as augmented in that epoch (see ``engine.sampling``); without augmentation plain indices do.
 
     Raises:
-        ValueError: Sequences and targets differ in number, or the images are too small.
+        MienError: Sequences and targets differ in number, or the images are too small.
 
     Source: ours. One movement for all images of a sequence: what moves between them is what is to be seen.
     """
@@ -278,10 +279,10 @@ class PairImages:
     ) -> None:
         self.targets = torch.tensor(np.asarray(targets, np.int64))  # a copy: a table lends its columns read-only
         if len(sequences) != len(self.targets):
-            raise ValueError(f"{len(sequences)} sequences but {len(self.targets)} targets: every sample needs both.")
+            raise MienError(f"{len(sequences)} sequences but {len(self.targets)} targets: every sample needs both.")
         self.margin = sequences.shape[-1] - image_size
         if self.margin < 2 * shift:
-            raise ValueError(
+            raise MienError(
                 f"Images of {sequences.shape[-1]} px leave no room to cut out {image_size} px up to {shift} px off the "
                 "middle. Lower training.augmentation.shift, or decode larger images."
             )

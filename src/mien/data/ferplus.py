@@ -24,6 +24,7 @@ from mien.data.ferplus_files import SPLITS, Layout, Votes, choose_sources, expla
 from mien.data.ferplus_votes import VOTED_EXPRESSIONS, label_votes
 from mien.data.file_account import FileAccount
 from mien.data.target_shares import add_target_shares
+from mien.errors import MienError
 from mien.labels import FERPLUS_EXPRESSIONS, TargetMode
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def find_ferplus(root: Path) -> Path:
     """Check that a folder holds FER+ in one of its layouts, and return it.
 
     Raises:
-        ValueError: It is missing, or holds neither layout.
+        MienError: It is missing, or holds neither layout.
     """
     choose_sources(root)
     return root
@@ -106,7 +107,7 @@ def read_ferplus(
         among the rows of the table.
 
     Raises:
-        ValueError: Files are missing or not of the published format, the rows of the two CSV files do not go together,
+        MienError: Files are missing or not of the published format, the rows of the two CSV files do not go together,
             a split lacks a class, or more images of a split are missing or passed over than ``account`` allows.
 
     Source: FER+'s ``src/ferplus.py``; in the choice of votes ours, see ``choose_sources``.
@@ -156,7 +157,7 @@ def _check_complete(samples: pd.DataFrame, root: Path) -> None:
         absent = [name for name in FERPLUS_EXPRESSIONS if name not in present]
         if absent:
             what = f"the {split} split is absent" if not present else f"{', '.join(absent)} absent from {split}"
-            raise ValueError(
+            raise MienError(
                 f"FER+ is incomplete: {what} in {root}. Each split needs at least one labelled image of each of the "
                 f"{len(FERPLUS_EXPRESSIONS)} classes; copy the files again from the download."
             )

@@ -24,6 +24,7 @@ from mien.data.file_account import FileAccount, Verdict
 from mien.data.folders import ImageNames, holds_file
 from mien.data.images import is_image
 from mien.data.worker_processes import map_in_order
+from mien.errors import MienError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,13 +85,13 @@ def choose_sources(
             ``fer2013new.csv``.
 
     Raises:
-        ValueError: ``root`` is missing, holds neither layout, or not what is requested.
+        MienError: ``root`` is missing, holds neither layout, or not what is requested.
     """
     for name, value, known in (("layout", layout, get_args(Layout)), ("votes", votes, get_args(Votes))):
         if value not in ("auto", *known):
-            raise ValueError(f"{name} {value!r} of FER+ is unknown: choose one of auto, {', '.join(known)}.")
+            raise MienError(f"{name} {value!r} of FER+ is unknown: choose one of auto, {', '.join(known)}.")
     if not root.is_dir():
-        raise ValueError(f"FER+'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
+        raise MienError(f"FER+'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
     pixels = next((root / name for name in (_PIXELS, f"fer2013/{_PIXELS}") if holds_file(root, name, "FER+")), None)
     new_votes = root / _NEW_VOTES if holds_file(root, _NEW_VOTES, "FER+") else None
     holders = (root, root / "data")
@@ -100,7 +101,7 @@ def choose_sources(
     has_csv = pixels is not None and new_votes is not None
     if not has_csv and folders is None:
         there = [path.name for path in (pixels, new_votes) if path is not None]
-        raise ValueError(
+        raise MienError(
             f"FER+ is incomplete: {root} holds {f'only {there[0]}' if there else 'neither layout'}. {_WHERE_TO_GET_IT}"
         )
     if layout == "auto":
@@ -114,14 +115,14 @@ def choose_sources(
 def _check_choice(root: Path, layout: Layout, votes: Votes, *, has_csv: bool, has_labels: bool) -> None:
     if layout == "csv" and not has_csv:
         lacks = f"{_PIXELS} and {_NEW_VOTES}, of which {root} lacks one"
-        raise ValueError(f"FER+'s layout csv is not there: it needs {lacks}. Add it, or set layout to folders.")
+        raise MienError(f"FER+'s layout csv is not there: it needs {lacks}. Add it, or set layout to folders.")
     if "label_csv" in (votes, "label_csv" if layout == "folders" else "") and not has_labels:
-        raise ValueError(
+        raise MienError(
             f"FER+'s {_LABELS} files are not there: {root} holds no folders {', '.join(FOLDERS)} with one each. Add "
             "them, or set layout to csv and votes to new_csv."
         )
     if layout == "folders" and votes == "new_csv":
-        raise ValueError(
+        raise MienError(
             f"FER+'s votes of {_NEW_VOTES} are joined by row, and PNG files in {root} have no rows. Set layout to csv, "
             "or votes to label_csv."
         )
@@ -144,7 +145,7 @@ def list_ferplus(root: Path, sources: FerPlusSources, account: FileAccount | Non
         account: Receives label files, entries without a name and missing images; a new one where None.
 
     Raises:
-        ValueError: A file is not of the published format, or the rows or names of two files do not go together.
+        MienError: A file is not of the published format, or the rows or names of two files do not go together.
     """
     import pandas as pd
 
@@ -210,7 +211,7 @@ def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list
         place = f"{reference}#byte={pixel_row.offset}"
         rows.append(_Row(sample_id, image.name, place, image.usage, image.votes, pixel_row.digest))
     if num_pixel_rows != len(voted):
-        raise ValueError(
+        raise MienError(
             f"FER+'s two CSV files do not go together: {pixels} has {num_pixel_rows:,} rows and {new_votes} has "
             f"{len(voted):,}. They are joined row by row; copy both again."
         )
@@ -224,19 +225,19 @@ def _list_csv(root: Path, sources: FerPlusSources, account: FileAccount) -> list
 
 def _both(sources: FerPlusSources) -> tuple[Path, Path]:
     if sources.pixels is None or sources.new_votes is None:
-        raise ValueError(f"No {_PIXELS} and {_NEW_VOTES} in {sources}: get the sources from choose_sources.")
+        raise MienError(f"No {_PIXELS} and {_NEW_VOTES} in {sources}: get the sources from choose_sources.")
     return sources.pixels, sources.new_votes
 
 
 def _check_usage(pixel_row: PixelRow, pixels: Path, image: VotedImage, new_votes: Path) -> None:
     usage = pixel_row.fields[0]
     if usage not in SPLITS:
-        raise ValueError(
+        raise MienError(
             f"FER2013 has an unknown Usage: line {pixel_row.line} of {pixels} says {usage[:40]!r}, none of "
             f"{', '.join(SPLITS)}. Copy the file again from the download."
         )
     if usage != image.usage:
-        raise ValueError(
+        raise MienError(
             f"FER+'s two CSV files do not go together: line {pixel_row.line} of {pixels} is of {usage}, line "
             f"{image.line} of {new_votes} of {image.usage[:40]!r}. They are joined row by row; copy both again."
         )
@@ -253,7 +254,7 @@ def _with_label_csv_votes(rows: list[_Row], sources: FerPlusSources) -> list[_Ro
     listed = {(usage, image.name): image for usage, path in _label_files(sources) for image in read_label_csv(path)}
     unknown = sorted(set(listed) - set(first))
     if unknown:
-        raise ValueError(
+        raise MienError(
             f"FER+'s {_LABELS} files name {len(unknown):,} images that {sources.new_votes} does not have in the same "
             f"part, the first {unknown[0][1]} of {unknown[0][0]}. Copy both again from github.com/microsoft/FERPlus."
         )
@@ -262,7 +263,7 @@ def _with_label_csv_votes(rows: list[_Row], sources: FerPlusSources) -> list[_Ro
 
 def _label_files(sources: FerPlusSources) -> Iterator[tuple[str, Path]]:
     if sources.folders is None:
-        raise ValueError(f"No {_LABELS} in {sources}: get the sources from choose_sources.")
+        raise MienError(f"No {_LABELS} in {sources}: get the sources from choose_sources.")
     for folder, usage in FOLDERS.items():
         yield usage, sources.folders / folder / _LABELS
 
@@ -275,7 +276,7 @@ def _list_folders(root: Path, sources: FerPlusSources, account: FileAccount) -> 
         reference = path.parent.relative_to(root).as_posix()
         for image in voted:
             if names.setdefault(image.name, path) != path:
-                raise ValueError(
+                raise MienError(
                     f"FER+ image {image.name} is in two parts: line {image.line} of {path} lists it, and so does "
                     f"{names[image.name]}. Keep one, so that no image is trained on and tested on."
                 )

@@ -16,6 +16,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from mien.data.csv_files import read_label_text
+from mien.errors import MienError
 from mien.labels import EXPRESSION_SPELLINGS, FERPLUS_EXPRESSIONS, TargetMode
 
 VOTE_COLUMNS: tuple[str, ...] = (
@@ -72,7 +73,7 @@ def label_votes(votes: np.ndarray, mode: TargetMode) -> VoteLabels:
         mode: The rule.
 
     Raises:
-        ValueError: The shape is another, a vote is negative, or the mode is unknown.
+        MienError: The shape is another, a vote is negative, or the mode is unknown.
 
     Source: Barsoum et al. 2016; github.com/microsoft/FERPlus, ``src/ferplus.py``.
 
@@ -82,12 +83,12 @@ def label_votes(votes: np.ndarray, mode: TargetMode) -> VoteLabels:
     """
     votes = np.asarray(votes)
     if votes.ndim != 2 or votes.shape[1] != len(VOTE_COLUMNS) or (votes < 0).any():
-        raise ValueError(
+        raise MienError(
             f"FER+ votes of shape {votes.shape} are not (n, {len(VOTE_COLUMNS)}) numbers from 0. Give the ten columns "
             f"{', '.join(VOTE_COLUMNS)}."
         )
     if mode not in get_args(TargetMode):
-        raise ValueError(f"label_mode {mode!r} of FER+ is unknown: choose one of {', '.join(get_args(TargetMode))}.")
+        raise MienError(f"label_mode {mode!r} of FER+ is unknown: choose one of {', '.join(get_args(TargetMode))}.")
     votes = np.where(votes <= 1, 0, votes).astype(np.int64)
     rule = {"majority": _majority, "multi_target": _multi_target}.get(mode, _largest_first)
     kept = rule(votes, votes.sum(axis=1))
@@ -151,13 +152,13 @@ def read_new_votes(path: Path) -> list[VotedImage]:
     """Read ``fer2013new.csv``.
 
     Raises:
-        ValueError: The header is another, or a row has not twelve fields, an image name and votes of the format; the
+        MienError: The header is another, or a row has not twelve fields, an image name and votes of the format; the
             message has the line.
     """
     rows = _rows(path)
     header = next(rows, (1, []))[1]
     if [name.strip() for name in header] != _NEW_HEADER:
-        raise ValueError(
+        raise MienError(
             f"Wrong columns in FER+'s votes: line 1 of {path} is {','.join(header)[:80]!r}, not "
             f"'{','.join(_NEW_HEADER)}'. Copy the file again from github.com/microsoft/FERPlus."
         )
@@ -173,7 +174,7 @@ def read_label_csv(path: Path) -> list[VotedImage]:
     """Read the ``label.csv`` of one folder; it has no header.
 
     Raises:
-        ValueError: A row has not an image name, the box of the whole image and ten votes, or a name is there twice; the
+        MienError: A row has not an image name, the box of the whole image and ten votes, or a name is there twice; the
             message has the line.
     """
     voted: list[VotedImage] = []
@@ -182,12 +183,12 @@ def read_label_csv(path: Path) -> list[VotedImage]:
         where = _check_width(fields, 2 + len(VOTE_COLUMNS), line, path)
         name = _parse_name(fields[0], where)
         if fields[1].strip() != WHOLE_IMAGE:
-            raise ValueError(
+            raise MienError(
                 f"FER+ names another box than the whole image: {where} has {fields[1][:40]!r}, not '{WHOLE_IMAGE}'. "
                 "Copy the file again from github.com/microsoft/FERPlus."
             )
         if name in lines:
-            raise ValueError(
+            raise MienError(
                 f"FER+ image {name} is listed twice: {where} repeats line {lines[name]}. Keep the row that is right, "
                 "or copy the file again."
             )
@@ -204,21 +205,21 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             if fields:
                 yield rows.line_num, fields
     except csv.Error as error:
-        raise ValueError(
+        raise MienError(
             f"FER+'s votes are not CSV: line {rows.line_num} of {path} ({error}). Copy the file again."
         ) from error
 
 
 def _not_empty(voted: list[VotedImage], path: Path) -> list[VotedImage]:
     if not voted:
-        raise ValueError(f"FER+'s vote file is empty: {path} lists no image. Copy it again from the download.")
+        raise MienError(f"FER+'s vote file is empty: {path} lists no image. Copy it again from the download.")
     return voted
 
 
 def _check_width(fields: list[str], width: int, line: int, path: Path) -> str:
     where = f"line {line} of {path}"
     if len(fields) != width:
-        raise ValueError(
+        raise MienError(
             f"A row of FER+'s votes has {len(fields)} fields, not {width}: {where}. Copy the file again from "
             "github.com/microsoft/FERPlus."
         )
@@ -227,7 +228,7 @@ def _check_width(fields: list[str], width: int, line: int, path: Path) -> str:
 
 def _parse_name(name: str, where: str) -> str:
     if not _IMAGE_NAME.fullmatch(name):
-        raise ValueError(
+        raise MienError(
             f"FER+'s votes name no image: {where} says {name[:80]!r}. Write the bare file name, such as "
             "'fer0000000.png'."
         )
@@ -239,7 +240,7 @@ def _parse_votes(fields: list[str], where: str) -> tuple[int, ...]:
         votes = tuple(map(int, fields))
         if 1 <= sum(votes) <= NUM_ANNOTATORS:
             return votes
-    raise ValueError(
+    raise MienError(
         f"FER+'s votes are out of range: {where} has {','.join(fields)[:80]!r}. They are whole numbers from 0 that add "
         f"up to at most {NUM_ANNOTATORS}, one a person; copy the file again."
     )
@@ -284,14 +285,14 @@ def check_emotion(emotion: str, votes: Sequence[int], line: int, path: Path) -> 
         None where the votes have no majority, or one that FER2013 has no label for.
 
     Raises:
-        ValueError: The label is none of FER2013's.
+        MienError: The label is none of FER2013's.
 
     Example:
         >>> check_emotion("3", (0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 2, Path("fer2013.csv"))
         OrderCheck(line=2, agrees=True)
     """
     if emotion not in _LABELS:
-        raise ValueError(
+        raise MienError(
             f"FER2013 has an unknown label: line {line} of {path} says {emotion[:40]!r} in the column emotion. Labels "
             f"are whole numbers from 0 ({FER2013_EMOTIONS[0]}) to {len(FER2013_EMOTIONS) - 1} ({FER2013_EMOTIONS[-1]})."
         )
@@ -311,14 +312,14 @@ def check_order(evaluated: Sequence[OrderCheck], pixels: Path, votes: Path) -> N
         votes: FER+'s file, for the message.
 
     Raises:
-        ValueError: Fewer of some ``BLOCK`` consecutive rows agree than ``BOUND``, by more than chance.
+        MienError: Fewer of some ``BLOCK`` consecutive rows agree than ``BOUND``, by more than chance.
     """
     for start in range(0, max(1, len(evaluated) - BLOCK // 2), BLOCK):
         is_last = start + BLOCK >= len(evaluated) - BLOCK // 2
         block = evaluated[start : None if is_last else start + BLOCK]
         agreeing = sum(each.agrees for each in block)
         if block and agreeing < BOUND * len(block) and _at_most(agreeing, len(block)) < CHANCE:
-            raise ValueError(
+            raise MienError(
                 f"FER+'s two CSV files are not in one order: of {len(block)} images with a majority in lines "
                 f"{block[0].line} to {block[-1].line} of {pixels}, the column emotion agrees with the votes of {votes} "
                 f"in {agreeing} ({agreeing / len(block):.0%}); in the published files in {IN_ORDER:.0%}, after "

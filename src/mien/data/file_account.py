@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mien.data.folders import walk_folder
 from mien.data.images import is_image, printable
 from mien.data.media_file import is_media
+from mien.errors import MienError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ class FileAccount:
             way_on: What to do about lost samples, a sentence.
 
         Raises:
-            ValueError: More than ``max_passed_over`` of a split is lost.
+            MienError: More than ``max_passed_over`` of a split is lost.
         """
         for name, verdict in self._walk():
             if name not in self._notes:
@@ -137,7 +138,7 @@ class FileAccount:
         """Refuse a loss that is too large.
 
         Raises:
-            ValueError: More than ``max_passed_over`` of a split, or of the whole, is lost.
+            MienError: More than ``max_passed_over`` of a split, or of the whole, is lost.
         """
         kept: Counter[str] = Counter()
         lost: Counter[str] = Counter()
@@ -150,7 +151,7 @@ class FileAccount:
         for split in sorted(lost, key=lambda split: (not split, split)):
             total = lost[split] + kept[split] if split else whole
             if lost[split] > self.max_passed_over * total:
-                raise ValueError(self._refusal(split, lost[split], total, way_on))
+                raise MienError(self._refusal(split, lost[split], total, way_on))
 
     def table(self) -> pd.DataFrame:
         """One row per split, class, status and reason, used files first.
@@ -255,7 +256,7 @@ def check_unreadable(
         what: Is not read, such as ``images``.
 
     Raises:
-        ValueError: More than ``max_passed_over`` of a split cannot be read.
+        MienError: More than ``max_passed_over`` of a split cannot be read.
     """
     for split in splits.drop_duplicates():
         of_split = splits == split
@@ -267,7 +268,7 @@ def check_unreadable(
                 for reason, count in counts.items()
             )
             share = lost.sum() / of_split.sum()
-            raise ValueError(
+            raise MienError(
                 f"Too many {what} cannot be read: {lost.sum():,} of the {of_split.sum():,} of the {split} split "
                 f"({share:.1%}, above {max_passed_over:.1%}): {reported}. Copy them again, or set "
                 f"reader.max_passed_over to {_rounded_up(share)} to go on without them."

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mien.data.images import IMAGE_SUFFIXES, is_image
+from mien.errors import MienError
 
 
 def walk_folder(
@@ -65,13 +66,13 @@ def holds_file(folder: Path, name: str, dataset: str) -> bool:
         dataset: Its name, for the message.
 
     Raises:
-        ValueError: The folder may not be entered, so that nobody can tell.
+        MienError: The folder may not be entered, so that nobody can tell.
     """
     path = folder / name
     try:
         return path.is_file()
     except OSError as error:
-        raise ValueError(
+        raise MienError(
             f"{dataset}'s folder cannot be entered: {path.parent} ({error.strerror}). Make it readable, with its files."
         ) from error
 
@@ -90,7 +91,7 @@ def class_folders(folder: Path, classes: Mapping[str, str], dataset: str) -> dic
         Folder by class, in the order in which ``classes`` first names the class; empty where no folder is a class's.
 
     Raises:
-        ValueError: Two folders mean one class, or a folder of images beside class folders means none.
+        MienError: Two folders mean one class, or a folder of images beside class folders means none.
 
     Source: ours, because ImageFolder numbers classes by the alphabetical order of whatever folders it finds.
 
@@ -105,7 +106,7 @@ def class_folders(folder: Path, classes: Mapping[str, str], dataset: str) -> dic
         if label is None:
             others.append(name)
         elif label in found:
-            raise ValueError(
+            raise MienError(
                 f"Two folders of {dataset} mean the class {label}: {found[label].name}/ and {name}/ in {folder}. "
                 "Keep one of them, or put their images together."
             )
@@ -113,7 +114,7 @@ def class_folders(folder: Path, classes: Mapping[str, str], dataset: str) -> dic
             found[label] = folder / name
     for name in others if found else []:
         if image_names(folder / name, dataset):
-            raise ValueError(
+            raise MienError(
                 f"A folder of {dataset} names no class: there are images in {name}/ beside class folders in {folder}. "
                 f"Rename it to one of {', '.join(classes)}, or move it away."
             )
@@ -124,7 +125,7 @@ def subfolders(folder: Path, dataset: str) -> list[str]:
     """Names of the folders in a folder, sorted; hidden ones and what macOS leaves in archives are passed over.
 
     Raises:
-        ValueError: The folder cannot be listed, or a name is not UTF-8.
+        MienError: The folder cannot be listed, or a name is not UTF-8.
     """
     # What is called like an image is not looked at: thousands of look-ups take seconds on a network disk.
     names = [name for name in _names(folder, dataset) if not _is_image_name(name) and name != "__MACOSX"]
@@ -137,7 +138,7 @@ def image_names(folder: Path, dataset: str) -> list[str]:
     Hidden files are passed over. Whether images can be read shows when they are.
 
     Raises:
-        ValueError: The folder cannot be listed, or a name is not UTF-8.
+        MienError: The folder cannot be listed, or a name is not UTF-8.
     """
     return [name for name in _names(folder, dataset) if is_image(folder / name)]
 
@@ -150,7 +151,7 @@ class ImageNames:
         dataset: Its name, for messages.
 
     Raises:
-        ValueError: The folder cannot be listed, or a name is not UTF-8.
+        MienError: The folder cannot be listed, or a name is not UTF-8.
 
     Example:
         >>> ImageNames(Path("basic/Image/aligned"), "RAF-DB").find("train_00001_aligned.jpg")  # doctest: +SKIP
@@ -168,13 +169,13 @@ class ImageNames:
         """The name of the listed image as it is there, None where it is not.
 
         Raises:
-            ValueError: It is not there, and two others differ from it in their endings alone.
+            MienError: It is not there, and two others differ from it in their endings alone.
         """
         if listed in self._there:
             return listed
         found = self._stems.get(Path(listed).stem, [])
         if len(found) > 1:
-            raise ValueError(
+            raise MienError(
                 f"An image of {self.dataset} is there twice: {listed} as {found[0]} and as {found[1]} in "
                 f"{self.folder}. Keep the one that is right."
             )
@@ -189,7 +190,7 @@ def _names(folder: Path, dataset: str) -> list[str]:
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise ValueError(
+        raise MienError(
             f"A folder of {dataset} cannot be listed: {folder} ({error.strerror}). Check that it is a folder that you "
             "may read."
         ) from error
@@ -197,7 +198,7 @@ def _names(folder: Path, dataset: str) -> list[str]:
         try:
             name.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(
+            raise MienError(
                 f"A file name of {dataset} is not UTF-8: {name!a} in {str(folder)!a}. Rename it; tables hold text."
             ) from error
     return names

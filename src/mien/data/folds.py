@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -35,7 +37,7 @@ def subject_folds(samples: pd.DataFrame, num_folds: int = 10, seed: int = 0) -> 
         A copy of ``samples`` with ``fold`` (int64), 0 to num_folds - 1; every fold has a subject.
 
     Raises:
-        ValueError: An argument is out of range, a column is missing, or a row names no subject.
+        MienError: An argument is out of range, a column is missing, or a row names no subject.
 
     Source: ours, because the paper's ten groups of subjects are not published. Dealing like this keeps the spread of
         the folds within that of the subjects: the sum over f and m of (n_fm - T_m / F)^2 / T_m^2 is at most
@@ -50,12 +52,12 @@ def subject_folds(samples: pd.DataFrame, num_folds: int = 10, seed: int = 0) -> 
     """
     names = _subjects(samples)
     if not 2 <= num_folds <= len(names):
-        raise ValueError(
+        raise MienError(
             f"{num_folds} folds of {len(names)} subjects cannot be made, as no subject may be in two: "
             f"give a number of folds from 2 to {len(names)}."
         )
     if seed < 0:
-        raise ValueError(f"The seed of the folds is {seed}, which no generator takes: give 0 or a positive number.")
+        raise MienError(f"The seed of the folds is {seed}, which no generator takes: give 0 or a positive number.")
     subject, label = np.searchsorted(names, _text(samples["subject"])), samples["label"].to_numpy()
     counts = np.stack([np.bincount(subject[label == one], minlength=len(names)) for one in np.unique(label)], axis=1)
     weights = counts.sum(axis=0).astype(float) ** -2
@@ -84,7 +86,7 @@ def leave_one_subject_out(samples: pd.DataFrame) -> pd.DataFrame:
         A copy of ``samples`` with ``fold`` (int64), 0 to the number of subjects - 1.
 
     Raises:
-        ValueError: The column is missing, a row names no subject, or there is only one.
+        MienError: The column is missing, a row names no subject, or there is only one.
 
     Example:
         >>> import pandas as pd
@@ -93,7 +95,7 @@ def leave_one_subject_out(samples: pd.DataFrame) -> pd.DataFrame:
     """
     names = _subjects(samples, columns=("subject",))
     if len(names) < 2:
-        raise ValueError(
+        raise MienError(
             f"Only subject {names[0]} is in the samples table, and leaving it out leaves nothing to train on: "
             "add samples of another subject."
         )
@@ -104,15 +106,15 @@ def _subjects(samples: pd.DataFrame, columns: tuple[str, ...] = ("subject", "lab
     """The names of all subjects, sorted."""
     missing = sorted(set(columns) - set(samples.columns))
     if missing:
-        raise ValueError(
+        raise MienError(
             f"The samples table lacks {', '.join(missing)}, it has {', '.join(map(str, samples.columns))}: "
             "add the columns."
         )
     if len(samples) == 0:
-        raise ValueError("The samples table is empty, so it has no subjects to deal into folds: add samples.")
+        raise MienError("The samples table is empty, so it has no subjects to deal into folds: add samples.")
     nameless = np.flatnonzero(samples["subject"].isna())
     if len(nameless):
-        raise ValueError(
+        raise MienError(
             f"{len(nameless)} rows of the samples table name no subject, the first is row {nameless[0]}: "
             "name it, or drop the rows, as they cannot be kept out of training."
         )
@@ -153,7 +155,7 @@ def fold_trials(
         The samples' columns with ``split`` (train, val, test) and ``trial``, one row per trial and sample.
 
     Raises:
-        ValueError: A subject is in no fold or in two, there is only one fold, a class is missing in a trial's train or
+        MienError: A subject is in no fold or in two, there is only one fold, a class is missing in a trial's train or
             val rows, or an argument does not fit the samples.
     """
     import pandas as pd
@@ -184,24 +186,24 @@ def _with_face(samples: pd.DataFrame) -> pd.DataFrame:
 
 def _check_folds(samples: pd.DataFrame, validation_fraction: float) -> None:
     if not 0 < validation_fraction < 1:
-        raise ValueError(
+        raise MienError(
             f"validation_fraction of the folds is {validation_fraction}: give a number above 0 and below 1."
         )
     nowhere = samples["fold"].isna() | (samples["fold"] < 0)
     if nowhere.any():
         subjects = sorted(samples.loc[nowhere, "subject"].astype(str).unique())
-        raise ValueError(
+        raise MienError(
             f"{len(subjects)} subjects are in no fold, the first is {subjects[0]}, in a samples table of "
             f"{len(samples)} rows: they would never be tested. Prepare the dataset again, or leave them out."
         )
     folds_of = samples.groupby("subject")["fold"].nunique()
     if (folds_of > 1).any():
-        raise ValueError(
+        raise MienError(
             f"Subject {folds_of.idxmax()} is in {folds_of.max()} folds of the samples table, so training would see who "
             "is tested. Give every subject one fold: prepare the dataset again."
         )
     if samples["fold"].nunique() < 2:
-        raise ValueError(
+        raise MienError(
             f"All {len(samples)} samples with a face are in {samples['fold'].nunique()} fold, and nothing is left to "
             "train on. Prepare the dataset with more folds, or look at the reasons why samples have no face."
         )
@@ -212,13 +214,13 @@ def _check_curve(
 ) -> None:
     unknown = sorted(set(test_folds) - set(samples["fold"]))
     if unknown or not tested.any():
-        raise ValueError(
+        raise MienError(
             f"The learning curve tests folds {list(test_folds)}, of which {unknown} are not among the folds "
             f"{sorted(samples['fold'].unique())}. Set protocol.curve.test_folds to some of these."
         )
     wrong = [n for n in train_subjects if not 2 <= n <= others]
     if wrong or len(set(train_subjects)) < len(train_subjects):
-        raise ValueError(
+        raise MienError(
             f"The learning curve asks for {list(train_subjects)} training subjects where {others} are not tested. "
             f"Give different numbers from 2 to {others} in protocol.curve.train_subjects."
         )
@@ -242,7 +244,7 @@ def _trial(
     rest = samples[~tested] if subjects is None else samples[~tested & samples["subject"].astype(str).isin(subjects)]
     parts = min(round(1 / validation_fraction), rest["subject"].nunique())
     if parts < 2:
-        raise ValueError(
+        raise MienError(
             f"Trial {name} has {rest['subject'].nunique()} subject to train on, and none would be left to choose the "
             "epoch. Give more subjects, or a smaller validation_fraction."
         )
@@ -254,7 +256,7 @@ def _trial(
     for split in ("train", "val"):
         missing = sorted(set(samples["label"]) - set(trained.loc[trained["split"] == split, "label"]))
         if missing:
-            raise ValueError(
+            raise MienError(
                 f"Trial {name} has no {split} row of class {missing[0]} among {(trained['split'] == split).sum()}. "
                 "Set protocol.validation_fraction so that both parts have samples of every class, or add subjects."
             )

@@ -16,6 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mien.errors import MienError
+
 logger = logging.getLogger(__name__)
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the other three are tables, not frames
@@ -208,7 +210,7 @@ _SIGNATURE = re.compile(
 )
 
 
-class ImageError(ValueError):
+class ImageError(MienError):
     """An image file that cannot be read; ``reason`` names why in one word for the samples table.
 
     Of a file: missing, directory, not_a_file, unreadable, empty, git_lfs_pointer, not_an_image, truncated, too_large or
@@ -242,7 +244,7 @@ def read_image(path: Path, max_side: int = MAX_SIDE, max_pixels: int = MAX_PIXEL
         (H, W, 3) uint8, red first.
 
     Raises:
-        ImageError: A ValueError whose ``reason`` says that the file is missing, a directory, a pipe or device,
+        ImageError: A MienError whose ``reason`` says that the file is missing, a directory, a pipe or device,
             forbidden or failing to be read, empty, not an image, truncated, too large, or of floating-point pixels.
     """
     data = _read_file(path)

@@ -36,6 +36,7 @@ from mien.data.synthetic import (
     scene_landmarks,
 )
 from mien.data.synthetic.folder import synthetic_stream
+from mien.errors import MienError
 from mien.labels import EXPRESSIONS, LANDMARK_MIRROR, NUM_LANDMARKS
 
 SCENE_SIDE = 1.75
@@ -185,7 +186,7 @@ class LandmarkImages:
     (68, 2) float32. A key is ``epoch * n + i`` (see ``engine.sampling``); without augmentation plain indices do.
 
     Raises:
-        ValueError: Rows and points differ in length, points have another shape, or a row is not among the faces.
+        MienError: Rows and points differ in length, points have another shape, or a row is not among the faces.
 
     Source: BGR in [0, 1] is what cunjian/pytorch_face_landmark feeds to its network, so that the two are exchangeable.
     """
@@ -203,7 +204,7 @@ class LandmarkImages:
         self.faces, self.rows = faces, np.asarray(rows, np.int64)
         self.points = np.asarray(points, np.float64)
         if self.points.shape != (len(self.rows), NUM_LANDMARKS, 2):
-            raise ValueError(
+            raise MienError(
                 f"{len(self.rows)} rows but points of shape {self.points.shape}: every sample needs {NUM_LANDMARKS} "
                 "points (x, y). Put NaN for those that are not known."
             )

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mien.errors import MienError
+
 FACE_SIZE = 32
 """Pixels per side of the faces. Source: Lopes et al."""
 
@@ -115,7 +117,7 @@ def level_eyes(eyes: np.ndarray) -> np.ndarray:
         (2, 3) matrix.
 
     Raises:
-        ValueError: The eyes coincide or are not finite.
+        MienError: The eyes coincide or are not finite.
 
     Source: Lopes et al.
     """
@@ -133,7 +135,7 @@ def face_box(eyes: np.ndarray, geometry: CropGeometry) -> Box:
         geometry: Extent in units of the half eye distance.
 
     Raises:
-        ValueError: As ``level_eyes``.
+        MienError: As ``level_eyes``.
 
     Example:
         >>> face_box(np.array([[40, 50], [60, 50]]), CropGeometry(above=1.3, below=3.2, beside=2.4))
@@ -251,14 +253,14 @@ def normalise_contrast(images: np.ndarray, window: int = WINDOW) -> np.ndarray:
         (..., H, W) float64.
 
     Raises:
-        ValueError: ``window`` is even or below 3, or the images are not uint8.
+        MienError: ``window`` is even or below 3, or the images are not uint8.
 
     Source: Lopes et al. for the formula; how the mean is weighted, a public re-implementation; the borders, ours.
     """
     if window < 3 or window % 2 == 0:
-        raise ValueError(f"normalise_contrast: window is {window}. Give an odd number of pixels, 3 or more.")
+        raise MienError(f"normalise_contrast: window is {window}. Give an odd number of pixels, 3 or more.")
     if images.dtype != np.uint8 or images.ndim < 2:
-        raise ValueError(
+        raise MienError(
             f"normalise_contrast: images are {images.dtype} of shape {images.shape}, not uint8 (..., H, W). "
             "Scale pixels to 0..255."
         )
@@ -295,7 +297,7 @@ def contrast_as_grey(contrast: np.ndarray) -> np.ndarray:
 def _middle_and_half_distance(eyes: np.ndarray) -> tuple[np.ndarray, float]:
     distance = float(np.hypot(*(eyes[1] - eyes[0]))) if np.isfinite(eyes).all() else 0.0
     if distance == 0:
-        raise ValueError(
+        raise MienError(
             f"Both eyes lie at {eyes[0]}, or are not finite, so the face has no size. Leave it out, or take its image "
             "as a face by box_as_face."
         )

@@ -45,6 +45,7 @@ from mien.data.onset_apex import (
     write_manifest,
 )
 from mien.data.pair_samples import account_for_pairs, pairs_table, take_frames
+from mien.errors import MienError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,12 +74,12 @@ def find_nvie(root: Path) -> Path:
     """Check that ``root`` holds a manifest, or images of the spontaneous half in their folders.
 
     Raises:
-        ValueError: ``root`` is missing or holds neither.
+        MienError: ``root`` is missing or holds neither.
     """
     if not root.is_dir():
-        raise ValueError(f"{NAME}'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
+        raise MienError(f"{NAME}'s folder is missing: {root} is not a folder. {_WHERE_TO_GET_IT}")
     if not holds_file(root, MANIFEST, NAME) and not any("role" in folder.place for folder in visible_folders(root)):
-        raise ValueError(
+        raise MienError(
             f"{NAME} is not there: {root} holds neither {MANIFEST} nor a folder with images such as "
             f"013/visible/onset. {_WHERE_TO_GET_IT}"
         )
@@ -112,14 +113,14 @@ def read_nvie(
         numbers have three digits, whichever half they come from.
 
     Raises:
-        ValueError: The folder holds neither half, the manifest or the list of the subset is malformed, one kind is
+        MienError: The folder holds neither half, the manifest or the list of the subset is malformed, one kind is
             absent, there are fewer subjects than folds, ``num_frames`` is below 2, or more images are missing or passed
             over than ``account`` allows.
 
     Source: Xu et al., 2017, section 4.2, for the protocol. The 1,028 pairs of the subset are not published.
     """
     if subset not in PUBLISHED_TOTALS:
-        raise ValueError(f"subset {subset!r} of {NAME} is unknown: choose 'full' or 'subset'.")
+        raise MienError(f"subset {subset!r} of {NAME} is unknown: choose 'full' or 'subset'.")
     find_nvie(root)
     account = account or FileAccount(root, NAME)
     pairs, listed = _all_pairs(root, account)
@@ -179,7 +180,7 @@ def find_spontaneous_pairs(root: Path, account: FileAccount | None = None) -> tu
         ``mien.data.onset_apex.REASONS``.
 
     Raises:
-        ValueError: A folder cannot be listed.
+        MienError: A folder cannot be listed.
     """
     folders = list(visible_folders(root))
     frames, frame_folders = _frame_names(folders), _frame_folders(folders)
@@ -226,7 +227,7 @@ def write_spontaneous_manifest(root: Path) -> Path:
         The manifest.
 
     Raises:
-        ValueError: ``root`` holds neither half, the manifest is malformed or lists spontaneous pairs already, or the
+        MienError: ``root`` holds neither half, the manifest is malformed or lists spontaneous pairs already, or the
             folders hold no pair.
 
     Example:
@@ -236,14 +237,14 @@ def write_spontaneous_manifest(root: Path) -> Path:
     find_nvie(root)
     listed = _listed_pairs(root)
     if any(pair.kind == "spontaneous" for pair in listed):
-        raise ValueError(
+        raise MienError(
             f"{NAME}'s manifest lists spontaneous pairs already: {root / MANIFEST} is left as it is. "
             "Delete their lines to have them written anew."
         )
     found, dropped = find_spontaneous_pairs(root)
     log_dropped(dropped, NAME)
     if not found:
-        raise ValueError(
+        raise MienError(
             f"{NAME}'s spontaneous half has no pair: no sequence under {root} has an onset and an apex image. "
             "Check that its folders are <subject>/visible/onset and apex."
         )
@@ -273,7 +274,7 @@ def _check_distinct(listed: list[Pair], found: list[Pair], root: Path) -> None:
     ids, images = {pair.sample_id for pair in listed}, {name for pair in listed for name in (pair.onset, pair.apex)}
     for pair in found:
         if pair.sample_id in ids or not images.isdisjoint((pair.onset, pair.apex)):
-            raise ValueError(
+            raise MienError(
                 f"{NAME} has a pair twice: {root / MANIFEST} lists the id or an image of {pair.sample_id}, which the "
                 f"spontaneous half's folders hold too ({pair.onset} and {pair.apex}). Give the listed pair its own id "
                 "and images, or delete its line."
@@ -347,21 +348,21 @@ def read_subset(path: Path) -> dict[str, int]:
     """Line number of every sample id that the list names.
 
     Raises:
-        ValueError: The list is missing, empty, or names a pair twice.
+        MienError: The list is missing, empty, or names a pair twice.
     """
     text = read_text(path, f"The list of {NAME}'s subset")
     line_of: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         sample_id = line.strip()
         if sample_id in line_of:
-            raise ValueError(
+            raise MienError(
                 f"The list of {NAME}'s subset names {sample_id} twice: line {number} of {path} repeats line "
                 f"{line_of[sample_id]}. Delete one."
             )
         if sample_id:
             line_of[sample_id] = number
     if not line_of:
-        raise ValueError(
+        raise MienError(
             f"The list of {NAME}'s subset is empty: {path} has no sample id. Write one per line, or read 'full'."
         )
     return line_of
@@ -376,11 +377,11 @@ def check_chosen(chosen: dict[str, int], known: set[str], path: Path) -> None:
         path: The list, for the message.
 
     Raises:
-        ValueError: A chosen pair is not there.
+        MienError: A chosen pair is not there.
     """
     unknown = [sample_id for sample_id in chosen if sample_id not in known]
     if unknown:
-        raise ValueError(
+        raise MienError(
             f"The list of {NAME}'s subset names {len(unknown)} pairs that are not there, the first, "
             f"{unknown[0][:80]!r}, on line {chosen[unknown[0]]} of {path}. "
             f"Write sample ids as {MANIFEST} has them, or as 'spontaneous_013_happy' for folders; pairs that the log "

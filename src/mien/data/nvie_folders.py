@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mien.data.folders import walk_folder
 from mien.data.images import is_image
+from mien.errors import MienError
 
 NAME = "USTC-NVIE"
 
@@ -59,7 +60,7 @@ def visible_folders(root: Path) -> Iterator[Folder]:
     """Every folder of a subject's visible spontaneous images below ``root``."""
 
     def refuse(error: OSError) -> None:
-        raise ValueError(
+        raise MienError(
             f"{NAME}'s folders cannot be listed: {error.filename} ({error.strerror}). Make it readable."
         ) from error
 

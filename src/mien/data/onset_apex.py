@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 
 from mien.data.file_account import FileAccount
 from mien.data.images import POINTER, is_image
+from mien.errors import MienError
 from mien.labels import EMOTIONS, KINDS
 from mien.outputs import in_words, replacing
 
@@ -95,7 +96,7 @@ def read_manifest(root: Path, name: str) -> list[Pair]:
         One pair per line, in their order.
 
     Raises:
-        ValueError: The file is missing, empty, not UTF-8, has other columns, or a line has a wrong number of fields,
+        MienError: The file is missing, empty, not UTF-8, has other columns, or a line has a wrong number of fields,
             an empty field, an unknown kind, emotion, illumination or word for glasses, a path out of ``root``, an id
             or a pair of images that another line has.
     """
@@ -103,7 +104,7 @@ def read_manifest(root: Path, name: str) -> list[Pair]:
     table = _parse_csv(path, name)
     number, header = table[0]
     if sorted(header) not in (sorted(COLUMNS), sorted((*COLUMNS, FRAMES_COLUMN))):
-        raise ValueError(
+        raise MienError(
             f"{name}'s manifest has the wrong columns: line {number} of {path} has {', '.join(header)[:200]}. "
             f"Name them {', '.join(COLUMNS)}, and {FRAMES_COLUMN} where sequences are read."
         )
@@ -112,21 +113,21 @@ def read_manifest(root: Path, name: str) -> list[Pair]:
     for number, values in table[1:]:
         where = f"line {number} of {path}"
         if len(values) != len(header):
-            raise ValueError(
+            raise MienError(
                 f"{name}'s manifest has a malformed line: {where} has {len(values)} fields instead of {len(header)}. "
                 "Write one field per column, and quote a field that holds a comma."
             )
         pair = _parse_line(root, dict(zip(header, values, strict=True)), name, where)
         for key, what in ((pair.sample_id, "sample_id"), ((pair.onset, pair.apex), "pair of images")):
             if key in line_of:
-                raise ValueError(
+                raise MienError(
                     f"{name}'s manifest has the same {what} twice: {where} repeats line {line_of[key]}, "
                     f"{str(key)[:160]}. Keep the one that is right."
                 )
             line_of[key] = number
         pairs.append(pair)
     if not pairs:
-        raise ValueError(f"{name}'s manifest is empty: {path} has a header and no pair. Write one line per pair.")
+        raise MienError(f"{name}'s manifest is empty: {path} has a header and no pair. Write one line per pair.")
     return pairs
 
 
@@ -229,19 +230,19 @@ def read_text(path: Path, what: str) -> str:
     """Read a text file that a user wrote.
 
     Raises:
-        ValueError: The file is missing, or not UTF-8; ``what`` names it in the message.
+        MienError: The file is missing, or not UTF-8; ``what`` names it in the message.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{what} cannot be read: {path} ({error.strerror}). Write it, as a text file.") from error
+        raise MienError(f"{what} cannot be read: {path} ({error.strerror}). Write it, as a text file.") from error
     if content.startswith(POINTER):
-        raise ValueError(f"{what} is not fetched: {path} is a Git LFS pointer. Run `git lfs pull` in its repository.")
+        raise MienError(f"{what} is not fetched: {path} is a Git LFS pointer. Run `git lfs pull` in its repository.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
-        raise ValueError(
+        raise MienError(
             f"{what} is not UTF-8 text: byte {error.start}, on line {number} of {path}. Save it again as UTF-8."
         ) from error
 
@@ -256,19 +257,19 @@ def _parse_csv(path: Path, name: str) -> list[tuple[int, list[str]]]:
             if any(value.strip() for value in values):
                 lines.append((reader.line_num, [value.strip() for value in values]))
     except csv.Error as error:
-        raise ValueError(
+        raise MienError(
             f"{name}'s manifest has a malformed line: line {reader.line_num} of {path} ({error}). "
             "Close every quote, and double a quote inside a field."
         ) from error
     if not lines:
-        raise ValueError(f"{name}'s manifest is empty: {path} has no line. Write a header and one line per pair.")
+        raise MienError(f"{name}'s manifest is empty: {path} has no line. Write a header and one line per pair.")
     return lines
 
 
 def _parse_line(root: Path, fields: dict[str, str], name: str, where: str) -> Pair:
     for column in ("sample_id", "subject", "onset_path", "apex_path"):
         if not fields[column]:
-            raise ValueError(f"{name}'s manifest has an empty field: {where} gives no {column}. Fill it in.")
+            raise MienError(f"{name}'s manifest has an empty field: {where} gives no {column}. Fill it in.")
     known: tuple[tuple[str, Iterable[str]], ...] = (
         ("kind", KINDS),
         ("emotion", _EMOTION_WORDS),
@@ -277,14 +278,14 @@ def _parse_line(root: Path, fields: dict[str, str], name: str, where: str) -> Pa
     )
     for column, words in known:
         if fields[column] not in words:
-            raise ValueError(
+            raise MienError(
                 f"{name}'s manifest has an unknown {column}: {where} says {fields[column][:80]!r}. "
                 f"Write {' or '.join(word or 'nothing' for word in words)}."
             )
     onset, apex = (_parse_path(root, fields[column], name, where) for column in ("onset_path", "apex_path"))
     frames = fields.get(FRAMES_COLUMN)
     if onset == apex:
-        raise ValueError(
+        raise MienError(
             f"{name}'s manifest pairs an image with itself: {where} gives {onset} as onset and as apex. "
             "Name the two images."
         )
@@ -304,12 +305,12 @@ def _parse_line(root: Path, fields: dict[str, str], name: str, where: str) -> Pa
 def _parse_path(root: Path, text: str, name: str, where: str) -> str:
     path = PurePosixPath(text)
     if "\\" in text or ":" in text.partition("/")[0] or path.is_absolute() or ".." in path.parts:
-        raise ValueError(
+        raise MienError(
             f"{name}'s manifest names an image outside its folder: {where} says {text[:160]!r}. "
             "Write a path relative to the manifest's folder, with forward slashes and without '..'."
         )
     if "#" in text or not text.isprintable():
-        raise ValueError(
+        raise MienError(
             f"{name}'s manifest names an image that cannot be referred to: {where} says {text[:160]!r}. "
             "Rename the file without '#' and control characters."
         )

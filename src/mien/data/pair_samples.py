@@ -23,6 +23,7 @@ from mien.data.file_account import Explain, FileAccount
 from mien.data.images import is_image
 from mien.data.onset_apex import FOLDS, MANIFEST, Pair, image_fault
 from mien.data.splits import one_name_each
+from mien.errors import MienError
 from mien.labels import KINDS
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def pairs_table(pairs: Sequence[Pair], name: str, root: Path) -> pd.DataFrame:
         in turn), ``illumination`` (string) and ``glasses`` (boolean), the last two missing where unknown.
 
     Raises:
-        ValueError: There is no pair, none of one kind, or two subjects' names look alike.
+        MienError: There is no pair, none of one kind, or two subjects' names look alike.
     """
     import pandas as pd
 
     absent = [kind for kind in KINDS if not any(pair.kind == kind for pair in pairs)]
     if absent:
-        raise ValueError(
+        raise MienError(
             f"{name} is incomplete: none of the {len(pairs):,} complete pairs under {root} is {' or '.join(absent)}. "
             f"List pairs of both kinds in {root / MANIFEST}, and check the pairs that the log says were dropped."
         )
@@ -100,7 +101,7 @@ def account_for_pairs(account: FileAccount, pairs: pd.DataFrame, explain: Explai
         explain: Why no pair names a file.
 
     Raises:
-        ValueError: More images are lost than the account allows.
+        MienError: More images are lost than the account allows.
     """
     columns = ["onset", *(str(name) for name in pairs if str(name).startswith("frame_")), "apex"]
     account.use([account.root / MANIFEST] if (account.root / MANIFEST).is_file() else [])
@@ -133,10 +134,10 @@ def take_frames(
         of ``mien.data.onset_apex.REASONS``.
 
     Raises:
-        ValueError: ``num_frames`` is below 2.
+        MienError: ``num_frames`` is below 2.
     """
     if num_frames < 2:
-        raise ValueError(f"reader.num_frames is {num_frames}: give 2 for onset and apex, or more for a sequence.")
+        raise MienError(f"reader.num_frames is {num_frames}: give 2 for onset and apex, or more for a sequence.")
     if num_frames == 2:
         return list(pairs), Counter()
     kept: list[Pair] = []

@@ -40,6 +40,7 @@ from mien.data.raf_db_layouts import (
     read_class_folders,
     split_images,
 )
+from mien.errors import MienError
 from mien.labels import RAF_DB_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def read_raf_db(
         (all missing: RAF-DB does not say who is shown).
 
     Raises:
-        ValueError: The folder or its labels are missing, more images of a split are missing or passed over than
+        MienError: The folder or its labels are missing, more images of a split are missing or passed over than
             ``account`` allows, there are several layouts to choose from, a line is not one of the format, an image is
             listed twice, or a split lacks a class.
 
@@ -96,7 +97,7 @@ def read_raf_db(
         {'sample_id': 'train_00001', 'image': 'basic/Image/aligned/train_00001_aligned.jpg', 'label': 4, ...}
     """
     if source not in ("aligned", "original"):
-        raise ValueError(f"source {source!r} of RAF-DB is unknown: choose 'aligned' or 'original'.")
+        raise MienError(f"source {source!r} of RAF-DB is unknown: choose 'aligned' or 'original'.")
     found, folder = choose_layout(root, layout)
     logger.info("RAF-DB basic found in %s, in the layout %s", folder, found)
     account = account or FileAccount(root, "RAF-DB")
@@ -159,7 +160,7 @@ def find_raf_db(root: Path) -> Path:
     Where there is more than one, the first; ``read_raf_db`` then wants to know which is meant.
 
     Raises:
-        ValueError: ``root`` is missing or not a folder, or RAF-DB is in it in no known layout.
+        MienError: ``root`` is missing or not a folder, or RAF-DB is in it in no known layout.
 
     Source: the download unpacks as ``basic/``; public repositories keep it as ``raf-basic/``, POSTER++ as ``raf-db/``,
         and Kaggle's repack is called ``raf-db-dataset``.
@@ -193,14 +194,14 @@ def _read_csv_pair(folder: Path, source: Source, account: FileAccount) -> list[L
         files = split_images(folder, split)
         for name, sample_id, label in _parse_rows(_csv_lines(path), path, IMAGE_NAME):
             if not name.startswith(f"{split}_"):
-                raise ValueError(
+                raise MienError(
                     f"RAF-DB's splits are mixed: {path} lists {name}, which is not of the {split} split. Move its "
                     "line to the other file, so that no image is trained on and tested on."
                 )
             places = sorted(files.get(Path(name).stem, []), key=lambda place: place[1].name != name)
             for folder_label, place in places:
                 if folder_label not in (None, label):
-                    raise ValueError(
+                    raise MienError(
                         f"RAF-DB's labels contradict each other: {place} lies in the folder of another class than "
                         f"{label + 1} ({RAF_DB_EXPRESSIONS[label]}), which {path} gives it. Copy both again, or set "
                         "reader.layout to class_folders if the folders are right."
@@ -217,7 +218,7 @@ def _list_lines(path: Path) -> Iterator[tuple[int, str, str]]:
     for number, line in enumerate(read_label_text(path, "RAF-DB").rstrip().split("\n"), start=1):
         fields = line.split()
         if len(fields) != 2:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB's list file has a malformed line: line {number} of {path} is {line[:80]!r}. "
                 "Write an image name, one space and a label, such as 'train_00001.jpg 5'."
             )
@@ -238,24 +239,24 @@ def _parse_rows(
     for number, name, code in rows:
         where = f"line {number} of {path}"
         if "/" in name or "\\" in name or ".." in name:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB's label file names an image outside its folder: {where} says {name[:80]!r}. "
                 "Write the bare file name, such as 'train_00001.jpg'."
             )
         match = pattern.fullmatch(name)
         if match is None:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB's label file names neither a training nor a test image: {where} says {name[:80]!r}. "
                 "Write 'train_' or 'test_', a number and '.jpg'; the split is read from the name."
             )
         if code not in _LABEL_IDS:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB's label file has an unknown label: {where} gives {name} the label {code[:80]!r}. "
                 f"Labels are whole numbers from 1 ({RAF_DB_EXPRESSIONS[0]}) to 7 ({RAF_DB_EXPRESSIONS[-1]})."
             )
         stem = Path(name).stem
         if stem in first_line:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB image {name} is listed twice: {where} repeats line {first_line[stem]}. "
                 "Keep the one that is right, or copy the file again."
             )
@@ -273,7 +274,7 @@ def _check_complete(images: list[ListedImage], where: Path, missing: set[tuple[s
                 if len(absent) == len(RAF_DB_EXPRESSIONS)
                 else f"{', '.join(absent)} absent from {split}"
             )
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB is incomplete: {what} in {where}. Each split needs at least one image of each of the "
                 f"{len(RAF_DB_EXPRESSIONS)} classes; copy it again from the download."
             )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.data.folders import class_folders, holds_file, image_names, subfolders
+from mien.errors import MienError
 from mien.labels import EXPRESSION_SPELLINGS, RAF_DB_EXPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -76,10 +77,10 @@ def find_layouts(root: Path) -> dict[Layout, list[Path]]:
         Folders by layout: those that hold the list, the split folders or the CSV files; at least one in all.
 
     Raises:
-        ValueError: ``root`` is missing or not a folder, or it holds RAF-DB in no layout.
+        MienError: ``root`` is missing or not a folder, or it holds RAF-DB in no layout.
     """
     if not root.is_dir():
-        raise ValueError(f"RAF-DB's folder is missing: {root} is not a folder. {WHERE_TO_GET_IT}")
+        raise MienError(f"RAF-DB's folder is missing: {root} is not a folder. {WHERE_TO_GET_IT}")
     places = [root / name for name in _FOLDERS]
     found: dict[Layout, list[Path]] = {
         "list": [place for place in places if holds_file(place, LIST_FILE, "RAF-DB")],
@@ -87,7 +88,7 @@ def find_layouts(root: Path) -> dict[Layout, list[Path]]:
         "csv": [place for place in places if all(holds_file(place, file, "RAF-DB") for file in CSV_FILES.values())],
     }
     if not any(found.values()):
-        raise ValueError(
+        raise MienError(
             f"RAF-DB's files are missing: {root} holds it in no known layout ({'; '.join(LAYOUTS.values())}), neither "
             f"itself nor under {'/, '.join(_FOLDERS[1:])}/. {WHERE_TO_GET_IT}"
         )
@@ -104,11 +105,11 @@ def choose_layout(root: Path, layout: Layout | Literal["auto"]) -> tuple[Layout,
         layout: One of ``LAYOUTS``, or ``auto`` for the only one there is.
 
     Raises:
-        ValueError: As ``find_layouts``; ``layout`` is unknown, or not there, or is ``auto`` and several are; or two
+        MienError: As ``find_layouts``; ``layout`` is unknown, or not there, or is ``auto`` and several are; or two
             folders below ``root`` are in the one that is chosen.
     """
     if layout not in ("auto", *LAYOUTS):
-        raise ValueError(f"layout {layout!r} of RAF-DB is unknown: choose auto, {', '.join(LAYOUTS)}.")
+        raise MienError(f"layout {layout!r} of RAF-DB is unknown: choose auto, {', '.join(LAYOUTS)}.")
     found = {name: places for name, places in find_layouts(root).items() if places}
     there = "; ".join(f"{name} in {places[0]}" for name, places in found.items())
     if layout == "auto":
@@ -116,19 +117,19 @@ def choose_layout(root: Path, layout: Layout | Literal["auto"]) -> tuple[Layout,
         if of_pairs.issuperset(found.get("class_folders", [])):
             found.pop("class_folders", None)
         if len(found) > 1:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB is there in several layouts: {root} holds {there}. Name the one that is meant with "
                 "reader.layout, or move the others away."
             )
     chosen: Layout = next(iter(found)) if layout == "auto" else layout
     if chosen not in found:
-        raise ValueError(
+        raise MienError(
             f"RAF-DB is not there in the layout {chosen}: {root} lacks {LAYOUTS[chosen]} and holds {there}. Set "
             "reader.layout to auto, or add what is missing."
         )
     first, *more = found[chosen]
     if more and first != root:
-        raise ValueError(
+        raise MienError(
             f"RAF-DB is there twice: {root} holds {LAYOUTS[chosen]} under {first.relative_to(root)}/ and under "
             f"{more[0].relative_to(root)}/. Remove one, or name the one you mean as the root."
         )
@@ -147,7 +148,7 @@ def read_class_folders(folder: Path, source: Source) -> list[ListedImage]:
             names do not tell them apart, and all are taken.
 
     Raises:
-        ValueError: A folder names no class, a file is not named as RAF-DB's or lies in the other split's folder, an
+        MienError: A folder names no class, a file is not named as RAF-DB's or lies in the other split's folder, an
             image is there twice, or there are aligned images only and ``source`` is ``original``.
     """
     images = [
@@ -157,7 +158,7 @@ def read_class_folders(folder: Path, source: Source) -> list[ListedImage]:
     paths: dict[str, Path] = {}
     for image in images:
         if image.sample_id in paths:
-            raise ValueError(
+            raise MienError(
                 f"RAF-DB image {image.sample_id} is there twice: as {paths[image.sample_id]} and as {image.path}. Keep "
                 "the one that is right."
             )
@@ -173,7 +174,7 @@ def split_images(folder: Path, split: str) -> dict[str, list[tuple[int | None, P
         split: Train or test.
 
     Raises:
-        ValueError: A class folder is not one.
+        MienError: A class folder is not one.
     """
     places: list[tuple[int | None, Path]] = []
     for split_folder in (folder / images / split for images in _IMAGES if (folder / images / split).is_dir()):
@@ -190,7 +191,7 @@ def choose_source(images: list[ListedImage], source: Source, folder: Path) -> li
     """Keep the aligned crops, called ``*_aligned``, or the others; all where no name tells.
 
     Raises:
-        ValueError: ``source`` is ``original`` and all are aligned crops.
+        MienError: ``source`` is ``original`` and all are aligned crops.
     """
     aligned = [image for image in images if image.path.stem.endswith("_aligned")]
     if not aligned:
@@ -200,7 +201,7 @@ def choose_source(images: list[ListedImage], source: Source, folder: Path) -> li
         return aligned
     originals = [image for image in images if not image.path.stem.endswith("_aligned")]
     if not originals:
-        raise ValueError(
+        raise MienError(
             f"RAF-DB's photographs are missing: all {len(images):,} images in {folder} are aligned crops. Set "
             "reader.source to aligned, or unpack the authors' download, which has both."
         )
@@ -227,7 +228,7 @@ def _split_folders(folder: Path) -> list[tuple[tuple[str, ...], Path]]:
 
 def _class_folders(split_folder: Path) -> dict[str, Path]:
     if (split_folder / "0").is_dir():
-        raise ValueError(
+        raise MienError(
             f"Class folders of RAF-DB count from 0: {split_folder} has a folder 0/, and copies differ in what it "
             f"means. Call the folders by RAF-DB's codes, 1 ({RAF_DB_EXPRESSIONS[0]}) to 7 ({RAF_DB_EXPRESSIONS[-1]}), "
             "or by name."
@@ -240,12 +241,12 @@ def _sorted_images(split_folder: Path, splits: tuple[str, ...]) -> Iterator[List
         for name in image_names(class_folder, "RAF-DB"):
             match = IMAGE_NAME.fullmatch(name)
             if match is None:
-                raise ValueError(
+                raise MienError(
                     f"An image of RAF-DB does not have its published name: {class_folder / name}. Names such as "
                     "train_00001_aligned.jpg say which image it is: copy it again under that name, or move it away."
                 )
             if match[2] not in splits:
-                raise ValueError(
+                raise MienError(
                     f"RAF-DB's splits are mixed: {class_folder / name} is of the {match[2]} split by its name. Move it "
                     f"to the folder {match[2]}/, so that no image is trained on and tested on."
                 )

@@ -27,6 +27,7 @@ from mien.data.actor_clips import account_for_clips, check_names, list_media, sp
 from mien.data.file_account import FileAccount, Verdict
 from mien.data.images import printable
 from mien.data.media_file import SOUND_SUFFIXES
+from mien.errors import MienError
 from mien.labels import RAVDESS_EMOTIONS, RAVDESS_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def find_ravdess(root: Path) -> Path:
         ``root``.
 
     Raises:
-        ValueError: ``root`` is missing or not a folder, or has no ``Actor_01`` ... ``Actor_24`` with files.
+        MienError: ``root`` is missing or not a folder, or has no ``Actor_01`` ... ``Actor_24`` with files.
     """
     if not root.is_dir():
-        raise ValueError(f"RAVDESS' folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
+        raise MienError(f"RAVDESS' folder is missing: {printable(root)} is not a folder. {_WHERE_TO_GET_IT}")
     if not any(_ACTOR.fullmatch(path.parent.name) or _NAME.fullmatch(path.stem) for path in list_media(root, _DATASET)):
-        raise ValueError(
+        raise MienError(
             f"RAVDESS' recordings are missing: {printable(root)} holds no folder Actor_01 ... Actor_24 with files, nor "
             f"does any folder in it. {_WHERE_TO_GET_IT}"
         )
@@ -107,7 +108,7 @@ def read_ravdess(
         ``split``.
 
     Raises:
-        ValueError: The folder is missing or holds no clip of ``channels``, a name is not of the published form, a
+        MienError: The folder is missing or holds no clip of ``channels``, a name is not of the published form, a
             recording is there twice, an argument is out of range, there are too few actors to divide, or more clips of
             a split are passed over or lack picture or sound than ``account`` allows.
 
@@ -117,7 +118,7 @@ def read_ravdess(
 
     unknown = [channel for channel in channels if channel not in CHANNELS]
     if unknown or not channels:
-        raise ValueError(f"channels {list(channels)} of RAVDESS are unknown: choose speech, song or both.")
+        raise MienError(f"channels {list(channels)} of RAVDESS are unknown: choose speech, song or both.")
     root = find_ravdess(root)
     account = account or FileAccount(root, _DATASET)
     recordings = _recordings(list_media(root, _DATASET))
@@ -129,7 +130,7 @@ def read_ravdess(
         else:
             account.pass_over(files.values(), "of_another_channel", group=str(row["expression"]))
     if not rows:
-        raise ValueError(
+        raise MienError(
             f"RAVDESS has no clip of {' or '.join(channels)}: the actors' folders in {printable(root)} hold none. "
             f"{_WHERE_TO_GET_IT}"
         )
@@ -164,7 +165,7 @@ def _recordings(files: list[Path]) -> dict[str, dict[str, Path]]:
         modality, key = path.stem[:2], path.stem[3:]
         earlier = recordings.setdefault(key, {}).setdefault(modality, path)
         if earlier != path:
-            raise ValueError(
+            raise MienError(
                 f"RAVDESS has a recording twice: {printable(path)} is {printable(earlier)} again, as in copies that "
                 "were packed within themselves. Remove one of the two folders."
             )

@@ -26,6 +26,7 @@ from mien.data.sfew_layouts import (
     read_repack,
 )
 from mien.data.splits import one_name_each
+from mien.errors import MienError
 from mien.labels import SFEW_EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
         in Kaggle's repack, whose names are numbers) and ``subject`` (all missing: names do not say who is shown).
 
     Raises:
-        ValueError: The folder, a split or a class is missing, images of ``source`` are not there or in two places, a
+        MienError: The folder, a split or a class is missing, images of ``source`` are not there or in two places, a
             folder of images names no class, or more images of a split are missing or passed over than ``account``
             allows.
 
@@ -80,11 +81,11 @@ def read_sfew(root: Path, source: Source = "original", account: FileAccount | No
         {'sample_id': 'train_surprise_21_001010160_00000010', 'image': 'Train/Surprise/21_001010160_00000010.png', ...}
     """
     if source not in ("original", "aligned"):
-        raise ValueError(f"source {source!r} of SFEW is unknown: choose 'original' or 'aligned'.")
+        raise MienError(f"source {source!r} of SFEW is unknown: choose 'original' or 'aligned'.")
     copies = find_copies(root)
     if len(copies) > 1:
         there = " and ".join(f"{what} in {place}" for place, what in copies[:2])
-        raise ValueError(f"SFEW is there twice: {there}. Move one away, or name the one you mean as the root.")
+        raise MienError(f"SFEW is there twice: {there}. Move one away, or name the one you mean as the root.")
     place, what = copies[0]
     account = account or FileAccount(root, "SFEW")
     images = (read_repack if what == CSV_FILE else read_archives)(place, source, account)
@@ -138,7 +139,7 @@ def find_sfew(root: Path) -> Path:
     Where there is more than one, the first; ``read_sfew`` then refuses.
 
     Raises:
-        ValueError: ``root`` is missing or not a folder, or nothing is found.
+        MienError: ``root`` is missing or not a folder, or nothing is found.
     """
     return find_copies(root)[0][0]
 
@@ -158,7 +159,7 @@ def hold_out_movies(samples: pd.DataFrame, fraction: float = 0.1, seed: int = 0)
         A copy of ``samples`` with "val" in the column ``split`` of the chosen rows.
 
     Raises:
-        ValueError: ``fraction`` or ``seed`` is out of range, or training rows name no movie, or only one.
+        MienError: ``fraction`` or ``seed`` is out of range, or training rows name no movie, or only one.
 
     Source: ours, because frames of one scene look alike, so that frames chosen singly would be recognised.
     """
@@ -167,7 +168,7 @@ def hold_out_movies(samples: pd.DataFrame, fraction: float = 0.1, seed: int = 0)
     from mien.data.folds import subject_folds
 
     if not 0 < fraction <= 0.5:
-        raise ValueError(f"fraction of the validation split is {fraction}: give a number above 0 and at most 0.5.")
+        raise MienError(f"fraction of the validation split is {fraction}: give a number above 0 and at most 0.5.")
     is_train = (samples["split"] == "train").to_numpy()
     train = samples[is_train]
     nameless = train[train["movie"].isna()]
@@ -176,7 +177,7 @@ def hold_out_movies(samples: pd.DataFrame, fraction: float = 0.1, seed: int = 0)
         why = f"{num_movies} movies are not enough"
         if len(nameless):
             why = f"{len(nameless)} training images name no movie, the first is {nameless['image'].iloc[0]}"
-        raise ValueError(
+        raise MienError(
             f"Movies of SFEW cannot be held out: {why}. Names such as Airheads_000519240_00000005.png begin with the "
             "movie; set reader.hold_out to images to choose images singly."
         )
@@ -199,7 +200,7 @@ def _sample_ids(images: list[ListedFrame]) -> list[str]:
         words = (image.official_split.lower(), image.expression, image.path.stem)
         sample_id = "_".join(word for word in words if word)
         if sample_id in first:
-            raise ValueError(
+            raise MienError(
                 f"An image of SFEW is there twice: {first[sample_id]} and {image.path}. Keep the one that is right."
             )
         first[sample_id] = image.path
@@ -213,7 +214,7 @@ def _check_complete(images: list[ListedFrame], place: Path, missing: set[tuple[s
         absent = [name for name in SFEW_EXPRESSIONS if name not in present]
         if absent:
             what = f"{', '.join(absent)} absent from {official_split}" if present else f"{official_split} is absent"
-            raise ValueError(
+            raise MienError(
                 f"SFEW is incomplete: {what} in {place}. Each split needs at least one image of each of the "
                 f"{len(SFEW_EXPRESSIONS)} classes; unpack its archives again."
             )

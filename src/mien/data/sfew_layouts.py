@@ -24,6 +24,7 @@ from mien.data.csv_files import read_label_rows
 from mien.data.file_account import FileAccount
 from mien.data.folders import ImageNames, class_folders, holds_file, image_names, subfolders
 from mien.data.images import declared_size, first_bytes
+from mien.errors import MienError
 from mien.labels import EXPRESSION_SPELLINGS, SFEW_EXPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -67,10 +68,10 @@ def find_copies(root: Path) -> list[tuple[Path, str]]:
     """Find the folders that hold SFEW, and what each is known by: ``root`` itself or folders in it.
 
     Raises:
-        ValueError: ``root`` is missing or not a folder, or nothing is found.
+        MienError: ``root`` is missing or not a folder, or nothing is found.
     """
     if not root.is_dir():
-        raise ValueError(f"SFEW's folder is missing: {root} is not a folder. {WHERE_TO_GET_IT}")
+        raise MienError(f"SFEW's folder is missing: {root} is not a folder. {WHERE_TO_GET_IT}")
     found = []
     for place in (root, *(root / name for name in subfolders(root, "SFEW"))):
         if {"Train", "Val"} <= _split_folders(place).keys():
@@ -78,7 +79,7 @@ def find_copies(root: Path) -> list[tuple[Path, str]]:
         if holds_file(place, CSV_FILE, "SFEW"):
             found.append((place, CSV_FILE))
     if not found:
-        raise ValueError(
+        raise MienError(
             f"SFEW's files are missing: {root} holds neither folders Train and Val nor {CSV_FILE}, nor does a folder "
             f"in it. {WHERE_TO_GET_IT}"
         )
@@ -100,7 +101,7 @@ def read_archives(place: Path, source: Source, account: FileAccount) -> list[Lis
         Images by official split, class and name.
 
     Raises:
-        ValueError: Images of ``source`` are missing from Train or Val, or in two places, or a folder of images beside
+        MienError: Images of ``source`` are missing from Train or Val, or in two places, or a folder of images beside
             class folders names no class.
     """
     frames = []
@@ -113,7 +114,7 @@ def read_archives(place: Path, source: Source, account: FileAccount) -> list[Lis
             if group not in wanted:
                 account.pass_over((path for _, path in group.images), "of_the_other_source")
         if len(wanted) > 1:
-            raise ValueError(
+            raise MienError(
                 f"SFEW's {source} images of {split} are there twice: in {wanted[0].folder} and in {wanted[1].folder}. "
                 "Keep one."
             )
@@ -123,7 +124,7 @@ def read_archives(place: Path, source: Source, account: FileAccount) -> list[Lis
             logger.warning("SFEW's %s images of Test are not in %s: no sample will be unlabelled", source, place)
             account.miss([f"{source} images of Test"], "split_without_images", SPLITS[split], lost=False)
         else:
-            raise ValueError(
+            raise MienError(
                 f"SFEW's {source} images of {split} are missing from {folders[split][0]}. "
                 f"{_what_to_do(source, folders[split], groups)}. {WHERE_TO_GET_IT}"
             )
@@ -141,12 +142,12 @@ def read_repack(place: Path, source: Source, account: FileAccount) -> list[Liste
         account: Receives which images are missing.
 
     Raises:
-        ValueError: ``source`` is ``original``, the label file is malformed, an image is listed twice, or the numbers
+        MienError: ``source`` is ``original``, the label file is malformed, an image is listed twice, or the numbers
             and words of its labels do not pair off.
     """
     path = place / CSV_FILE
     if source == "original":
-        raise ValueError(
+        raise MienError(
             f"SFEW's frames are missing: {path} is of a repack of the aligned faces. Set reader.source to aligned, or "
             f"unpack the authors' archives. {WHERE_TO_GET_IT}"
         )
@@ -159,12 +160,12 @@ def read_repack(place: Path, source: Source, account: FileAccount) -> list[Liste
         frame = _repacked_frame(row, place, where := f"line {number} of {path}")
         name = frame.path.name
         if name in first_line:
-            raise ValueError(
+            raise MienError(
                 f"SFEW image {name} is listed twice: {where} repeats line {first_line[name]}. Keep the one that is "
                 "right, or copy the file again."
             )
         if words.setdefault(row["label"], frame.expression) != frame.expression:
-            raise ValueError(
+            raise MienError(
                 f"SFEW's labels contradict each other: {where} calls {frame.expression} by the number {row['label']}, "
                 f"which was {words[row['label']]} before. Copy the file again."
             )
@@ -180,24 +181,24 @@ def read_repack(place: Path, source: Source, account: FileAccount) -> list[Liste
 def _repacked_frame(row: dict[str, str], place: Path, where: str) -> ListedFrame:
     name = row["image_name"]
     if not name or "/" in name or "\\" in name or ".." in name:
-        raise ValueError(
+        raise MienError(
             f"SFEW's label file names no image of its folder: {where} says {name[:80]!r}. Write the bare file name, "
             "such as 'image_000000.png'."
         )
     expression = _CLASSES.get(row["emotion"].lower())
     if expression is None:
-        raise ValueError(
+        raise MienError(
             f"SFEW's label file has an unknown emotion: {where} gives {name} {row['emotion'][:80]!r}. Known are "
             f"{', '.join(_CLASSES)}."
         )
     if row["label"] not in _NUMBERS:
-        raise ValueError(
+        raise MienError(
             f"SFEW's label file has an unknown label: {where} gives {name} the number {row['label'][:80]!r} in the "
             f"column label. Labels are whole numbers from 0 to {len(SFEW_EXPRESSIONS) - 1}."
         )
     split = SPLIT_NAME.match(row["original_split"])
     if split is None or split[1].capitalize() == "Test":
-        raise ValueError(
+        raise MienError(
             f"SFEW's label file has an unknown split: {where} puts {name} in {row['original_split'][:80]!r}. "
             "Labels are published for Train_Aligned_Faces and Val_Aligned_Faces."
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mien.errors import MienError
+
 CUES: tuple[str, ...] = (
     "eye_lip_distance",
     "lip_width",
@@ -42,18 +44,16 @@ def measure_cues(face: np.ndarray, points: np.ndarray) -> np.ndarray:
         (6,) float64 in the order of ``CUES``.
 
     Raises:
-        ValueError: The points are not (68, 2) and finite, or the eyes coincide.
+        MienError: The points are not (68, 2) and finite, or the eyes coincide.
     """
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise ValueError(
-            f"points of shape {points.shape} are no 68 landmarks (x, y), or not finite: predict them anew."
-        )
+        raise MienError(f"points of shape {points.shape} are no 68 landmarks (x, y), or not finite: predict them anew.")
     H, W = face.shape[:2]
     p = points * (W, H) - 0.5
     left, right = p[36:42].mean(axis=0), p[42:48].mean(axis=0)
     unit = float(np.hypot(*(right - left)))
     if unit < 1:
-        raise ValueError(f"Both eyes lie at {left}, so the face has no size: leave it out.")
+        raise MienError(f"Both eyes lie at {left}, so the face has no size: leave it out.")
     down = np.array([-(right - left)[1], (right - left)[0]]) / unit  # from the eyes to the mouth
     corners, lips = p[[48, 54]], p[[51, 57]]
     grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.float64)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -71,7 +73,7 @@ def one_name_each(names: pd.Series, dataset: str) -> pd.Series:
         The names, of the same index and type.
 
     Raises:
-        ValueError: Two names differ only in what an eye does not tell apart, as ``O1`` and ``01``.
+        MienError: Two names differ only in what an eye does not tell apart, as ``O1`` and ``01``.
 
     Example:
         >>> import pandas as pd
@@ -98,7 +100,7 @@ def _check_distinct(names: Iterable[str], dataset: str) -> None:
     for name in names:
         other = seen.setdefault(_likeness(name), name)
         if other != name:
-            raise ValueError(
+            raise MienError(
                 f"{dataset} has people whose names look alike: {other!r} and {name!r}. One person in two splits would "
                 "be recognised. If they are one person, spell the name one way; if two, rename one so that they differ."
             )
@@ -120,7 +122,7 @@ def stratified_validation(samples: pd.DataFrame, fraction: float = 0.1, seed: in
         A copy of ``samples``, rows in the same order, with "val" in the column ``split`` of the chosen rows.
 
     Raises:
-        ValueError: ``fraction`` or ``seed`` is out of range, a column is missing, ids repeat, there is no training
+        MienError: ``fraction`` or ``seed`` is out of range, a column is missing, ids repeat, there is no training
             row, there are validation rows already, or the rows name subjects, who would end up in both splits.
 
     Source: ours, because RAF-DB publishes no validation split and choosing a checkpoint on the test split, as its
@@ -166,7 +168,7 @@ def stratified_split(
         A copy of ``samples``, rows in the same order, with the column ``split``.
 
     Raises:
-        ValueError: A fraction or ``seed`` is out of range, a column is missing, ids repeat, or there are too few rows
+        MienError: A fraction or ``seed`` is out of range, a column is missing, ids repeat, or there are too few rows
             for each split to get one.
 
     Source: ours, because the datasets that need it publish no split.
@@ -179,7 +181,7 @@ def stratified_split(
     """
     held_out = validation_fraction + test_fraction
     if not (validation_fraction > 0 and test_fraction > 0 and held_out < 1):
-        raise ValueError(
+        raise MienError(
             f"validation_fraction {validation_fraction} and test_fraction {test_fraction} do not divide the rows: "
             "give two numbers above 0 with a sum below 1."
         )
@@ -196,7 +198,7 @@ def stratified_split(
     split[rows[is_val]] = "val"
     empty = {"train", "val", "test"} - set(split)
     if empty:
-        raise ValueError(
+        raise MienError(
             f"{len(samples)} rows leave split {', '.join(sorted(empty))} empty: give more rows or larger fractions."
         )
     return samples.assign(split=split)
@@ -220,14 +222,14 @@ def _grows(num_rows: int, fraction: float) -> np.ndarray:
 
 def _check(samples: pd.DataFrame, fraction: float, seed: int) -> None:
     if not 0 < fraction < 1:
-        raise ValueError(f"fraction of the validation split is {fraction}: give a number above 0 and below 1.")
+        raise MienError(f"fraction of the validation split is {fraction}: give a number above 0 and below 1.")
     _check_seed_and_ids(samples, ["sample_id", "label", "split"], seed)
     if not (samples["split"] == "train").any():
-        raise ValueError("The samples table has no row of split 'train' to take validation rows from: add some.")
+        raise MienError("The samples table has no row of split 'train' to take validation rows from: add some.")
     if (samples["split"] == "val").any():
-        raise ValueError("The samples table has rows of split 'val' already: use them, or rename them to 'train'.")
+        raise MienError("The samples table has rows of split 'val' already: use them, or rename them to 'train'.")
     if "subject" in samples and samples["subject"].notna().any():
-        raise ValueError(
+        raise MienError(
             "The samples table names subjects, and rows of one subject would be in 'train' and in 'val': "
             "give every subject to one split, or drop the column `subject` if that is what you want."
         )
@@ -235,12 +237,12 @@ def _check(samples: pd.DataFrame, fraction: float, seed: int) -> None:
 
 def _check_seed_and_ids(samples: pd.DataFrame, columns: Sequence[str], seed: int) -> None:
     if seed < 0:
-        raise ValueError(f"seed of the validation split is {seed}: give 0 or a positive whole number.")
+        raise MienError(f"seed of the validation split is {seed}: give 0 or a positive whole number.")
     missing = set(columns) - set(samples.columns)
     if missing:
-        raise ValueError(f"The samples table lacks {sorted(missing)}, it has {list(samples.columns)}: add the columns.")
+        raise MienError(f"The samples table lacks {sorted(missing)}, it has {list(samples.columns)}: add the columns.")
     repeated = samples.loc[samples["sample_id"].duplicated(), "sample_id"]
     if len(repeated):
-        raise ValueError(
+        raise MienError(
             f"The samples table repeats {len(repeated)} sample ids, the first {repeated.iloc[0]!r}: make them unique."
         )

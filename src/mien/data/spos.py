@@ -24,6 +24,7 @@ from mien.data.onset_apex import (
     read_manifest,
 )
 from mien.data.pair_samples import account_for_pairs, pairs_table, take_frames
+from mien.errors import MienError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +41,11 @@ def find_spos(root: Path) -> Path:
     """Check that ``root`` holds a manifest.
 
     Raises:
-        ValueError: ``root`` is missing or has none.
+        MienError: ``root`` is missing or has none.
     """
     if not holds_file(root, MANIFEST, _NAME):
         what = f"{root} holds no {MANIFEST}" if root.is_dir() else f"{root} is not a folder"
-        raise ValueError(
+        raise MienError(
             f"{_NAME} is not there: {what}. Ask the authors at the University of Oulu for the SPOS Corpus (Pfister et "
             f"al., ICCV Workshops 2011), pick the onset and the apex frame of every clip, and list them in {MANIFEST}. "
             "The demo draws its own faces and needs no download."
@@ -67,7 +68,7 @@ def read_spos(root: Path, num_frames: int = 2, account: FileAccount | None = Non
         One row per pair: the columns of ``mien.data.onset_apex.pairs_table`` and ``fold`` (int64), one per subject.
 
     Raises:
-        ValueError: The manifest is missing or malformed, one kind is absent, there is only one subject,
+        MienError: The manifest is missing or malformed, one kind is absent, there is only one subject,
             ``num_frames`` is below 2, or more images are missing or passed over than ``account`` allows.
 
     Source: Xu et al., 2017, section 4.2: leave one subject out.

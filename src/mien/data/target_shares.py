@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.labels import TargetMode
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ def target_mode(rows: pd.DataFrame) -> TargetMode:
         rows: The rows that are trained on.
 
     Raises:
-        ValueError: The rows have several modes, or one that is unknown.
+        MienError: The rows have several modes, or one that is unknown.
     """
     if MODE_COLUMN not in rows or rows.empty:
         return "majority"
     modes = sorted(rows[MODE_COLUMN].unique())
     if len(modes) > 1 or modes[0] not in TARGET_MODES:
-        raise ValueError(
+        raise MienError(
             f"The training samples have target_mode {', '.join(map(str, modes))}, but one loss trains them all. Give "
             f"the rows of split train one of {', '.join(TARGET_MODES)} in the reader of this dataset, and prepare it "
             "again."
@@ -72,7 +73,7 @@ def target_shares(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
         names: Of the M classes that the network tells apart.
 
     Raises:
-        ValueError: A class has no column of shares, or votes are for a class that is none of ``names``.
+        MienError: A class has no column of shares, or votes are for a class that is none of ``names``.
     """
     wanted = [f"{SHARE_PREFIX}{name}" for name in names]
     shares = [column for column in map(str, rows.columns) if column.startswith(SHARE_PREFIX)]
@@ -80,7 +81,7 @@ def target_shares(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     absent, unknown = [name for name in wanted if name not in shares], [name for name in voted if name not in wanted]
     if absent or unknown:
         what = f"no column {', '.join(absent)}" if absent else f"votes in {', '.join(unknown)}, which labels no sample"
-        raise ValueError(
+        raise MienError(
             f"The shares of the training samples do not fit the {len(names)} classes {', '.join(names)}: {what}. Every "
             "class needs one column of shares and a sample that it labels: look at the reader of this dataset."
         )

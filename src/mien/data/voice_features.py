@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     import opensmile
 
@@ -81,7 +83,7 @@ def voice_contours(waveform: np.ndarray, sample_rate: int, num_mels: int = 64) -
         (T, num_mels + 3) float32, T 100 a second: natural logarithm of each band's power, then ``CONTOURS``.
 
     Raises:
-        ValueError: The waveform is empty, of more than one channel, or not finite.
+        MienError: The waveform is empty, of more than one channel, or not finite.
     """
     samples = torch.from_numpy(full_scale_samples(waveform))
     hop = round(HOP_SECONDS * sample_rate)
@@ -100,14 +102,14 @@ def full_scale_samples(waveform: np.ndarray) -> np.ndarray:
         waveform: (N,) int16, or floats of full scale 1.
 
     Raises:
-        ValueError: The waveform is empty, of more than one channel, or not finite.
+        MienError: The waveform is empty, of more than one channel, or not finite.
     """
     if waveform.ndim != 1 or len(waveform) == 0:
-        raise ValueError(f"A waveform of shape {waveform.shape} has no sound: give mono samples (N,), at least one.")
+        raise MienError(f"A waveform of shape {waveform.shape} has no sound: give mono samples (N,), at least one.")
     scale = 32768.0 if waveform.dtype == np.int16 else 1.0
     samples = waveform.astype(np.float64) / scale
     if not np.isfinite(samples).all():
-        raise ValueError("A waveform has samples that are no numbers: read it by mien.data.audio, which says which.")
+        raise MienError("A waveform has samples that are no numbers: read it by mien.data.audio, which says which.")
     return samples
 
 
@@ -252,7 +254,7 @@ def check_opensmile() -> None:
     """Look whether openSMILE is there.
 
     Raises:
-        ValueError: The package ``opensmile`` is not installed.
+        MienError: The package ``opensmile`` is not installed.
     """
     _opensmile_package()
 
@@ -261,7 +263,7 @@ def egemaps_extractor() -> opensmile.Smile:
     """openSMILE, set up for the functionals of eGeMAPSv02; one serves any number of utterances.
 
     Raises:
-        ValueError: The package ``opensmile`` is not installed.
+        MienError: The package ``opensmile`` is not installed.
     """
     package = _opensmile_package()
     return package.Smile(
@@ -281,7 +283,7 @@ def egemaps_functionals(waveform: np.ndarray, sample_rate: int, extractor: opens
         (88,) float32, in openSMILE's order and units.
 
     Raises:
-        ValueError: The waveform is empty, of more than one channel, or not finite.
+        MienError: The waveform is empty, of more than one channel, or not finite.
     """
     samples = full_scale_samples(waveform).astype(np.float32)
     padding = max(0, int(np.ceil(_LEAST_SECONDS * sample_rate)) - len(samples))
@@ -293,7 +295,7 @@ def _opensmile_package():  # type: ignore[no-untyped-def]  # a module of a packa
     try:
         import opensmile
     except ImportError as error:
-        raise ValueError(
+        raise MienError(
             "eGeMAPS functionals are computed by the package opensmile, which is not installed here. Install it with: "
             "pip install 'mien[opensmile]', or set functionals to prosody_and_bands, which needs nothing."
         ) from error

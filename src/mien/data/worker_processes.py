@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
+from mien.errors import MienError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -34,7 +36,7 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], work
         An iterator over ``function(item)``, in the order of ``items``. Closing it early ends the processes.
 
     Raises:
-        ValueError: ``workers`` is negative. What ``function`` raises passes through.
+        MienError: ``workers`` is negative. What ``function`` raises passes through.
 
     Source: ours, because ``ProcessPoolExecutor.map`` takes all items in at once.
 
@@ -43,7 +45,7 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], work
         [1, 2]
     """
     if workers < 0:
-        raise ValueError(f"workers is {workers}: give 0 for one process per core, or a positive number.")
+        raise MienError(f"workers is {workers}: give 0 for one process per core, or a positive number.")
     return _results(function, iter(items), workers or os.cpu_count() or 1)
 
 

@@ -19,6 +19,7 @@ from mien.engine.precision import GradientScaling
 from mien.engine.progress import EpochClock, OnEpochEnd, batch_bar
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import seed_everything
+from mien.errors import DivergedError
 from mien.losses import critic_loss, generator_loss
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def fit_adversaries(
         ``observe`` says, ``lr``, ``best/epoch`` (the best until then) …
 
     Raises:
-        FloatingPointError: A loss was not finite in an epoch, said at its end with the first such batch; or gradients
+        DivergedError: A loss was not finite in an epoch, said at its end with the first such batch; or gradients
             overflow however little a gradient scaler scales them.
     """
     with checkpoints.alone():
@@ -230,7 +231,7 @@ class _AdversarialTrainer:
         table = torch.stack(steps).tolist()  # one wait for the device an epoch, not several a step
         for number, values in enumerate(table, 1):
             if not all(map(math.isfinite, values)):
-                raise FloatingPointError(
+                raise DivergedError(
                     f"A loss is not finite in epoch {epoch}, batch {number}: {dict(zip(names, values, strict=True))}. "
                     "Lower training.optimizer.lr, or set training.device.precision to 32-true."
                 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -24,14 +26,14 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precisio
         precision: Fabric's word: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
 
     Raises:
-        ValueError: The accelerator, that number of devices or that precision is not there.
+        MienError: The accelerator, that number of devices or that precision is not there.
     """
     from lightning_fabric import Fabric
 
     for name in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if accelerator == "cuda" and torch.cuda.device_count() < devices:
-        raise ValueError(
+        raise MienError(
             f"{devices} CUDA device(s) requested, {torch.cuda.device_count()} found on this machine. "
             "Set <system>.training.device.accelerator, or prediction's likewise, to cpu or auto, "
             "<system>.training.device.devices to what there is, or install torch's CUDA build."
@@ -41,7 +43,7 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: Precisio
         warnings.simplefilter("ignore")  # Fabric advises on cluster settings that are the caller's choice
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision, **options)
     if fabric.strategy.precision.precision != precision:  # Fabric takes bf16-mixed for 16-mixed on a CPU
-        raise ValueError(
+        raise MienError(
             f"Precision {precision} is not to be had on this machine's {fabric.device.type}. "
             "Set <system>.training.device.precision, or prediction's likewise, to bf16-mixed or 32-true."
         )

@@ -23,6 +23,7 @@ from mien.engine.predict import predict
 from mien.engine.progress import EpochClock, OnEpochEnd, batch_bar
 from mien.engine.sampling import EpochBatches
 from mien.engine.seed import seed_everything
+from mien.errors import DivergedError, MienError
 from mien.optim import SAM, frozen_batch_norm_statistics
 
 if TYPE_CHECKING:
@@ -133,12 +134,12 @@ def fit(
         gradient scaler is at work ``train/skipped_steps``.
 
     Raises:
-        ValueError: A set is empty.
-        FloatingPointError: Loss or gradients are no longer finite, but for overflows that a gradient scaler mends.
+        MienError: A set is empty.
+        DivergedError: Loss or gradients are no longer finite, but for overflows that a gradient scaler mends.
     """
     for name, samples in (("training", train_set), ("validation", val_set)):
         if len(samples) == 0:
-            raise ValueError(
+            raise MienError(
                 f"The {name} set is empty: nothing to train on or to choose the best epoch by. "
                 "Look at the column split of the samples table, and at validation_fraction of the dataset's parameters."
             )
@@ -295,7 +296,7 @@ def train_batch(
         where: Named by an error.
 
     Raises:
-        FloatingPointError: Loss or gradients are not finite, but for overflows that a gradient scaler mends.
+        DivergedError: Loss or gradients are not finite, but for overflows that a gradient scaler mends.
     """
     optimizer.zero_grad()
     if not isinstance(optimizer, SAM):
@@ -332,7 +333,7 @@ def _backward(
     value, length = torch.stack([loss.detach().float(), norm.float()]).tolist()  # one wait for the device, not two
     if math.isfinite(value) and (math.isfinite(length) or (scaling.at_work and _overflowed(gradients))):
         return value, length
-    raise FloatingPointError(
+    raise DivergedError(
         f"Loss {value:.4g} with gradient norm {length:.4g} in {where}. "
         "Lower training.optimizer.lr, or set training.device.precision to 32-true."
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.errors import MienError
+
 
 @dataclass(frozen=True)
 class FittedSVM:
@@ -47,14 +49,14 @@ def fit_linear_svm(
         seed: Deals the groups into folds.
 
     Raises:
-        ValueError: ``target`` has not both classes, or ``costs`` is empty.
+        MienError: ``target`` has not both classes, or ``costs`` is empty.
 
     Source: Xu et al., 2017, section 3: the second hidden layer's outputs feed a linear support vector machine. How C
         was chosen is not said; the rest is ours.
     """
     target = np.asarray(target)
     if set(np.unique(target)) != {0, 1} or not len(costs):
-        raise ValueError(
+        raise MienError(
             f"A support vector machine of classes {np.unique(target).tolist()} with costs {list(costs)}: give rows of "
             "both classes, 0 and 1, and at least one cost."
         )

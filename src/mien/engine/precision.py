@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
+from mien.errors import DivergedError
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -53,7 +55,7 @@ class GradientScaling:
             Whether the step was taken.
 
         Raises:
-            FloatingPointError: Gradients overflow even at ``LEAST_SCALE``, after many skipped steps in a row.
+            DivergedError: Gradients overflow even at ``LEAST_SCALE``, after many skipped steps in a row.
         """
         if self._scaler is None:
             stepper.step()
@@ -62,7 +64,7 @@ class GradientScaling:
         stepper.step()
         taken = self._scaler.get_scale() >= before  # torch's own sign of a skipped step
         if not taken and before <= LEAST_SCALE:
-            raise FloatingPointError(
+            raise DivergedError(
                 f"Gradients overflow float16 in {where}, though steps were skipped until the loss was scaled by no "
                 f"more than {before:g}. Set training.device.precision to bf16-mixed or 32-true, or lower "
                 "training.optimizer.lr."

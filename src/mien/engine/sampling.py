@@ -6,6 +6,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from mien.engine.seed import derive_seed
+from mien.errors import MienError
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -36,7 +37,7 @@ class EpochBatches(Sampler[list[int]]):
         self, num_samples: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1, drop_last: bool = False
     ) -> None:
         if batch_size % world_size:
-            raise ValueError(
+            raise MienError(
                 f"batch_size {batch_size} cannot be shared evenly by {world_size} devices. "
                 f"Set training.batch_size to a multiple of {world_size}."
             )

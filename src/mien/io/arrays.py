@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from kedro.io import AbstractDataset
 
+from mien.errors import MienError
 from mien.outputs import in_words, reading, replacing
 
 
@@ -30,11 +31,11 @@ class ArrayArchive(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]
         """Write under a temporary name, then move the file to its own.
 
         Raises:
-            ValueError: An array holds objects, which only a pickle could keep.
+            MienError: An array holds objects, which only a pickle could keep.
             FileError: The disk does not take it.
         """
         if objects := [name for name, array in data.items() if array.dtype.hasobject]:
-            raise ValueError(f"Arrays {objects} for {self._filepath} hold objects: give numbers or strings.")
+            raise MienError(f"Arrays {objects} for {self._filepath} hold objects: give numbers or strings.")
         with replacing(self._filepath) as part, in_words(self._filepath), part.open("wb") as file:
             np.savez(file, **data)  # type: ignore[arg-type]  # numpy's stub takes a name for allow_pickle
 

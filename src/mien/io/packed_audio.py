@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from kedro.io import AbstractDataset
 
+from mien.errors import MienError
 from mien.io.packed_seal import check_header, closing_in_words, read_seal, write_seal
 from mien.outputs import in_words, reading, replacing
 
@@ -86,9 +87,9 @@ class PackedAudio(AbstractDataset[WaveformStream, Waveforms]):
                 check_header(seal, header + file.read(end - file.tell()))
             length = index["samples"]
             if samples.dtype != np.int16 or length.min(initial=0) < 0 or length.sum() != len(samples):
-                raise ValueError(f"{len(samples)} samples of {samples.dtype}, {length.sum()} by its index")
+                raise MienError(f"{len(samples)} samples of {samples.dtype}, {length.sum()} by its index")
             if end != (self._filepath.stat().st_size if seal is None else seal["length"]):
-                raise ValueError(f"it goes on behind its {end} bytes")
+                raise MienError(f"it goes on behind its {end} bytes")
             start = np.cumsum(length) - length
             return Waveforms(samples, start, length, index["reason"], int(sample_rate))
 
@@ -96,7 +97,7 @@ class PackedAudio(AbstractDataset[WaveformStream, Waveforms]):
         """Write clip by clip under a temporary name, then move the file to its own.
 
         Raises:
-            ValueError: No clip has sound.
+            MienError: No clip has sound.
             FileError: The disk does not take it.
         """
         with replacing(self._filepath) as part:
@@ -114,7 +115,7 @@ class PackedAudio(AbstractDataset[WaveformStream, Waveforms]):
                 with in_words(self._filepath):
                     self._end(file, rows, data.sample_rate)
             if not rows["samples"].any():
-                raise ValueError(
+                raise MienError(
                     f"No clip has sound, so there is nothing to pack into {self._filepath}. Look at the warnings "
                     "above, and check that the audio files are unpacked."
                 )

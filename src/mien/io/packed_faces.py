@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from kedro.io import AbstractDataset, DatasetError
 
+from mien.errors import MienError
 from mien.io.packed_seal import check_header, closing_in_words, read_seal, write_seal
 from mien.outputs import in_words, is_own_host, is_stale, part_path, reading, sole_use
 
@@ -61,13 +62,13 @@ class PackedFaces(AbstractDataset[FaceStream, np.ndarray]):
             seal = read_seal(self._filepath)
             faces = np.load(self._filepath, mmap_mode="r")
             if faces.dtype != np.uint8 or faces.ndim < 4 or not faces.flags.c_contiguous:
-                raise ValueError(f"it holds {faces.dtype} of shape {faces.shape}")
+                raise MienError(f"it holds {faces.dtype} of shape {faces.shape}")
             with self._filepath.open("rb") as file:
                 check_header(seal, file.read(faces.offset))
             whole = faces.offset + faces.nbytes
             length = self._filepath.stat().st_size if seal is None else seal["length"]
             if length != whole:
-                raise ValueError(f"{len(faces)} faces are {whole} bytes, {length} are there")
+                raise MienError(f"{len(faces)} faces are {whole} bytes, {length} are there")
             return faces
 
     def save(self, data: FaceStream) -> None:
@@ -76,11 +77,11 @@ class PackedFaces(AbstractDataset[FaceStream, np.ndarray]):
         If another run was writing the same faces, its file is taken when it is done.
 
         Raises:
-            ValueError: There is no face, or the batches do not add up to the announced shape.
+            MienError: There is no face, or the batches do not add up to the announced shape.
             FileError: The disk does not take it.
         """
         if data.shape[0] == 0:
-            raise ValueError(
+            raise MienError(
                 f"No face is left to pack into {self._filepath}. Every image was dropped: look at the reasons in the "
                 "samples table, or set alignment.without_face to centre_crop."
             )
@@ -118,7 +119,7 @@ class PackedFaces(AbstractDataset[FaceStream, np.ndarray]):
                 write_seal(file, header, key)
         if row != data.shape[0]:
             begun.unlink()
-            raise ValueError(
+            raise MienError(
                 f"{row} faces were cropped where {data.shape[0]} were announced, for {self._filepath}. "
                 "The samples table and the cropping disagree: run the alignment again."
             )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from mien.errors import MienError
 from mien.outputs import in_words
 
 _MAGIC = b"mien_end"
@@ -35,7 +36,7 @@ def read_seal(path: Path) -> dict[str, object] | None:
         file.seek(size - end - length)
         content: dict[str, object] = json.loads(file.read(length))
     if content["length"] != size - end - length:
-        raise ValueError(f"{content['length']} bytes were written, {size - end - length} are there")
+        raise MienError(f"{content['length']} bytes were written, {size - end - length} are there")
     return content
 
 
@@ -43,10 +44,10 @@ def check_header(seal: dict[str, object] | None, header: bytes) -> None:
     """Compare the header of a file with its seal.
 
     Raises:
-        ValueError: It is not the header that was written.
+        MienError: It is not the header that was written.
     """
     if seal is not None and seal["header"] != _digest(header):
-        raise ValueError("its header is not the one that was written: the checksum differs")
+        raise MienError("its header is not the one that was written: the checksum differs")
 
 
 def _digest(header: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from mien.errors import MienError
 from mien.io.tables import CHECKED
 from mien.outputs import in_words, reading, replacing
 
@@ -83,10 +84,10 @@ class RunRecord:
         """The table of its scores.
 
         Raises:
-            ValueError: The file is gone or damaged.
+            MienError: The file is gone or damaged.
         """
         if self.predictions is None or not self.predictions.is_file():
-            raise ValueError(
+            raise MienError(
                 f"The predictions of {self.system} {self.variant} are gone: {self.predictions} does not exist. "
                 f"Run it again: {self.command}"
             )
@@ -106,7 +107,7 @@ def read_record(folder: Path) -> RunRecord | None:
     """The record in a run's reporting folder, without metrics; None where there is none.
 
     Raises:
-        ValueError: The record is damaged.
+        MienError: The record is damaged.
     """
     if not (folder / RECORD).is_file():
         return None
@@ -128,8 +129,8 @@ def _read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def _damaged(file: Path, what: str) -> ValueError:
-    return ValueError(f"{file} cannot be read: {what}. Run that variant again, or delete its folder {file.parent}.")
+def _damaged(file: Path, what: str) -> MienError:
+    return MienError(f"{file} cannot be read: {what}. Run that variant again, or delete its folder {file.parent}.")
 
 
 class RunRecords(AbstractDataset[None, list[RunRecord]]):
@@ -149,7 +150,7 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
         """Read the records; a folder without one, or without metrics, is a run that has not ended.
 
         Raises:
-            ValueError: A record or its metrics are damaged, or lie in another run's folder.
+            MienError: A record or its metrics are damaged, or lie in another run's folder.
         """
         return list(self._records())
 
@@ -159,7 +160,7 @@ class RunRecords(AbstractDataset[None, list[RunRecord]]):
             if record is not None and metrics.is_file():
                 predictions = self._predictions / record.system / record.variant / PREDICTIONS
                 if (record.system, record.variant) != (file.parent.parent.name, file.parent.name):
-                    raise ValueError(
+                    raise MienError(
                         f"{file} is the record of {record.system} {record.variant}, as if its folder had been copied "
                         "or renamed, and would count for that variant. Delete the folder, or move it out of the "
                         "reporting folder."

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from kedro.io import AbstractDataset
 
+from mien.errors import MienError
 from mien.outputs import in_words, reading, replacing
 
 COLUMNS = 8  # ours: eight faces of 112 px fill the width of kedro-viz's preview
@@ -41,10 +42,10 @@ class SheetImage(AbstractDataset[np.ndarray, np.ndarray]):
         """Write the picture under a temporary name, then move it to its own.
 
         Raises:
-            ValueError: The array is not (H, W, 3) uint8.
+            MienError: The array is not (H, W, 3) uint8.
         """
         if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3 or data.size == 0:
-            raise ValueError(
+            raise MienError(
                 f"A sheet is (H, W, 3) uint8, but {self._filepath} is given {data.dtype} of shape {data.shape}. "
                 "Scale to 0..255 and repeat a grey channel three times."
             )

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from kedro.io import AbstractDataset
 
+from mien.errors import MienError
 from mien.outputs import in_words, replacing
 
 
@@ -41,7 +42,7 @@ class SweepRecords(AbstractDataset[SweepRecord, list[SweepRecord]]):
         """Read the records, sorted by name; none where no sweep has been started.
 
         Raises:
-            ValueError: A record is damaged.
+            MienError: A record is damaged.
         """
         return sorted(map(_read, self._filepath.glob("*.json")), key=lambda record: record.name)
 
@@ -65,7 +66,7 @@ def _read(file: Path) -> SweepRecord:
         members = tuple((str(system), str(variant)) for system, variant in content["members"])
         return SweepRecord(content["name"], members, tuple(map(int, content["seeds"])))
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise MienError(
             f"{file} cannot be read: {type(error).__name__}: {error}. Start the sweep again, which writes it anew, or "
             "delete it."
         ) from error

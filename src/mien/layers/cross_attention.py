@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class CrossAttention(nn.Module):
     """Queries from one sequence, keys and values from another, one output token per query.
@@ -17,7 +19,7 @@ class CrossAttention(nn.Module):
         qkv_bias: Whether the projections of queries, keys and values have a bias.
 
     Raises:
-        ValueError: ``dim`` is not divisible by ``num_heads``.
+        MienError: ``dim`` is not divisible by ``num_heads``.
 
     Source: SAE, equations 11 to 14; POSTER (``hyp_crossvit.py``) is ``query_proj=False``.
     """
@@ -25,7 +27,7 @@ class CrossAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int, query_proj: bool = True, qkv_bias: bool = True) -> None:
         super().__init__()
         if dim % num_heads:
-            raise ValueError(f"dim {dim} is not divisible by num_heads {num_heads}. Choose a multiple of the heads.")
+            raise MienError(f"dim {dim} is not divisible by num_heads {num_heads}. Choose a multiple of the heads.")
         self.num_heads = num_heads
         self.scale = (dim // num_heads) ** -0.5
         self.q = nn.Linear(dim, dim, bias=qkv_bias) if query_proj else nn.Identity()

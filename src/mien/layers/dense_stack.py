@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 Activation = Literal["relu", "elu"]
 Start = Literal["glorot", "he"]
 
@@ -23,7 +25,7 @@ class DenseStack(nn.Sequential):
         batch_norm: Whether values are normalised between linear layer and activation.
 
     Raises:
-        ValueError: Unknown activation, or more dropout shares than layers, or one outside [0, 1).
+        MienError: Unknown activation, or more dropout shares than layers, or one outside [0, 1).
     """
 
     def __init__(
@@ -72,10 +74,10 @@ def activation_layer(name: str) -> nn.Module:
     """The activation of that name.
 
     Raises:
-        ValueError: It is unknown.
+        MienError: It is unknown.
     """
     if name not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {name!r}. Use one of {', '.join(sorted(ACTIVATIONS))}.")
+        raise MienError(f"unknown activation {name!r}. Use one of {', '.join(sorted(ACTIVATIONS))}.")
     return ACTIVATIONS[name]()
 
 
@@ -83,10 +85,10 @@ def check_dropout(dropout: Sequence[float], num_layers: int, layers: str) -> Non
     """Check shares of dropped values.
 
     Raises:
-        ValueError: More shares than layers, or one outside [0, 1).
+        MienError: More shares than layers, or one outside [0, 1).
     """
     if len(dropout) > num_layers or not all(0 <= share < 1 for share in dropout):
-        raise ValueError(
+        raise MienError(
             f"dropout {list(dropout)} for {num_layers} {layers}: give at most one share per layer, each at least 0 and "
             "below 1."
         )
@@ -100,12 +102,12 @@ def start_weights(module: nn.Module, start: Start) -> None:
         start: ``glorot``, uniform, Keras' default; ``he``, normal by the number of inputs, for rectified layers.
 
     Raises:
-        ValueError: Unknown start.
+        MienError: Unknown start.
 
     Source: Glorot and Bengio 2010, equation 16; He et al. 2015, equation 10.
     """
     if start not in ("glorot", "he"):
-        raise ValueError(f"unknown start of weights {start!r}. Use glorot or he.")
+        raise MienError(f"unknown start of weights {start!r}. Use glorot or he.")
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             if start == "glorot":

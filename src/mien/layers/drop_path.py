@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class DropPath(nn.Module):
     """In training, drop a residual branch for a whole sample and scale the survivors by 1 / (1 - rate).
@@ -10,7 +12,7 @@ class DropPath(nn.Module):
         rate: Probability in [0, 1) that a sample's branch is dropped.
 
     Raises:
-        ValueError: ``rate`` outside [0, 1).
+        MienError: ``rate`` outside [0, 1).
 
     Source: Huang et al. 2016, "Deep networks with stochastic depth", in the rescaled form of timm's DropPath.
     """
@@ -18,7 +20,7 @@ class DropPath(nn.Module):
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
         if not 0.0 <= rate < 1.0:
-            raise ValueError(f"drop-path rate {rate} is outside [0, 1). Use a small rate such as 0.1, or 0 for none.")
+            raise MienError(f"drop-path rate {rate} is outside [0, 1). Use a small rate such as 0.1, or 0 for none.")
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:

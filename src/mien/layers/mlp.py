@@ -4,6 +4,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 Activation = Literal["gelu", "quick_gelu"]
 
 
@@ -30,7 +32,7 @@ class Mlp(nn.Module):
         act: Activation in between.
 
     Raises:
-        ValueError: Unknown activation.
+        MienError: Unknown activation.
 
     Source: Vaswani et al. 2017, section 3.3; ViT's with GELU.
     """
@@ -38,7 +40,7 @@ class Mlp(nn.Module):
     def __init__(self, dim: int, ratio: float = 4.0, act: Activation = "gelu") -> None:
         super().__init__()
         if act not in _ACTIVATIONS:
-            raise ValueError(f"unknown MLP activation {act!r}. Use one of {', '.join(sorted(_ACTIVATIONS))}.")
+            raise MienError(f"unknown MLP activation {act!r}. Use one of {', '.join(sorted(_ACTIVATIONS))}.")
         self.fc1 = nn.Linear(dim, int(dim * ratio))
         self.act = _ACTIVATIONS[act]()
         self.fc2 = nn.Linear(int(dim * ratio), dim)

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.space_to_depth import SpaceToDepth
 
 DIVISIONS = (2, 3, 4, 6, 12)
@@ -36,7 +37,7 @@ class MultiGranularityEmbedding(nn.Module):
         num_tokens: N.
 
     Raises:
-        ValueError: No division, sides that do not ascend or divide the map, an unknown projection, or a rank below 1.
+        MienError: No division, sides that do not ascend or divide the map, an unknown projection, or a rank below 1.
 
     Source: FER-former, section III-B and Table VI. ``low_rank`` and ``pooled`` are ours, because the matrix of the
         single 12x12 patch is a fifth of the whole network. The order within a patch is ours: channel, row, column; the
@@ -59,9 +60,9 @@ class MultiGranularityEmbedding(nn.Module):
         super().__init__()
         _check_divisions(divisions, map_size)
         if projection not in ("linear", "low_rank", "pooled"):
-            raise ValueError(f"unknown patch projection {projection!r}. Use 'linear', 'low_rank' or 'pooled'.")
+            raise MienError(f"unknown patch projection {projection!r}. Use 'linear', 'low_rank' or 'pooled'.")
         if rank < 1:
-            raise ValueError(f"rank {rank} of the patch projection leaves nothing. Use 1 or more, such as 64.")
+            raise MienError(f"rank {rank} of the patch projection leaves nothing. Use 1 or more, such as 64.")
         self.divisions, self.map_size, self.rank = tuple(divisions), map_size, rank
         self.grid_sizes = tuple(map_size // side for side in divisions)
         self.num_tokens = sum(grid**2 for grid in self.grid_sizes)
@@ -111,13 +112,13 @@ class ConvPositionEncoding(nn.Module):
 
 def _check_divisions(divisions: Sequence[int], map_size: int) -> None:
     if not divisions or list(divisions) != sorted(set(divisions)):
-        raise ValueError(
+        raise MienError(
             f"divisions {tuple(divisions)} must name at least one patch side, ascending without repetition, "
             "such as (2, 4, 6, 12)."
         )
     misfits = [side for side in divisions if side < 1 or map_size % side]
     if misfits:
-        raise ValueError(
+        raise MienError(
             f"patch sides {misfits} of divisions do not divide the map's side {map_size}. "
             f"Choose among {', '.join(str(side) for side in DIVISIONS if map_size % side == 0) or 'its divisors'}."
         )

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Channel means of ImageNet, RGB in [0, 1]."""
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -60,10 +62,10 @@ def check_statistics(mean: Sequence[float], std: Sequence[float]) -> None:
     """Check channel statistics.
 
     Raises:
-        ValueError: Not one value per channel, or a deviation that is not positive.
+        MienError: Not one value per channel, or a deviation that is not positive.
     """
     if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ValueError(
+        raise MienError(
             f"mean {tuple(mean)} and std {tuple(std)} must hold one value per RGB channel, std above 0. "
             f"Give three each, such as ImageNet's {IMAGENET_MEAN} and {IMAGENET_STD}."
         )

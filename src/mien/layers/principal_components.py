@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class PrincipalComponents(nn.Module):
     """Project vectors onto the directions of most variance: (B, D) → (B, K).
@@ -28,7 +30,7 @@ class PrincipalComponents(nn.Module):
     def __init__(self, num_inputs: int, num_components: int) -> None:
         super().__init__()
         if not 1 <= num_components <= num_inputs:
-            raise ValueError(
+            raise MienError(
                 f"{num_components} principal components of {num_inputs} inputs: give from 1 to as many as there are "
                 "inputs."
             )
@@ -44,13 +46,13 @@ class PrincipalComponents(nn.Module):
             seed: Of the solver.
 
         Raises:
-            ValueError: Fewer rows than components.
+            MienError: Fewer rows than components.
         """
         from sklearn.decomposition import PCA
 
         num_components = len(self.directions)
         if len(vectors) < num_components:
-            raise ValueError(
+            raise MienError(
                 f"{len(vectors)} training samples for {num_components} principal components: there are no more "
                 "directions than samples. Set model.num_components lower, or give more training samples."
             )

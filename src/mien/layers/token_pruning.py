@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mien.errors import MienError
+
 
 @dataclass(frozen=True)
 class PruningStage:
@@ -50,14 +52,14 @@ def pruning_stages(num_tokens: int, keep_rate: float, num_stages: int) -> tuple[
         num_stages: S, the number of pruning blocks.
 
     Raises:
-        ValueError: ``keep_rate`` outside (0, 1].
+        MienError: ``keep_rate`` outside (0, 1].
 
     Example:
         >>> [stage.num_kept for stage in pruning_stages(49, 0.6, num_stages=3)]
         [42, 35, 30]
     """
     if not 0.0 < keep_rate <= 1.0:
-        raise ValueError(
+        raise MienError(
             f"keep_rate {keep_rate} is outside (0, 1]. It is the fraction of tokens that stay; 1 switches pruning off."
         )
     stages: list[PruningStage] = []
@@ -82,7 +84,7 @@ def warmed_up_keep_rate(keep_rate: float, epoch: int, start_epoch: int, epochs: 
         epochs: Epochs of the fall; with 0 the rate is ``keep_rate`` from ``start_epoch`` on.
 
     Raises:
-        ValueError: A negative number of epochs.
+        MienError: A negative number of epochs.
 
     Source: EViT's training from scratch, with 10 and 100 of 300 epochs. It sets the rate anew at every step; here an
         epoch has one, so that shapes change, and compilers start again, once per epoch at most.
@@ -92,7 +94,7 @@ def warmed_up_keep_rate(keep_rate: float, epoch: int, start_epoch: int, epochs: 
         [1.0, 1.0, 0.927, 0.75, 0.573, 0.5, 0.5]
     """
     if start_epoch < 0 or epochs < 0:
-        raise ValueError(
+        raise MienError(
             f"the keep rate's warm-up got {start_epoch} epochs without pruning and {epochs} of falling. "
             "Neither may be negative; 0 and 0 is none."
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.checks import checked_scores
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def reliability_bins(target: np.ndarray, scores: np.ndarray, bins: int = NUM_BIN
         calibration error.
 
     Raises:
-        ValueError: wrong arrays, or no bins.
+        MienError: wrong arrays, or no bins.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, eq. 2 and 3 and figure 1.
 
@@ -44,7 +45,7 @@ def reliability_bins(target: np.ndarray, scores: np.ndarray, bins: int = NUM_BIN
 
     target, scores = checked_scores(target, scores)
     if bins < 1:
-        raise ValueError(f"bins={bins}: give at least 1 bin.")
+        raise MienError(f"bins={bins}: give at least 1 bin.")
     confidence, right = top_confidence(target, scores)
     in_bin = bin_numbers(confidence, bins)
     edges = bin_edges(bins)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.bootstrap import (
     bootstrap_bounds,
     bounds_of_units,
@@ -57,7 +58,7 @@ def classification_metrics(
         per class as ``recall/<class>``; each with ``<key>_low`` and ``<key>_high``; ``n/<class>``.
 
     Raises:
-        ValueError: arrays of wrong shape, type or range, scores that are no probabilities, or bad options.
+        MienError: arrays of wrong shape, type or range, scores that are no probabilities, or bad options.
 
     Source: point values by scikit-learn where it has the metric, so that they mean what the literature means.
         Calibration error: Guo et al., ICML 2017, 15 bins; resampling adds as much noise as the sample has and moves it
@@ -95,7 +96,7 @@ def confusion_counts(target: np.ndarray, predicted: np.ndarray, M: int) -> np.nd
         (M, M) int64, summing to n.
 
     Raises:
-        ValueError: not two vectors of one length, or ids that are no integers from 0 to M - 1.
+        MienError: not two vectors of one length, or ids that are no integers from 0 to M - 1.
 
     Source: as ``sklearn.metrics.confusion_matrix`` with all M labels.
     """
@@ -103,7 +104,7 @@ def confusion_counts(target: np.ndarray, predicted: np.ndarray, M: int) -> np.nd
     check_ids("target", target, M)
     check_ids("predicted", predicted, M)
     if len(target) != len(predicted):
-        raise ValueError(f"{len(target)} targets and {len(predicted)} predictions: give one prediction per target.")
+        raise MienError(f"{len(target)} targets and {len(predicted)} predictions: give one prediction per target.")
     return np.bincount(target.astype(np.int64) * M + predicted, minlength=M * M).reshape(M, M)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.bootstrap import (
     INTERVAL_PERCENTILES,
     bootstrap_bounds,
@@ -122,7 +123,7 @@ def paired_comparison(
         The comparison; ``stands`` and ``sentence()`` say what it means.
 
     Raises:
-        ValueError: wrong arrays, different shapes of scores, or bad options.
+        MienError: wrong arrays, different shapes of scores, or bad options.
 
     Source: McNemar, Psychometrika 12, 1947; exchanges: Fisher, The Design of Experiments, 1935, sect. 21.
 
@@ -135,7 +136,7 @@ def paired_comparison(
     target, scores_a = checked_scores(target, scores_a)
     target, scores_b = checked_scores(target, scores_b)
     if scores_a.shape != scores_b.shape:
-        raise ValueError(f"scores_a are {scores_a.shape}, scores_b {scores_b.shape}: give both for the same classes.")
+        raise MienError(f"scores_a are {scores_a.shape}, scores_b {scores_b.shape}: give both for the same classes.")
     check_resampling(resamples, seed)
     n, M = scores_a.shape
     units = unit_ids(groups, n)
@@ -165,7 +166,7 @@ def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
         The mean, and the standard deviation with n - 1 in the denominator; None for one value.
 
     Raises:
-        ValueError: no values, or values that are no finite numbers.
+        MienError: no values, or values that are no finite numbers.
 
     Example:
         >>> mean_and_sd([70.0, 80.0, 90.0])
@@ -173,7 +174,7 @@ def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
     """
     numbers = np.array(values, dtype=np.float64)  # None becomes NaN
     if numbers.ndim != 1 or len(numbers) == 0 or not np.isfinite(numbers).all():
-        raise ValueError(
+        raise MienError(
             f"values are {list(values)}: give at least one number and only finite ones. Leave out a metric that is "
             "undefined in a repetition."
         )
@@ -190,7 +191,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
         (k,) in the same order, none below its own p and none above 1.
 
     Raises:
-        ValueError: A p-value is not between 0 and 1.
+        MienError: A p-value is not between 0 and 1.
 
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.
 
@@ -199,7 +200,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
         [0.03, 0.06, 0.06]
     """
     if not ((p_values >= 0) & (p_values <= 1)).all():
-        raise ValueError(f"p_values are {p_values.tolist()}: give numbers between 0 and 1, none of them undefined.")
+        raise MienError(f"p_values are {p_values.tolist()}: give numbers between 0 and 1, none of them undefined.")
     order = np.argsort(p_values, kind="stable")
     steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     corrected = np.empty(len(p_values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.checks import checked_scores
 
 
@@ -20,7 +21,7 @@ def roc_curve_points(target: np.ndarray, scores: np.ndarray, class_id: int) -> t
         others are left out.
 
     Raises:
-        ValueError: wrong arrays, or ``target`` is all or none of that class, so that a rate is 0/0.
+        MienError: wrong arrays, or ``target`` is all or none of that class, so that a rate is 0/0.
 
     Source: ``sklearn.metrics.roc_curve``.
     """
@@ -28,7 +29,7 @@ def roc_curve_points(target: np.ndarray, scores: np.ndarray, class_id: int) -> t
 
     positive, score = _one_against_rest(target, scores, class_id)
     if positive.all() or not positive.any():
-        raise ValueError(
+        raise MienError(
             f"Class {class_id} has {positive.sum()} of {len(positive)} rows: a ROC curve needs rows of the class and "
             "of others. Leave it out."
         )
@@ -50,7 +51,7 @@ def precision_recall_points(target: np.ndarray, scores: np.ndarray, class_id: in
         precision, summed, is the average precision. Points with the recall of both neighbours are left out.
 
     Raises:
-        ValueError: wrong arrays, or no row of ``target`` is of that class, so that recall is 0/0.
+        MienError: wrong arrays, or no row of ``target`` is of that class, so that recall is 0/0.
 
     Source: ``sklearn.metrics.precision_recall_curve``.
     """
@@ -58,7 +59,7 @@ def precision_recall_points(target: np.ndarray, scores: np.ndarray, class_id: in
 
     positive, score = _one_against_rest(target, scores, class_id)
     if not positive.any():
-        raise ValueError(
+        raise MienError(
             f"Class {class_id} has 0 of {len(positive)} rows: a precision-recall curve needs rows of the class. "
             "Leave it out."
         )
@@ -70,5 +71,5 @@ def _one_against_rest(target: np.ndarray, scores: np.ndarray, class_id: int) -> 
     """(n,) bool rows of the class, and (n,) its score."""
     target, scores = checked_scores(target, scores)
     if not 0 <= class_id < scores.shape[1]:
-        raise ValueError(f"class_id is {class_id}: the scores have the columns 0 to {scores.shape[1] - 1}.")
+        raise MienError(f"class_id is {class_id}: the scores have the columns 0 to {scores.shape[1] - 1}.")
     return target == class_id, scores[:, class_id]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.bootstrap import bootstrap_bounds, bounds_of_units, summing_matrix, with_interval
 from mien.metrics.checks import check_class_names, check_resampling, checked_scores, unit_ids
 from mien.metrics.comparison import mean_and_sd
@@ -43,7 +44,7 @@ def fold_metrics(
         describes the folds; it is no standard error, since folds share what they were trained on.
 
     Raises:
-        ValueError: wrong arrays or options, or class names that look like a fold's.
+        MienError: wrong arrays or options, or class names that look like a fold's.
 
     Source: pooled counts as CompCNN's tables imply (38 errors of 1,028 pairs are its 3.70 %); no standard error from
         folds: Bengio and Grandvalet, JMLR 5, 2004.
@@ -62,7 +63,7 @@ def fold_metrics(
     fold_ids, in_fold = _fold_numbers(folds, n)
     fold_names = [f"fold_{fold}" for fold in fold_ids]
     if clash := {name for name in class_names for fold in fold_names if name in (fold, f"{fold}_low", f"{fold}_high")}:
-        raise ValueError(f"The classes {sorted(clash)} have the name of a fold's rate: rename them.")
+        raise MienError(f"The classes {sorted(clash)} have the name of a fold's rate: rename them.")
     units = unit_ids(subjects, n)
     wrong = scores.argmax(axis=1) != target
     sets = {name: in_fold == number for number, name in enumerate(fold_names)}
@@ -76,9 +77,9 @@ def _fold_numbers(folds: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Ids of the folds, rising, and (n,) each row's place among them."""
     folds = np.asarray(folds)
     if folds.shape != (n,) or not np.issubdtype(folds.dtype, np.integer):
-        raise ValueError(f"folds are {folds.dtype} of shape {folds.shape}: give an integer for each of the {n} rows.")
+        raise MienError(f"folds are {folds.dtype} of shape {folds.shape}: give an integer for each of the {n} rows.")
     if folds.min() < 0:
-        raise ValueError(f"folds go down to {folds.min()}: leave out rows that are in no fold, as none tested them.")
+        raise MienError(f"folds go down to {folds.min()}: leave out rows that are in no fold, as none tested them.")
     return np.unique(folds, return_inverse=True)
 
 

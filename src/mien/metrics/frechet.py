@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mien.errors import MienError
+
 
 def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     """Squared distance of the means, plus how the covariances differ.
@@ -15,7 +17,7 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
         too large, so only values from equally many compare.
 
     Raises:
-        ValueError: Not two tables of one width with two rows each, or values that are not finite.
+        MienError: Not two tables of one width with two rows each, or values that are not finite.
 
     Source: Dowson and Landau 1982; on features of Inception-v3 it is FID (Heusel et al. 2017), on others it is not.
 
@@ -27,7 +29,7 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     tables = one.ndim == other.ndim == 2 and one.shape[1:] == other.shape[1:] and min(len(one), len(other)) > 1
     if not tables or not (np.isfinite(one).all() and np.isfinite(other).all()):
-        raise ValueError(
+        raise MienError(
             f"Vectors of shapes {one.shape} and {other.shape}: give two tables of finite numbers, equally wide, with "
             "two rows each at least."
         )

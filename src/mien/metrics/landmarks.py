@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.labels import NUM_LANDMARKS
 from mien.metrics.bootstrap import bootstrap_bounds, json_number, summing_matrix, with_interval
 from mien.metrics.checks import check_resampling, unit_ids
@@ -49,7 +50,7 @@ def normalised_errors(target: np.ndarray, predicted: np.ndarray, lengths: np.nda
         lengths: (n,) lengths above 0, in the same unit.
 
     Raises:
-        ValueError: Shapes that do not fit, no face, or a number that is not finite or no length.
+        MienError: Shapes that do not fit, no face, or a number that is not finite or no length.
 
     Example:
         >>> target = np.array([[[0.0, 0.0], [4.0, 0.0]]])
@@ -58,15 +59,15 @@ def normalised_errors(target: np.ndarray, predicted: np.ndarray, lengths: np.nda
     """
     target, predicted, lengths = (np.asarray(each, np.float64) for each in (target, predicted, lengths))
     if target.ndim != 3 or target.shape[2] != 2 or target.shape != predicted.shape or lengths.shape != target.shape[:1]:
-        raise ValueError(
+        raise MienError(
             f"target {target.shape}, predicted {predicted.shape} and lengths {lengths.shape} do not fit: give points "
             "(n, P, 2) of both and one length per face."
         )
     if len(target) == 0:
-        raise ValueError("There is no face to measure landmarks on: look at the splits of the samples table.")
+        raise MienError("There is no face to measure landmarks on: look at the splits of the samples table.")
     faulty = ~(np.isfinite(target) & np.isfinite(predicted)).all(axis=(1, 2)) | ~(np.isfinite(lengths) & (lengths > 0))
     if faulty.any():
-        raise ValueError(
+        raise MienError(
             f"{faulty.sum()} of {len(target)} faces have points that are not finite or a length that is not above 0, "
             f"the first in row {faulty.argmax()}. Leave out faces whose points are not known."
         )
@@ -95,7 +96,7 @@ def error_metrics(
         threshold: 1 if no face has any error), each with ``<key>_low`` and ``<key>_high``, and ``median``.
 
     Raises:
-        ValueError: No errors, or bad options.
+        MienError: No errors, or bad options.
 
     Example:
         >>> summary = error_metrics(np.array([0.02, 0.04, 0.12]), threshold=0.08, resamples=10)
@@ -105,7 +106,7 @@ def error_metrics(
     errors = np.asarray(errors, np.float64)
     check_resampling(resamples, seed)
     if errors.ndim != 1 or not len(errors) or not np.isfinite(errors).all() or not threshold > 0:
-        raise ValueError(
+        raise MienError(
             f"errors of shape {errors.shape} and threshold {threshold} cannot be summed up: give at least one finite "
             "error per face and a threshold above 0."
         )
@@ -149,7 +150,5 @@ def cumulative_errors(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.
 def mean_shape(landmarks: np.ndarray) -> np.ndarray:
     """(68, 2) mean of many faces' landmarks (n, 68, 2): what a network would have to beat that sees nothing."""
     if landmarks.ndim != 3 or landmarks.shape[1:] != (NUM_LANDMARKS, 2) or not len(landmarks):
-        raise ValueError(
-            f"landmarks have shape {landmarks.shape}: give (n, {NUM_LANDMARKS}, 2) with at least one face."
-        )
+        raise MienError(f"landmarks have shape {landmarks.shape}: give (n, {NUM_LANDMARKS}, 2) with at least one face.")
     return landmarks.mean(axis=0)

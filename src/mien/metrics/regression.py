@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.bootstrap import bootstrap_bounds, bounds_of_units, summing_matrix, with_interval
 from mien.metrics.checks import check_resampling, checked_values, unit_ids
 
@@ -43,7 +44,7 @@ def regression_metrics(
         where the band has no rows.
 
     Raises:
-        ValueError: arrays of wrong shape, type or length, values that are not finite, or bad options.
+        MienError: arrays of wrong shape, type or length, values that are not finite, or bad options.
 
     Source: point values by scikit-learn and, for Pearson's r, SciPy; intervals as in ``classification_metrics``.
 
@@ -78,10 +79,10 @@ def _bands(target: np.ndarray, edges: Sequence[int] | None) -> tuple[list[str], 
         return [], np.zeros(len(target), np.int64)
     whole = np.asarray(edges)
     if whole.ndim != 1 or len(whole) < 2 or whole.dtype.kind not in "iu" or (np.diff(whole.astype(np.int64)) < 1).any():
-        raise ValueError(f"bands are {list(edges)}: give at least two rising whole numbers, such as 0, 10, 20.")
+        raise MienError(f"bands are {list(edges)}: give at least two rising whole numbers, such as 0, 10, 20.")
     outside = (target < whole[0]) | (target >= whole[-1])
     if outside.any():
-        raise ValueError(
+        raise MienError(
             f"{outside.sum()} of {len(target)} targets are in no band, the first is {target[outside][0]:g}: the bands "
             f"go from {whole[0]} to below {whole[-1]}. Add edges, or leave the rows out."
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.classification import classification_metrics
 from mien.metrics.regression import regression_metrics
 
@@ -41,7 +42,7 @@ def subgroup_metrics(
         for a single row. Means are over the classes that a value's rows have: compare values with the same classes.
 
     Raises:
-        ValueError: as ``classification_metrics``, or the attribute is missing in a row.
+        MienError: as ``classification_metrics``, or the attribute is missing in a row.
 
     Example:
         >>> scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
@@ -87,7 +88,7 @@ def subgroup_errors(
         As ``subgroup_metrics``, with the metrics of ``regression_metrics``.
 
     Raises:
-        ValueError: as ``regression_metrics``, or the attribute is missing in a row.
+        MienError: as ``regression_metrics``, or the attribute is missing in a row.
     """
 
     def measure(rows: np.ndarray) -> Mapping[str, float | int | None]:
@@ -110,12 +111,12 @@ def _by_value(
     attribute = np.asarray(attribute)
     lengths = {name: len(np.asarray(array)) for name, array in arrays.items() if array is not None}
     if attribute.ndim != 1 or set(lengths.values()) != {len(attribute)}:
-        raise ValueError(f"attribute has shape {attribute.shape} beside rows {lengths}: give one value for each row.")
+        raise MienError(f"attribute has shape {attribute.shape} beside rows {lengths}: give one value for each row.")
     if len(attribute) == 0:
-        raise ValueError("attribute has no rows: there is nothing to measure. Check what was predicted.")
+        raise MienError("attribute has no rows: there is nothing to measure. Check what was predicted.")
     missing = pd.isna(attribute)
     if missing.any():
-        raise ValueError(
+        raise MienError(
             f"attribute is missing in {missing.sum()} of {len(attribute)} rows: leave them out, or give them a value "
             "of their own, such as 'unknown'."
         )

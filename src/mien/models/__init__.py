@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -63,7 +65,7 @@ def create_model(architecture: str, **config: Any) -> "nn.Module":
             configuration may come from JSON or YAML.
 
     Raises:
-        ValueError: Unknown architecture or argument, a missing argument, or one that the architecture refuses.
+        MienError: Unknown architecture or argument, a missing argument, or one that the architecture refuses.
 
     Example:
         >>> create_model("sae", num_classes=7, keep_rate=0.3).fusion.stages[0].num_kept
@@ -74,17 +76,17 @@ def create_model(architecture: str, **config: Any) -> "nn.Module":
     retired = _RETIRED.get(architecture, {})
     for key, value in config.items():
         if key in retired and value != retired[key]:
-            raise ValueError(
+            raise MienError(
                 f"model {architecture!r} with {key} {value!r}, which this version of mien no longer has. Train it anew "
                 f"with {key} {retired[key]!r}, its fixed value now, or use the version that wrote it."
             )
     config = {key: value for key, value in config.items() if key not in retired}
     for key in config:
         if key not in parameters:
-            raise ValueError(f"model {architecture!r} has no argument {key!r}. {_advise(key, list(parameters))}")
+            raise MienError(f"model {architecture!r} has no argument {key!r}. {_advise(key, list(parameters))}")
     missing = [key for key, each in parameters.items() if each.default is each.empty and key not in config]
     if missing:
-        raise ValueError(f"model {architecture!r} needs {', '.join(missing)}. Give a value for each.")
+        raise MienError(f"model {architecture!r} needs {', '.join(missing)}. Give a value for each.")
     return factory(**config)
 
 
@@ -92,14 +94,14 @@ def model_arguments(architecture: str) -> tuple[str, ...]:
     """Names of the arguments that ``create_model`` takes for an architecture.
 
     Raises:
-        ValueError: Unknown architecture.
+        MienError: Unknown architecture.
     """
     return tuple(inspect.signature(_factory(architecture)).parameters)
 
 
 def _factory(architecture: str) -> "Callable[..., nn.Module]":
     if architecture not in _ARCHITECTURES:
-        raise ValueError(f"unknown architecture {architecture!r}. {_advise(architecture, list_models())}")
+        raise MienError(f"unknown architecture {architecture!r}. {_advise(architecture, list_models())}")
     module, name = _ARCHITECTURES[architecture].split(":")
     return getattr(import_module(module), name)
 

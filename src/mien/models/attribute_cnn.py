@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.dense_stack import (
     Activation,
     DenseStack,
@@ -33,7 +34,7 @@ class AttributeCNN(nn.Module):
     ``forward`` takes (B, C, image_size, image_size), whose channels are averaged to grey, and gives (B, M).
 
     Raises:
-        ValueError: More stages than the size can be halved, or bad dropout shares.
+        MienError: More stages than the size can be halved, or bad dropout shares.
 
     Source: "Age, Gender and Ethnicity Recognition" (Wang, Wang and Salwathura Acharige), Tables I to III. What they
     print as strides of 3 is the kernel's size: with such strides nothing would be left of 48 px after two stages.
@@ -59,7 +60,7 @@ class AttributeCNN(nn.Module):
         super().__init__()
         side = image_size // 2 ** len(channels)
         if not channels or side < 1:
-            raise ValueError(
+            raise MienError(
                 f"{len(channels)} stages on images of {image_size} px: each halves the size, and at least one pixel "
                 "must be left of it. Give one stage at least, and fewer or larger images."
             )

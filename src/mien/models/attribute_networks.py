@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.principal_components import PrincipalComponents
 
 INPUTS = ("image", "pixels", "components")
@@ -26,7 +27,7 @@ class AttributeNetworks(nn.Module):
     outputs of all members in their order, (B, sum of outputs).
 
     Raises:
-        ValueError: No member, or one that reads what there is not.
+        MienError: No member, or one that reads what there is not.
     """
 
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # pixels over 255, as in the paper
@@ -42,11 +43,11 @@ class AttributeNetworks(nn.Module):
 
         super().__init__()
         if not members or members.keys() != num_outputs.keys():
-            raise ValueError(f"Members {list(members)} with outputs of {list(num_outputs)}: give both for each.")
+            raise MienError(f"Members {list(members)} with outputs of {list(num_outputs)}: give both for each.")
         for name, member in members.items():
             known = INPUTS if num_components else INPUTS[:2]
             if member["reads"] not in known:
-                raise ValueError(f"Member {name} reads {member['reads']!r}. There are here: {', '.join(known)}.")
+                raise MienError(f"Member {name} reads {member['reads']!r}. There are here: {', '.join(known)}.")
         self.image_size = image_size
         self.reads = {name: str(member["reads"]) for name, member in members.items()}
         self.num_outputs = dict(num_outputs)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mien.errors import MienError
 from mien.models.text_encoder import TextTower
 from mien.models.weights import check_values, read_tensors
 from mien.outputs import reading
@@ -40,7 +41,7 @@ def check_clip_folder(folder: str | Path) -> Path:
     """Check that a folder holds what the text side of CLIP needs, and return it as a path.
 
     Raises:
-        ValueError: No such folder, or files are missing.
+        MienError: No such folder, or files are missing.
     """
     folder = Path(folder)
     lacking = [] if (folder / "config.json").is_file() else ["config.json"]
@@ -49,7 +50,7 @@ def check_clip_folder(folder: str | Path) -> Path:
     if not any(all((folder / name).is_file() for name in names) for names in TOKENIZERS):
         lacking.append(" or ".join(" with ".join(names) for names in TOKENIZERS))
     if lacking:
-        raise ValueError(
+        raise MienError(
             f"the CLIP folder {folder} {'lacks ' + ', '.join(lacking) if folder.is_dir() else 'does not exist'}. "
             "Give a complete copy of openai/clip-vit-base-patch32 as transformers saves it, or none, and the text side "
             "starts at random."
@@ -61,13 +62,13 @@ def clip_tokens(folder: str | Path, prompts: Sequence[str]) -> list[list[int]]:
     """Token ids of prompts by the folder's tokenizer, each from its start to its end. Nothing is fetched.
 
     Raises:
-        ValueError: The folder is incomplete, or ``transformers`` is not installed.
+        MienError: The folder is incomplete, or ``transformers`` is not installed.
     """
     folder = check_clip_folder(folder)
     try:
         from transformers import CLIPTokenizer
     except ImportError as error:
-        raise ValueError(
+        raise MienError(
             f"CLIP's tokenizer in {folder} is read by transformers, which is not installed here. "
             "Install it with: pip install 'mien[clip]'."
         ) from error
@@ -87,7 +88,7 @@ def load_clip_text(tower: TextTower, folder: str | Path) -> str:
         What was loaded, in a line.
 
     Raises:
-        ValueError: The folder is incomplete, or its tower has other sizes or lacks tensors.
+        MienError: The folder is incomplete, or its tower has other sizes or lacks tensors.
     """
     folder = check_clip_folder(folder)
     path = next(folder / name for name in WEIGHTS if (folder / name).is_file())
@@ -106,12 +107,12 @@ def _check_sizes(tower: TextTower, text: Mapping[str, Tensor], config: Mapping[s
     """Compare the sizes that the tensors and the configuration show with the tower's."""
     embeddings = [_OUTSIDE_BLOCKS["token_embedding.weight"], _OUTSIDE_BLOCKS["position_embedding"], _PROJECTION]
     if lacking := [name for name in embeddings if name not in text]:
-        raise ValueError(
+        raise MienError(
             f"the weights in {folder} lack {lacking[0]}, so they are not of CLIP's text tower with its projection. "
             "Save them with CLIPModel or CLIPTextModelWithProjection."
         )
     if (act := config.get("hidden_act", "quick_gelu")) != "quick_gelu":
-        raise ValueError(
+        raise MienError(
             f"the CLIP in {folder} was trained with {act}, and the text tower computes OpenAI's quick_gelu. "
             "Give a folder of OpenAI's CLIP."
         )
@@ -128,7 +129,7 @@ def _check_sizes(tower: TextTower, text: Mapping[str, Tensor], config: Mapping[s
         "vocab_size": tower.token_embedding.num_embeddings,
     }
     if differing := [name for name in theirs if theirs[name] != ours[name]]:
-        raise ValueError(
+        raise MienError(
             f"the CLIP in {folder} has another text tower than the model: "
             f"{', '.join(f'{name} {theirs[name]} against {ours[name]}' for name in differing)}. "
             f"Set {', '.join(f'{_ARGUMENTS[name]}: {theirs[name]}' for name in differing)}, or give another folder."
@@ -147,7 +148,7 @@ def _our_names(text: Mapping[str, Tensor], depth: int, path: Path) -> dict[str, 
             both = [f"{layer}.self_attn.{name}_proj.{part}" for name in ("k", "v")]
             pairs[f"blocks.{number}.attn.attn.kv.{part}"] = both
     if lacking := [name for names in pairs.values() for name in names if name not in text]:
-        raise ValueError(
+        raise MienError(
             f"{path} lacks {len(lacking)} tensors of CLIP's text tower, such as {lacking[0]}. "
             "The file is of another model or cut short: save it anew with CLIPModel.save_pretrained."
         )

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.comparison import COMPARISONS, build_comparison
 
 Order = Literal["apex_minus_onset", "onset_minus_apex"]
@@ -36,7 +37,7 @@ class CompCNN(nn.Module):
     ``forward`` takes (B, K, image_size, image_size) and gives logits (B, M).
 
     Raises:
-        ValueError: an argument is out of range, or the maps become smaller than a kernel.
+        MienError: an argument is out of range, or the maps become smaller than a kernel.
 
     Source: Xu et al., 2017, section 3 and Figures 1 and 2: three convolutions with pooling, three linear layers, the
         dropout rates, the comparison, ReLU after it. Kernels and channels stand in its figures alone and are ours: 5, 3
@@ -66,13 +67,13 @@ class CompCNN(nn.Module):
         super().__init__()
         lengths = [len(each) for each in (widths, kernel_sizes, pool_drop_rates, hidden, hidden_drop_rates)]
         if lengths != [3, 3, 3, 2, 2] or compare_after not in range(4) or num_classes < 2 or num_frames < 2:
-            raise ValueError(
+            raise MienError(
                 f"CompCNN(num_classes={num_classes}, compare_after={compare_after}, num_frames={num_frames}) with "
                 f"{lengths} widths, kernel sizes, pooling rates, hidden widths and rates: give two classes and two "
                 "frames at least, a pooling layer from 0 to 3, and 3, 3, 3, 2 and 2 of the others."
             )
         if comparison not in COMPARISONS:
-            raise ValueError(f"CompCNN knows no comparison {comparison!r}: choose from {', '.join(COMPARISONS)}.")
+            raise MienError(f"CompCNN knows no comparison {comparison!r}: choose from {', '.join(COMPARISONS)}.")
         self.num_frames, self.image_size, self.mean, self.std = num_frames, image_size, mean, std
         self.compare_after, self.order = compare_after, order
         sides = map_sides(image_size, kernel_sizes)
@@ -175,7 +176,7 @@ def map_sides(image_size: int, kernel_sizes: Sequence[int]) -> tuple[int, ...]:
     """Sides of the maps after each convolution without padding and pooling by 2.
 
     Raises:
-        ValueError: a map is smaller than the kernel, or pooling leaves nothing.
+        MienError: a map is smaller than the kernel, or pooling leaves nothing.
 
     Example:
         >>> map_sides(44, (5, 3, 2))
@@ -186,7 +187,7 @@ def map_sides(image_size: int, kernel_sizes: Sequence[int]) -> tuple[int, ...]:
     for kernel in kernel_sizes:
         side = (side - kernel + 1) // 2
         if side < 1:
-            raise ValueError(
+            raise MienError(
                 f"Images of {image_size} px leave no map after kernels {tuple(kernel_sizes)} and poolings by 2: "
                 "give larger images or smaller kernels."
             )

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from mien.errors import MienError
+
 LabelMode = Literal["scalar", "embedding"]
 Output = Literal["relu", "sigmoid"]
 
@@ -26,7 +28,7 @@ class AgePlane(nn.Module):
     def __init__(self, mode: LabelMode, side: int, max_age: int) -> None:
         super().__init__()
         if mode not in ("scalar", "embedding"):
-            raise ValueError(f"unknown label mode {mode!r}. Use scalar or embedding.")
+            raise MienError(f"unknown label mode {mode!r}. Use scalar or embedding.")
         self.side, self.max_age = side, max_age
         self.embed = nn.Embedding(max_age + 1, _EMBEDDING) if mode == "embedding" else None
         self.spread = nn.Linear(_EMBEDDING if mode == "embedding" else 1, side * side)
@@ -125,7 +127,7 @@ class FaceAging(nn.Module):
     after a sigmoid, not below 0 after a ReLU.
 
     Raises:
-        ValueError: Not two widths, an image size that is no multiple of 4, or an unknown output or label mode.
+        MienError: Not two widths, an image size that is no multiple of 4, or an unknown output or label mode.
 
     Source: "Age, Gender and Ethnicity Recognition" (Wang, Wang and Salwathura Acharige), section IV-B-4; where the
         label enters is ours, as the paper leaves it open. Spectral normalisation: Miyato et al. 2018. The encoder is
@@ -155,7 +157,7 @@ class FaceAging(nn.Module):
 
         super().__init__()
         if len(widths) != 2 or image_size % 4 or output not in ("relu", "sigmoid"):
-            raise ValueError(
+            raise MienError(
                 f"FaceAging with widths {list(widths)}, image_size {image_size} and output {output!r}: give two "
                 "widths, a multiple of 4, and relu or sigmoid."
             )
@@ -180,10 +182,10 @@ class FaceAging(nn.Module):
             requested: (B,) the years that they are to look like.
 
         Raises:
-            ValueError: There is no encoder.
+            MienError: There is no encoder.
         """
         if self.encoder is None:
-            raise ValueError(
+            raise MienError(
                 "This network has no encoder, so it cannot age the face of a given person. Set model.encoder to true "
                 "and train again."
             )

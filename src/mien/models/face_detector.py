@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from mien.errors import MienError
 from mien.models.box_suppression import non_maximum_suppression
 from mien.models.image_pyramid import ImagePyramid
 from mien.models.level_sheet import STRIDE, WINDOW, lay_out
@@ -116,7 +117,7 @@ class FaceDetector:
             work is done. Does nothing unless replaced.
 
     Raises:
-        ValueError: an argument is outside its range, or the weights are not the published ones.
+        MienError: an argument is outside its range, or the weights are not the published ones.
         ModuleNotFoundError: the ``mtcnn`` package, which carries the weights, is not installed.
 
     Source: Zhang et al. 2016, section II; weights and default thresholds of the ``mtcnn`` package 1.0.0, save O-Net's,
@@ -133,16 +134,16 @@ class FaceDetector:
         device: str | torch.device = "cpu",
     ) -> None:
         if not WINDOW <= min_face_size < math.inf:
-            raise ValueError(
+            raise MienError(
                 f"FaceDetector(min_face_size={min_face_size}): P-Net sees no face below {WINDOW} px. "
                 f"Give {WINDOW} or more, or enlarge the images."
             )
         if not 0 < scale_factor < 1:
-            raise ValueError(f"FaceDetector(scale_factor={scale_factor}): outside (0, 1). Give the published 0.709.")
+            raise MienError(f"FaceDetector(scale_factor={scale_factor}): outside (0, 1). Give the published 0.709.")
         if len(thresholds) != 3 or not all(0 < threshold < 1 for threshold in thresholds):
-            raise ValueError(f"FaceDetector(thresholds={thresholds}): give three in (0, 1), for P-Net, R-Net, O-Net.")
+            raise MienError(f"FaceDetector(thresholds={thresholds}): give three in (0, 1), for P-Net, R-Net, O-Net.")
         if len(nms_thresholds) != 4 or not all(0 < threshold <= 1 for threshold in nms_thresholds):
-            raise ValueError(
+            raise MienError(
                 f"FaceDetector(nms_thresholds={nms_thresholds}): give four in (0, 1], for P-Net within and across "
                 "scales, R-Net, O-Net."
             )
@@ -170,7 +171,7 @@ class FaceDetector:
             shorter side is below ``min_face_size``.
 
         Raises:
-            ValueError: an image is not uint8 of shape (H, W, 3), H and W at least 1.
+            MienError: an image is not uint8 of shape (H, W, 3), H and W at least 1.
         """
         for position, image in enumerate(images):
             _check_image(image, position)
@@ -347,12 +348,12 @@ def _blocks(images: np.ndarray | Sequence[np.ndarray], smallest: float) -> Itera
 def _check_image(image: np.ndarray, position: int) -> None:
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         what = f"an array of shape {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
-        raise ValueError(
+        raise MienError(
             f"detect: image {position} is {what}, not (H, W, 3). Repeat a grey channel three times with "
             "cv2.cvtColor(image, cv2.COLOR_GRAY2RGB); pass one image as [image]."
         )
     if image.dtype != np.uint8:
-        raise ValueError(
+        raise MienError(
             f"detect: image {position} has dtype {image.dtype}, not uint8. Scale its pixels to 0..255 and convert."
         )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mien.errors import MienError
 from mien.models.box_suppression import non_maximum_suppression
 from mien.models.face_detector import OUTPUT_SIZE, FaceDetections, FaceDetector
 
@@ -152,16 +153,16 @@ class FaceSearch:
         enlarge: factor from 1 to 8 by which an image without a face is enlarged; 1 for none.
 
     Raises:
-        ValueError: an argument is outside its range.
+        MienError: an argument is outside its range.
 
     Source: ours.
     """
 
     def __init__(self, detector: FaceDetector, turns: tuple[int, ...] = (90, 180, 270), enlarge: float = 2.0) -> None:
         if not set(turns) <= {90, 180, 270}:
-            raise ValueError(f"FaceSearch(turns={turns}): turns are quarters of a circle. Give 90, 180 and 270.")
+            raise MienError(f"FaceSearch(turns={turns}): turns are quarters of a circle. Give 90, 180 and 270.")
         if not 1 <= enlarge <= 8:
-            raise ValueError(f"FaceSearch(enlarge={enlarge}): outside [1, 8]. Give 1 to leave the size as it is.")
+            raise MienError(f"FaceSearch(enlarge={enlarge}): outside [1, 8]. Give 1 to leave the size as it is.")
         self.detector = detector
         self.turns = tuple(sorted(set(turns)))
         self.enlarge = enlarge

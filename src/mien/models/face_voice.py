@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 FACE = "face"
 """The member that every system has: it sees single frames."""
 
@@ -27,7 +29,7 @@ class FaceVoice(nn.Module):
     evaluates single faces. Fusing is arithmetic on scores, see the pipeline ``sentiment``.
 
     Raises:
-        ValueError: No member ``face``.
+        MienError: No member ``face``.
 
     Source: Ward's thesis plans a weighted sum of a face's and a voice's scores, after the two streams in Wu et al.
         2016; temperatures, Guo et al. 2017; the logistic fusion, ours for comparison.
@@ -50,7 +52,7 @@ class FaceVoice(nn.Module):
 
         super().__init__()
         if FACE not in members:
-            raise ValueError(
+            raise MienError(
                 f"FaceVoice has the members {', '.join(members) or 'none'} and no {FACE}: single frames cannot be "
                 "evaluated. Add it."
             )

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.multi_granularity import ConvPositionEncoding, MultiGranularityEmbedding, PatchProjection
 from mien.layers.pixels import check_statistics
 from mien.layers.transformer_block import TransformerBlock
@@ -73,7 +74,7 @@ class FERFormer(nn.Module):
         num_rows: Rows of the sequence: N patch tokens and the one or two before them.
 
     Raises:
-        ValueError: A size, word or list that does not fit; the message names it.
+        MienError: A size, word or list that does not fit; the message names it.
 
     Source: Li et al. 2023, "FER-former", and its released code (ydl832/FER-former); the card of the ``fer_former``
         pipeline lists where the two differ. Class and steering token start at zero and linear layers without bias, as
@@ -150,7 +151,7 @@ class FERFormer(nn.Module):
         """Map normalised images (B, 3, H, H) to the logits of each head, (B, H, M), in the order of ``heads``.
 
         Raises:
-            ValueError: The images have another shape.
+            MienError: The images have another shape.
         """
         rows = self.read_out(x)
         logits = [self.head(rows[:, 0])]
@@ -173,10 +174,10 @@ class FERFormer(nn.Module):
         """Features of the prompts as the steering token is compared with them, (M, D).
 
         Raises:
-            ValueError: The model has no text side.
+            MienError: The model has no text side.
         """
         if self.text_encoder is None:
-            raise ValueError(
+            raise MienError(
                 "This FER-former has text_encoder 'none', so there are no text features. Use its class head alone."
             )
         return self.text_proj(self.text_encoder())
@@ -206,7 +207,7 @@ class FERFormer(nn.Module):
         """Map normalised images (B, 3, H, H) to the sequence before the first block, (B, ``num_rows``, D)."""
         size = (3, self.image_size, self.image_size)
         if x.ndim != 4 or x.shape[1:] != size:
-            raise ValueError(
+            raise MienError(
                 f"FER-former got images of shape {tuple(x.shape)}, but takes (B, {', '.join(map(str, size))}). "
                 f"Resize the faces to {self.image_size} px, or build the model with another image_size."
             )
@@ -221,16 +222,16 @@ def check_prompts(prompts: Sequence[object], num_classes: int) -> None:
     """Check that there is one different prompt, or list of token ids, per class.
 
     Raises:
-        ValueError: Their number differs from the classes', or two are the same.
+        MienError: Their number differs from the classes', or two are the same.
     """
     if len(prompts) != num_classes:
-        raise ValueError(
+        raise MienError(
             f"FER-former got {len(prompts)} prompts for {num_classes} classes, and compares a face with one per class. "
             "Write one for each class name, in label order, or set text_encoder to none."
         )
     texts = [str(prompt) for prompt in prompts]
     if twice := sorted({text for text in texts if texts.count(text) > 1}):
-        raise ValueError(
+        raise MienError(
             f"two classes of FER-former have the same prompt {twice[0]!r}, so that text cannot tell them apart. "
             "Give each class a prompt of its own."
         )
@@ -272,11 +273,9 @@ def _check_settings(
     }
     for name, (word, known) in choices.items():
         if word not in known:
-            raise ValueError(f"unknown {name} {word!r} of FER-former. Use {' or '.join(known)}.")
+            raise MienError(f"unknown {name} {word!r} of FER-former. Use {' or '.join(known)}.")
 
     if depth < 1:
-        raise ValueError(f"depth {depth} leaves FER-former without a block. Use 1 or more; the paper has 16.")
+        raise MienError(f"depth {depth} leaves FER-former without a block. Use 1 or more; the paper has 16.")
     if not temperature > 0:
-        raise ValueError(
-            f"temperature {temperature} of FER-former's cosine must be above 0. The released code has 100."
-        )
+        raise MienError(f"temperature {temperature} of FER-former's cosine must be above 0. The released code has 100.")

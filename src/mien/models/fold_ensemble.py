@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.models.comp_cnn import CompCNN
 
 
@@ -26,7 +27,7 @@ class FoldEnsemble(nn.Module):
     ``forward`` takes (B, K, H, H) and gives logits (B, M): the logarithm of the mean of the voters' probabilities.
 
     Raises:
-        ValueError: ``primary`` is neither net nor stack, or no training votes.
+        MienError: ``primary`` is neither net nor stack, or no training votes.
 
     Source: ours, so that a cross-validation is one network to the rest of the project.
     """
@@ -44,13 +45,13 @@ class FoldEnsemble(nn.Module):
         super().__init__()
         if primary not in networks and primary not in stacks:
             known = ", ".join([*networks, *stacks])
-            raise ValueError(f"FoldEnsemble has no net or stack {primary!r} to predict with. Choose from: {known}.")
+            raise MienError(f"FoldEnsemble has no net or stack {primary!r} to predict with. Choose from: {known}.")
         self.stacks = {name: tuple(of) for name, of in stacks.items()}
         self.trainings = [(str(trial), int(seed)) for trial, seed in trainings]
         self.primary, self.crop_from = primary, crop_from
         self.voters = [(trial, seed) for trial, seed in self.trainings if trial in voters]
         if not self.voters:
-            raise ValueError(f"None of the trainings {self.trainings} is of the trials {list(voters)}: name one.")
+            raise MienError(f"None of the trainings {self.trainings} is of the trials {list(voters)}: name one.")
         self.nets = nn.ModuleDict()
         self.margins = nn.ModuleDict()
         for trial, seed in self.trainings:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class FrameLSTM(nn.Module):
     """One LSTM layer over feature vectors of frames; the classes' logits are averaged over the frames there are.
@@ -18,7 +20,7 @@ class FrameLSTM(nn.Module):
     clip without any frame is evaluated by the bias alone.
 
     Raises:
-        ValueError: Fewer than two classes, or a width below 1.
+        MienError: Fewer than two classes, or a width below 1.
 
     Source: features of a convolutional network into an LSTM, Donahue et al. 2015, in Wu et al. 2016; the mean over
         time is Donahue et al.'s.
@@ -32,7 +34,7 @@ class FrameLSTM(nn.Module):
     def __init__(self, num_classes: int, num_features: int, hidden: int = 64, drop_rate: float = 0.0) -> None:
         super().__init__()
         if num_classes < 2 or min(num_features, hidden) < 1:
-            raise ValueError(
+            raise MienError(
                 f"FrameLSTM(num_classes={num_classes}, num_features={num_features}, hidden={hidden}): give at least "
                 "two classes and widths of 1 or more."
             )

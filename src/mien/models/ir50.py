@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.subsampled_pointwise import SubsampledPointwise
 
 
@@ -57,7 +58,7 @@ class IR50Stages(nn.Module):
         feature_size: Side of the output map.
 
     Raises:
-        ValueError: ``widths`` and ``units`` differ in length, or ``image_size`` cannot be halved once per stage.
+        MienError: ``widths`` and ``units`` differ in length, or ``image_size`` cannot be halved once per stage.
 
     Source: face.evoLVe ``backbone/model_irse.py``; convolutions start xavier-uniform as there.
     """
@@ -67,12 +68,12 @@ class IR50Stages(nn.Module):
     ) -> None:
         super().__init__()
         if not widths or len(widths) != len(units) or min(units) < 1:
-            raise ValueError(
+            raise MienError(
                 f"IR-50 got widths {tuple(widths)} and units {tuple(units)}. "
                 "Give one width and at least one unit per stage."
             )
         if image_size % 2 ** len(units):
-            raise ValueError(
+            raise MienError(
                 f"image_size {image_size} cannot be halved {len(units)} times in IR-50. "
                 f"Use a multiple of {2 ** len(units)}, such as 112."
             )

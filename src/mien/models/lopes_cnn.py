@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class LopesCNN(nn.Module):
     """Two convolutions with pooling, one hidden layer, one output per class.
@@ -25,7 +27,7 @@ class LopesCNN(nn.Module):
     logits (B, M). 32 px become 28 by the 5x5 convolution, 14 by pooling, 8 by the 7x7 one and 4 by pooling.
 
     Raises:
-        ValueError: Fewer than two classes, a side below 20 px, or not two widths.
+        MienError: Fewer than two classes, a side below 20 px, or not two widths.
 
     Source: Lopes et al., Pattern Recognition 61, 2017, as METHODS recalls it; rectifiers, and dropout, are ours: the
         paper's text that was read does not name an activation.
@@ -48,7 +50,7 @@ class LopesCNN(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes < 2 or image_size < 20 or len(widths) != 2:
-            raise ValueError(
+            raise MienError(
                 f"LopesCNN(num_classes={num_classes}, image_size={image_size}, widths={tuple(widths)}): give at least "
                 "two classes, 20 pixels and two widths."
             )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 def _conv_bn(
     in_channels: int,
@@ -110,7 +112,7 @@ class MobileFaceNet(nn.Module):
         frozen: Whether ``freeze`` was called.
 
     Raises:
-        ValueError: Not four widths and three stages, ``image_size`` is not a multiple of 16, another stride, or a head
+        MienError: Not four widths and three stages, ``image_size`` is not a multiple of 16, another stride, or a head
             behind stride 8.
 
     Source: Chen et al. 2018, "MobileFaceNets"; landmark variant as in cunjian/pytorch_face_landmark and POSTER.
@@ -126,17 +128,17 @@ class MobileFaceNet(nn.Module):
     ) -> None:
         super().__init__()
         if len(widths) != 4 or len(units) != 3:
-            raise ValueError(
+            raise MienError(
                 f"MobileFaceNet got widths {tuple(widths)} and units {tuple(units)}. "
                 "Give four widths and three numbers of units."
             )
         if image_size % 16:
-            raise ValueError(
+            raise MienError(
                 f"image_size {image_size} is not a multiple of 16, by which MobileFaceNet shrinks its input. "
                 "Use 112, or 64 for small runs."
             )
         if stride not in (8, 16) or (stride == 8 and num_outputs is not None):
-            raise ValueError(
+            raise MienError(
                 f"MobileFaceNet got stride {stride} with num_outputs {num_outputs}, but has maps of stride 8 and 16, "
                 "and its head reads the latter. Use 16, or 8 with num_outputs None."
             )

@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 WEIGHTS_SHA256: dict[str, str] = {
     "pnet.lz4": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     "rnet.lz4": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
@@ -180,7 +182,7 @@ def load_mtcnn(folder: Path | None = None) -> tuple[PNet, RNet, ONet]:
 
     Raises:
         ModuleNotFoundError: no folder is given and the ``mtcnn`` package is not installed.
-        ValueError: a file is missing, or is not the published one by its SHA-256.
+        MienError: a file is missing, or is not the published one by its SHA-256.
     """
     folder = _package_folder() if folder is None else folder
     pnet, rnet, onet = PNet(), RNet(), ONet()
@@ -206,11 +208,11 @@ def _load_weights(network: nn.Module, path: Path) -> None:
 
     remedy = "Run `pip install --force-reinstall mtcnn==1.0.0`, or name the folder that holds its weights."
     if not path.is_file():
-        raise ValueError(f"Face detection has no weights: {path} does not exist. {remedy}")
+        raise MienError(f"Face detection has no weights: {path} does not exist. {remedy}")
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     if digest != WEIGHTS_SHA256[path.name]:
-        raise ValueError(
+        raise MienError(
             f"Weights are not the published ones and were not unpickled: SHA-256 of {path} is {digest[:12]}..., "
             f"expected {WEIGHTS_SHA256[path.name][:12]}... {remedy}"
         )

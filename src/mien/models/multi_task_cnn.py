@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.dense_stack import Activation, ScaledOutput, Start
 from mien.models.attribute_cnn import AttributeCNN
 
@@ -46,7 +47,7 @@ class MultiTaskCNN(nn.Module):
     ) -> None:
         super().__init__()
         if len(outputs) < 2 or not hidden:
-            raise ValueError(
+            raise MienError(
                 f"A multi-task network with {len(outputs)} heads and {len(hidden)} shared hidden layers: give two "
                 "heads at least, or use an AttributeCNN, and one hidden layer."
             )

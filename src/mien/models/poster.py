@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from mien.errors import MienError
 from mien.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, NormalizedBGR
 from mien.models.sae import SAE, LandmarkInput
 from mien.models.weights import WeightsReport, load_classifier
@@ -71,7 +72,7 @@ class Poster(SAE):
         seen: ``channel_order`` and ``landmark_input``; POSTER's own weights were trained on ``("bgr", "poster")``.
 
     Raises:
-        ValueError: A keep rate below 1, or a size or word that does not fit; the message names it.
+        MienError: A keep rate below 1, or a size or word that does not fit; the message names it.
 
     Source: Zheng et al. 2023, "POSTER", and zczcwh/POSTER at ba2e3e9 (``models/emotion_hyp.py``), without what that
         code builds and never reads: IR-50's embedding, the landmark head and a class token.
@@ -135,12 +136,12 @@ class Poster(SAE):
         """Map normalised images (B, 3, H, H), or of a whole multiple of H, to image and landmark tokens, (B, N, D).
 
         Raises:
-            ValueError: The images have another shape, and their side is no multiple of H.
+            MienError: The images have another shape, and their side is no multiple of H.
         """
         size = self.image_size
         step, rest = divmod(x.shape[-1], size)
         if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] != x.shape[3] or step < 1 or rest:
-            raise ValueError(
+            raise MienError(
                 f"POSTER got images of shape {tuple(x.shape)}, but takes (B, 3, {size}, {size}) or a whole multiple of "
                 f"{size} a side. Resize the faces to {size} px, or build the model with another image_size."
             )
@@ -161,7 +162,7 @@ def load_poster(model: Poster, path: str | Path, *, load_head: bool = True) -> W
         embedding, the landmark head and a class token.
 
     Raises:
-        ValueError: As ``load_classifier``.
+        MienError: As ``load_classifier``.
     """
     return load_classifier(model, path, load_head=load_head, rename=name_of_poster)
 
@@ -185,14 +186,14 @@ def name_of_poster(name: str) -> str:
 
 def _check_settings(embed_dim: int, keep_rate: float, landmark_width: int, channel_order: str) -> None:
     if keep_rate != 1.0:
-        raise ValueError(
+        raise MienError(
             f"keep_rate {keep_rate} in POSTER, whose convolutions mix a fixed number of tokens: none can be dropped. "
             "Use keep_rate 1, or architecture sae, which is POSTER made prunable."
         )
     if landmark_width != embed_dim:
-        raise ValueError(
+        raise MienError(
             f"the last of landmark_widths is {landmark_width} and embed_dim {embed_dim}, but POSTER takes landmark "
             "features for tokens as they are. Make them equal."
         )
     if channel_order not in ("bgr", "rgb"):
-        raise ValueError(f"unknown channel_order {channel_order!r} of POSTER. Use 'bgr' or 'rgb'.")
+        raise MienError(f"unknown channel_order {channel_order!r} of POSTER. Use 'bgr' or 'rgb'.")

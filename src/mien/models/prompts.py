@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from mien.errors import MienError
+
 PROMPTS: dict[str, str] = {
     "word": "{}",
     "phrase": "a face image of {}",
@@ -25,7 +27,7 @@ def write_prompts(prompt: str, class_names: Sequence[str]) -> tuple[str, ...]:
         M prompts, in the same order.
 
     Raises:
-        ValueError: Neither a kind nor a sentence with one ``{}``.
+        MienError: Neither a kind nor a sentence with one ``{}``.
 
     Example:
         >>> write_prompts("passive", ("angry", "sad"))
@@ -33,7 +35,7 @@ def write_prompts(prompt: str, class_names: Sequence[str]) -> tuple[str, ...]:
     """
     sentence = PROMPTS.get(prompt, prompt)
     if sentence.count("{}") != 1:
-        raise ValueError(
+        raise MienError(
             f"prompt {prompt!r} is neither a kind nor a sentence with one {{}} for the class name. "
             f"Use {', '.join(PROMPTS)}, or such as 'a photo of a {{}} face'."
         )
@@ -52,7 +54,7 @@ def word_tokens(prompts: Sequence[str], vocab_size: int) -> list[list[int]]:
         vocab_size: V; start and end are V - 2 and V - 1 as in CLIP, words are numbered from 0 in alphabetical order.
 
     Raises:
-        ValueError: More different words than the vocabulary holds.
+        MienError: More different words than the vocabulary holds.
 
     Example:
         >>> word_tokens(("a sad face", "a face"), vocab_size=8)
@@ -61,7 +63,7 @@ def word_tokens(prompts: Sequence[str], vocab_size: int) -> list[list[int]]:
     split = [prompt.lower().split() for prompt in prompts]
     numbers = {word: number for number, word in enumerate(sorted({word for words in split for word in words}))}
     if len(numbers) + 2 > vocab_size:
-        raise ValueError(
+        raise MienError(
             f"the prompts have {len(numbers)} different words, and text_vocab_size {vocab_size} holds a start, an end "
             f"and {max(vocab_size - 2, 0)} words. Set text_vocab_size to {len(numbers) + 2} or more."
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, check_statistics
 from mien.layers.subsampled_pointwise import SubsampledPointwise
 
@@ -49,7 +50,7 @@ class ResNet18(nn.Module):
         std: Channel deviations, likewise.
 
     Raises:
-        ValueError: A size or width that does not fit.
+        MienError: A size or width that does not fit.
 
     Source: He et al., "Deep residual learning for image recognition", 2016, Table 1; convolutions start as there.
 
@@ -68,14 +69,12 @@ class ResNet18(nn.Module):
     ) -> None:
         super().__init__()
         if image_size < 32:
-            raise ValueError(
+            raise MienError(
                 f"image_size {image_size} is below 32, and ResNet-18 halves a face five times. Use 112, as the other "
                 "expression networks."
             )
         if len(widths) != 4 or min(widths) < 1:
-            raise ValueError(
-                f"ResNet-18 got widths {tuple(widths)}. Give four, one per stage, of at least one channel."
-            )
+            raise MienError(f"ResNet-18 got widths {tuple(widths)}. Give four, one per stage, of at least one channel.")
         check_statistics(mean, std)
         self.image_size, self.mean, self.std = image_size, tuple(mean), tuple(std)
         self.conv1 = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False)
@@ -94,7 +93,7 @@ class ResNet18(nn.Module):
         """Map normalised images (B, 3, H, H) to logits (B, M).
 
         Raises:
-            ValueError: The images have another shape.
+            MienError: The images have another shape.
         """
         return self.fc(self.features(x))
 
@@ -102,7 +101,7 @@ class ResNet18(nn.Module):
         """Map normalised images (B, 3, H, H) to the vector that is classified, (B, D)."""
         size = (3, self.image_size, self.image_size)
         if x.ndim != 4 or x.shape[1:] != size:
-            raise ValueError(
+            raise MienError(
                 f"ResNet-18 got images of shape {tuple(x.shape)}, but takes (B, {', '.join(map(str, size))}). "
                 f"Resize the faces to {self.image_size} px, or build the model with another image_size."
             )

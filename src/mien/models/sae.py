@@ -12,6 +12,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.drop_path import drop_path_rates
 from mien.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelsBGR, check_statistics
 from mien.layers.space_to_depth import ChannelRuns, SpaceToDepth
@@ -41,7 +42,7 @@ class TokenPruning:
             keeps its own places, as many as the other.
 
     Raises:
-        ValueError: An unknown word, or blocks that do not ascend or are missing where the keep rate needs them.
+        MienError: An unknown word, or blocks that do not ascend or are missing where the keep rate needs them.
 
     Source: SAE, section 3.2. ``shared``, because SAE's equations 15 and 16 add tokens of the two streams to each
         other, so that token i has to mean the same place in both; equation 17 taken literally is ``per_stream``.
@@ -53,11 +54,11 @@ class TokenPruning:
 
     def __post_init__(self) -> None:
         if self.alignment not in ("shared", "per_stream"):
-            raise ValueError(f"unknown alignment {self.alignment!r} of pruning. Use 'shared' or 'per_stream'.")
+            raise MienError(f"unknown alignment {self.alignment!r} of pruning. Use 'shared' or 'per_stream'.")
         if list(self.blocks) != sorted(set(self.blocks)):
-            raise ValueError(f"prune_blocks {self.blocks} must ascend without repetition, such as (0, 2, 4).")
+            raise MienError(f"prune_blocks {self.blocks} must ascend without repetition, such as (0, 2, 4).")
         if self.keep_rate != 1.0 and not self.blocks:
-            raise ValueError(
+            raise MienError(
                 f"keep_rate {self.keep_rate} needs prune_blocks, which is empty. Name blocks, or keep_rate 1."
             )
 
@@ -65,10 +66,10 @@ class TokenPruning:
         """Plan per pruning block, for ``num_tokens`` tokens and ``depth`` blocks.
 
         Raises:
-            ValueError: A block beyond ``depth``, or a keep rate outside (0, 1].
+            MienError: A block beyond ``depth``, or a keep rate outside (0, 1].
         """
         if self.blocks and not 0 <= self.blocks[0] <= self.blocks[-1] < depth:
-            raise ValueError(
+            raise MienError(
                 f"prune_blocks {self.blocks} name a block outside 0..{depth - 1} of depth {depth}. Choose among those."
             )
         return dict(zip(self.blocks, pruning_stages(num_tokens, self.keep_rate, len(self.blocks)), strict=True))
@@ -218,7 +219,7 @@ class PyramidFusion(nn.Module):
         tokens_per_block: Tokens per stream that enter each block and that leave it, (before, after), in evaluation.
 
     Raises:
-        ValueError: ``embed_dim`` is not divisible by 4 · ``num_heads``, or a word, block or rate of pruning is off.
+        MienError: ``embed_dim`` is not divisible by 4 · ``num_heads``, or a word, block or rate of pruning is off.
 
     Source: SAE, section 3.3, on POSTER's ``hyp_crossvit.py``.
     """
@@ -269,11 +270,11 @@ class PyramidFusion(nn.Module):
         """Prune at another rate while training. Evaluation, which chooses the best epoch, keeps the model's own.
 
         Raises:
-            ValueError: ``keep_rate`` outside (0, 1], or another one than the model's where ``row_mixing`` fixes the
+            MienError: ``keep_rate`` outside (0, 1], or another one than the model's where ``row_mixing`` fixes the
                 number of tokens.
         """
         if self.row_mixing == "poster" and keep_rate != self.pruning.keep_rate:
-            raise ValueError(
+            raise MienError(
                 f"keep rate {keep_rate} in training of a pyramid that mixes the tokens left at "
                 f"{self.pruning.keep_rate}: their number is part of its weights. Train without a warm-up of the keep "
                 "rate, or set row_mixing none."
@@ -343,10 +344,10 @@ class PyramidFusion(nn.Module):
 
 def _check_row_mixing(row_mixing: str, stages: dict[int, PruningStage]) -> None:
     if row_mixing not in ("none", "poster"):
-        raise ValueError(f"unknown row_mixing {row_mixing!r} of the pyramid. Use 'none' or 'poster'.")
+        raise MienError(f"unknown row_mixing {row_mixing!r} of the pyramid. Use 'none' or 'poster'.")
     late = [number for number, stage in stages.items() if number and stage.drops]
     if row_mixing == "poster" and late:
-        raise ValueError(
+        raise MienError(
             f"row_mixing poster and pruning in blocks {late}, whose tokens are mixtures of all places, so that none "
             "can be chosen. Let block 0 alone prune (prune_blocks [0]), or use row_mixing none."
         )
@@ -354,12 +355,12 @@ def _check_row_mixing(row_mixing: str, stages: dict[int, PruningStage]) -> None:
 
 def _check_pyramid(embed_dim: int, depth: int, num_heads: int) -> None:
     if embed_dim % (4 * num_heads):
-        raise ValueError(
+        raise MienError(
             f"embed_dim {embed_dim} is not divisible by 4 * num_heads, though the smallest pyramid level splits a "
             f"quarter of it among {num_heads} heads. Use a multiple of {4 * num_heads}."
         )
     if depth < 1:
-        raise ValueError(f"depth {depth} leaves the pyramid without a block. Use 1 or more; POSTER and SAE have 8.")
+        raise MienError(f"depth {depth} leaves the pyramid without a block. Use 1 or more; POSTER and SAE have 8.")
 
 
 class SAE(nn.Module):
@@ -414,7 +415,7 @@ class SAE(nn.Module):
         std: As given.
 
     Raises:
-        ValueError: A size, width, rate, block or word that does not fit; the message names it.
+        MienError: A size, width, rate, block or word that does not fit; the message names it.
 
     Source: Zitouni et al., "Sparse Attention to Emotion", on POSTER (Zheng et al. 2023); the card of the ``sae``
         pipeline lists what the paper leaves open. Without MobileFaceNet's head and IR-50's embedding, which POSTER
@@ -494,7 +495,7 @@ class SAE(nn.Module):
         """Map normalised images (B, 3, H, H) to logits (B, M).
 
         Raises:
-            ValueError: The images have another shape.
+            MienError: The images have another shape.
         """
         return self.head(self.features(x))
 
@@ -522,7 +523,7 @@ class SAE(nn.Module):
         """Map normalised images (B, 3, H, H) to image and landmark tokens, (B, (H/P)², D) each, in raster order."""
         size = (3, self.image_size, self.image_size)
         if x.ndim != 4 or x.shape[1:] != size:
-            raise ValueError(
+            raise MienError(
                 f"SAE got images of shape {tuple(x.shape)}, but takes (B, {', '.join(map(str, size))}). "
                 f"Resize the faces to {self.image_size} px, or build the model with another image_size."
             )
@@ -570,35 +571,35 @@ class KeptPatches(nn.Module):
 
 def _check_input(image_size: int, patch_size: int, tokenizer: str, num_stages: int, landmark_input: str) -> None:
     if image_size < 16 or image_size % 16:
-        raise ValueError(
+        raise MienError(
             f"image_size {image_size} is not a multiple of 16, by which IR-50 and MobileFaceNet shrink a face. "
             "Use 112, or 64 for small runs."
         )
     if patch_size not in (8, 16):
-        raise ValueError(
+        raise MienError(
             f"patch_size {patch_size} fits no map that both IR-50 and MobileFaceNet have. Use 16, or 8 for four times "
             "as many tokens."
         )
     if tokenizer not in ("spatial", "poster_view"):
-        raise ValueError(f"unknown tokenizer {tokenizer!r} of SAE. Use 'spatial' or 'poster_view'.")
+        raise MienError(f"unknown tokenizer {tokenizer!r} of SAE. Use 'spatial' or 'poster_view'.")
     if tokenizer == "poster_view" and patch_size != 16:
-        raise ValueError(
+        raise MienError(
             f"tokenizer 'poster_view' cuts IR-50's map into as many runs as there are patches of 16 px, but patch_size "
             f"is {patch_size}. Use patch_size 16, or tokenizer 'spatial'."
         )
     if num_stages != 3:
-        raise ValueError(
+        raise MienError(
             f"IR-50 got {num_stages} backbone stages, but its map has the size of the landmark tokens after 3. "
             "Give three backbone_widths and three backbone_units."
         )
     if landmark_input not in ("bgr01", "poster"):
-        raise ValueError(f"unknown landmark_input {landmark_input!r}. Use 'bgr01' or 'poster'.")
+        raise MienError(f"unknown landmark_input {landmark_input!r}. Use 'bgr01' or 'poster'.")
 
 
 def _check_shrinking(keep_rate: float, start_epoch: int, epochs: int, row_mixing: str) -> None:
     warmed_up_keep_rate(keep_rate, 0, start_epoch, epochs)
     if row_mixing == "poster" and (start_epoch or epochs):
-        raise ValueError(
+        raise MienError(
             f"row_mixing poster and a keep rate that falls over {epochs} epochs from epoch {start_epoch} on: the "
             "number of tokens is part of those convolutions. Set shrink_start_epoch and shrink_epochs to 0, or "
             "row_mixing to none."

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class SoftmaxRegression(nn.Module):
     """One linear layer from the pixels of a grey face to the classes.
@@ -36,7 +38,7 @@ class SoftmaxRegression(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes < 2 or image_size < 1:
-            raise ValueError(
+            raise MienError(
                 f"SoftmaxRegression(num_classes={num_classes}, image_size={image_size}): "
                 "give at least two classes and one pixel."
             )

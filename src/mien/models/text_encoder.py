@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.layers.transformer_block import TransformerBlock
 
 
@@ -88,7 +89,7 @@ class TextTower(nn.Module):
         context_length: As given; ``embed_dim``, ``num_heads``, ``width`` likewise.
 
     Raises:
-        ValueError: A size below 1, or heads that do not divide the width.
+        MienError: A size below 1, or heads that do not divide the width.
 
     Source: Radford et al. 2021, ``clip/model.py`` of openai/CLIP, with its initialisation.
     """
@@ -106,9 +107,7 @@ class TextTower(nn.Module):
         sizes = {"vocab_size": vocab_size, "context_length": context_length, "width": width, "depth": depth}
         sizes |= {"num_heads": num_heads, "embed_dim": embed_dim}
         if min(sizes.values()) < 1:
-            raise ValueError(
-                f"text tower got {sizes}, and none of them may be below 1. CLIP ViT-B/32 has 512 wide, 12."
-            )
+            raise MienError(f"text tower got {sizes}, and none of them may be below 1. CLIP ViT-B/32 has 512 wide, 12.")
         self.context_length, self.width, self.embed_dim, self.num_heads = context_length, width, embed_dim, num_heads
         self.token_embedding = nn.Embedding(vocab_size, width)
         self.position_embedding = nn.Parameter(torch.empty(context_length, width))
@@ -151,7 +150,7 @@ class PromptTower(TextEncoder):
             follows an end worthless, so that no text is padded beyond the longest.
 
     Raises:
-        ValueError: A prompt is longer than the tower's context, has an id outside its vocabulary, or does not end in
+        MienError: A prompt is longer than the tower's context, has an id outside its vocabulary, or does not end in
             its highest id.
     """
 
@@ -173,17 +172,17 @@ class PromptTower(TextEncoder):
 def _check_tokens(tokens: Sequence[Sequence[int]], context_length: int, vocab_size: int) -> None:
     for number, ids in enumerate(tokens):
         if not 2 <= len(ids) <= context_length:
-            raise ValueError(
+            raise MienError(
                 f"prompt {number} has {len(ids)} tokens with start and end, and the text tower's context is "
                 f"{context_length}. Shorten the prompt, or set text_context_length."
             )
         if min(ids) < 0 or max(ids) >= vocab_size:
-            raise ValueError(
+            raise MienError(
                 f"prompt {number} has token ids {min(ids)} to {max(ids)}, outside 0 to {vocab_size - 1} of the text "
                 "tower's vocabulary. Set text_vocab_size to the tokenizer's."
             )
         if ids.index(max(ids)) != len(ids) - 1:
-            raise ValueError(
+            raise MienError(
                 f"prompt {number} with tokens {list(ids)} does not end in its highest id, by which the tower finds the "
                 "end. Use CLIP's tokenizer, whose end of text is its last id."
             )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class VoiceCNN(nn.Module):
     """Convolutions over time, pooled by attention, classified together with the utterance's prosody.
@@ -23,7 +25,7 @@ class VoiceCNN(nn.Module):
     (B, M). Sound and prosody are standardised by buffers that ``start_from`` fills.
 
     Raises:
-        ValueError: Fewer than two classes, no width, or an even kernel.
+        MienError: Fewer than two classes, no width, or an even kernel.
 
     Source: ours, after the attention pooling of Mirsamadi et al., "Automatic Speech Emotion Recognition Using Recurrent
         Neural Networks with Local Attention", ICASSP 2017, with convolutions in the place of the recurrence.
@@ -50,7 +52,7 @@ class VoiceCNN(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes < 2 or not widths or kernel % 2 == 0:
-            raise ValueError(
+            raise MienError(
                 f"VoiceCNN(num_classes={num_classes}, widths={tuple(widths)}, kernel={kernel}): give at least two "
                 "classes, one width and an odd kernel."
             )

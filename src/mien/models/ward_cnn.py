@@ -8,6 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
+
 
 class WardCNN(nn.Module):
     """Ten 3x3 convolutions in five groups, each with batch normalisation, for grey faces of 50 px.
@@ -23,7 +25,7 @@ class WardCNN(nn.Module):
     ``forward`` takes (B, 3, S, S) and gives logits (B, M); the mean of the channels is the grey face.
 
     Raises:
-        ValueError: Fewer than two classes, a side below 20 px, or not four widths.
+        MienError: Fewer than two classes, a side below 20 px, or not four widths.
 
     Source: AaronWard/model-training-tensorflow@bfef835, train.py: 32, 64, 64, pool 3/1, 96, 96, pool 2/2, 128, 128,
         pool 2/2, 128, 128, pool 2/2, 128, pool 2/1, 0.8 kept, one linear layer. Weights start normal with deviation
@@ -45,7 +47,7 @@ class WardCNN(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes < 2 or image_size < 20 or len(widths) != 4:
-            raise ValueError(
+            raise MienError(
                 f"WardCNN(num_classes={num_classes}, image_size={image_size}, widths={tuple(widths)}): give at least "
                 "two classes, 20 pixels and four widths."
             )

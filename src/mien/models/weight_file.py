@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mien.errors import MienError
+
 HEADER = "mien"
 """The header's only key: safetensors writes several in random order, so that equal networks would differ in bytes."""
 
@@ -42,14 +44,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read the tensors back and compare them with the digest, where the file has one.
 
     Raises:
-        ValueError: They are not what was written.
+        MienError: They are not what was written.
     """
     from safetensors.torch import load_file
 
     weights = load_file(path)
     written = read_header(path).get(_DIGEST)
     if written is not None and written != _digest(weights):
-        raise ValueError("its weights are not those that were written: their checksum differs")
+        raise MienError("its weights are not those that were written: their checksum differs")
     return weights
 
 

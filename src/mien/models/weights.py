@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mien.errors import MienError
 from mien.models.network import Network
 
 CONTAINERS = ("state_dict", "model_state_dict", "model")
@@ -62,7 +63,7 @@ def load_weights(module: nn.Module, path: str | Path) -> WeightsReport:
         What matched and what did not. A partial match is loaded; the caller evaluates whether it is enough.
 
     Raises:
-        ValueError: No such file, not a checkpoint, no tensor of it fits, or one that does is refused by
+        MienError: No such file, not a checkpoint, no tensor of it fits, or one that does is refused by
             ``check_values``. Then nothing is loaded.
     """
     source, target = _renumber_units(read_tensors(Path(path))), module.state_dict()
@@ -85,7 +86,7 @@ def load_network(module: nn.Module, network: Network) -> WeightsReport:
         What matched; what the network has beyond the module is unexpected.
 
     Raises:
-        ValueError: A tensor of the module is not in the network, has another shape there, or is refused by
+        MienError: A tensor of the module is not in the network, has another shape there, or is refused by
             ``check_values``. Then nothing is loaded.
 
     Example:
@@ -100,7 +101,7 @@ def load_network(module: nn.Module, network: Network) -> WeightsReport:
     if report.missing or report.mismatched:
         differing = (*report.mismatched, *report.missing)
         there = tuple(source[differing[0]].shape) if report.mismatched else "nothing"
-        raise ValueError(
+        raise MienError(
             f"the trained {network.architecture} does not fill {type(module).__name__}: {len(differing)} of "
             f"{len(target)} tensors differ, the first is {differing[0]}, of shape {tuple(target[differing[0]].shape)} "
             f"here and {there} there. Set widths, units and image size of both to the same values, and train the "
@@ -126,7 +127,7 @@ def load_classifier(
         What matched and what did not; with ``load_head`` False the head is missing here and unexpected there.
 
     Raises:
-        ValueError: No such file, not a checkpoint, no tensor of it fits, one that does is refused by ``check_values``,
+        MienError: No such file, not a checkpoint, no tensor of it fits, one that does is refused by ``check_values``,
             or its head has another number of classes. Then nothing is loaded.
     """
     source = {rename(name): tensor for name, tensor in _renumber_units(read_tensors(Path(path))).items()}
@@ -137,7 +138,7 @@ def load_classifier(
     if load_head and "head.weight" in report.mismatched:
         theirs = next(tensor for name, tensor in source.items() if re.search(r"(^|\.)head\.weight$", name))
         if len(theirs) != len(target["head.weight"]):
-            raise ValueError(
+            raise MienError(
                 f"the checkpoint {path} tells {len(theirs)} classes apart, the model {len(target['head.weight'])}. "
                 "Give a checkpoint that was trained on the same classes, or set load_head to false to keep all of it "
                 "but the last layer."
@@ -177,7 +178,7 @@ def check_values(weights: Mapping[str, Tensor], where: str | Path, target: Mappi
         target: The module's tensors, whose kind of number counts where it is not floating.
 
     Raises:
-        ValueError: A tensor is sparse, quantised, complex, without values, or of whole numbers where the module has
+        MienError: A tensor is sparse, quantised, complex, without values, or of whole numbers where the module has
             others; or a number is NaN or infinite.
 
     Example:
@@ -186,13 +187,13 @@ def check_values(weights: Mapping[str, Tensor], where: str | Path, target: Mappi
     for name, tensor in weights.items():
         whole = target is not None and not target[name].is_floating_point()
         if what := _not_plain(tensor, whole):
-            raise ValueError(
+            raise MienError(
                 f"{where} cannot be loaded: its tensor {name} {what}. Save plain weights with the code that trained "
                 "them: torch.save(model.float().state_dict(), path)."
             )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
             bad = int((~torch.isfinite(tensor.float())).sum())
-            raise ValueError(
+            raise MienError(
                 f"{where} cannot be loaded: its tensor {name} has {bad} of {tensor.numel()} values that are NaN or "
                 "infinite, and so would every score be. Its training diverged or the file is damaged: give another "
                 "checkpoint."
@@ -216,8 +217,8 @@ def _not_plain(tensor: Tensor, whole: bool) -> str:
 
 def _nothing_fits(
     path: str | Path, source: Mapping[str, Tensor], module: nn.Module, report: WeightsReport
-) -> ValueError:
-    return ValueError(
+) -> MienError:
+    return MienError(
         f"none of the {len(source)} tensors in {path} fits {type(module).__name__}: the file has "
         f"{next(iter(source))} …, the module wants {next(iter(module.state_dict()))} …, {len(report.mismatched)} agree "
         "in name only. Give a checkpoint of this architecture, or set the model's sizes to the checkpoint's."
@@ -228,15 +229,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Named tensors of a checkpoint file, as ``load_weights`` takes it.
 
     Raises:
-        ValueError: No such file, one that does not agree with its checksums, or not a checkpoint of plain tensors.
+        MienError: No such file, one that does not agree with its checksums, or not a checkpoint of plain tensors.
     """
     if not path.is_file():
-        raise ValueError(f"no weights file at {path}. Give the path of a checkpoint, or none to start at random.")
+        raise MienError(f"no weights file at {path}. Give the path of a checkpoint, or none to start at random.")
     _check_sums(path)
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except Exception as error:  # the readers raise whatever the bytes lead them to
-        raise ValueError(
+        raise MienError(
             f"{path} is not a checkpoint of plain tensors ({type(error).__name__} while reading it). If you trust it, "
             "load it with the code that wrote it and save it anew: torch.save(model.state_dict(), path)."
         ) from error
@@ -246,12 +247,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     items = content.items() if isinstance(content, Mapping) else ()
     tensors = {str(name): tensor for name, tensor in items if isinstance(tensor, Tensor)}
     if not tensors:
-        raise ValueError(
+        raise MienError(
             f"{path} holds no named tensors, neither at its top nor under {', '.join(CONTAINERS)}. "
             "Save a plain state dict: torch.save(model.state_dict(), path)."
         )
     if nested := [name for name, tensor in tensors.items() if tensor.is_nested]:
-        raise ValueError(
+        raise MienError(
             f"{path} cannot be loaded: its tensor {nested[0]} is nested, of several shapes. Save a plain state dict: "
             "torch.save(model.state_dict(), path)."
         )
@@ -268,7 +269,7 @@ def _check_sums(path: Path) -> None:
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):  # torch's reader gives the reason
         return
     if damaged is not None:
-        raise ValueError(
+        raise MienError(
             f"{path} is damaged: its part {damaged} does not agree with its checksum. Copy it again; if it was saved "
             "without checksums, load it with the code that wrote it and save it anew."
         )

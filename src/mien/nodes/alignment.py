@@ -84,7 +84,7 @@ def locate_faces(
         image's where the onset shows no face: all images are cut by the same points.
 
     Raises:
-        ValueError: Faces that are given fill less than half of their images, or more than ``max_passed_over`` of a
+        MienError: Faces that are given fill less than half of their images, or more than ``max_passed_over`` of a
             split cannot be read. What is located is kept for the next run.
     """
     from mien.data.file_account import check_unreadable

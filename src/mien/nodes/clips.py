@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline, node
 from pydantic import Field
 
 from mien.data.file_account import PublishedCounts
+from mien.errors import MienError
 from mien.io.packed_audio import Waveforms, WaveformStream
 from mien.io.schemas import SOUND_REASONS
 from mien.nodes.cropping import Channels
@@ -125,7 +126,7 @@ def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams, max_passed_
         after the first frame, and ``label``, ``expression``, ``split``, ``subject`` and ``drawn`` of the clip.
 
     Raises:
-        ValueError: No clip has a video, or too many videos cannot be read.
+        MienError: No clip has a video, or too many videos cannot be read.
     """
     from mien.data.file_account import check_unreadable
 
@@ -141,7 +142,7 @@ def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams, max_passed_
             unreadable.append(f"{clips['sample_id'].iloc[clip]}: {reason}")
         rows += [(clip, number, time) for number, time in chosen]
     if not rows:
-        raise ValueError(
+        raise MienError(
             f"No clip in {raw} has a video, so there are no frames to list. Unpack the videos as well; "
             "for the sound alone, run the pipeline with --to-nodes=<dataset>.index_audio."
         )
@@ -235,12 +236,12 @@ def index_audio(clips: pd.DataFrame, audio: Waveforms, max_passed_over: float = 
         ``audio_reason``.
 
     Raises:
-        ValueError: There are not as many waveforms as clips, or too many sounds cannot be read.
+        MienError: There are not as many waveforms as clips, or too many sounds cannot be read.
     """
     from mien.data.file_account import check_unreadable
 
     if len(clips) != len(audio):
-        raise ValueError(
+        raise MienError(
             f"{len(audio)} waveforms are packed of {len(clips)} clips: the folder has changed since. Run the dataset's "
             "pipeline again."
         )

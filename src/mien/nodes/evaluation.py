@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.nodes.params import EvaluationParams
 from mien.nodes.prediction import SCORE_PREFIX
 
@@ -39,7 +40,7 @@ def evaluate_classes(
         empty where the dataset has none of the attributes.
 
     Raises:
-        ValueError: There is no row of split test, or none of split val.
+        MienError: There is no row of split test, or none of split val.
     """
     metrics: dict[str, float | None] = {}
     for split in ("test", "val"):
@@ -117,11 +118,11 @@ def split_scores(predictions: pd.DataFrame, split: str) -> tuple[np.ndarray, np.
     """Targets (n,), scores (n, M) and class names of one split of a predictions table.
 
     Raises:
-        ValueError: The split has no rows.
+        MienError: The split has no rows.
     """
     rows = split_rows(predictions, split)
     if rows.empty:
-        raise ValueError(
+        raise MienError(
             f"No row of split {split} in the predictions table of {len(predictions)} rows: nothing to measure. "
             "The dataset has no such split, or none of its images kept a face: look at the samples table's reasons."
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.nodes.params import AlignmentParams
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def check_given_faces(listed: pd.DataFrame, raw: Path, column: str, alignment: A
         alignment: Thresholds of the detector.
 
     Raises:
-        ValueError: The faces fill less than half of the images.
+        MienError: The faces fill less than half of the images.
     """
     from mien.data.alignment import choose_face
     from mien.data.image_source import ImageSource
@@ -67,7 +68,7 @@ def check_given_faces(listed: pd.DataFrame, raw: Path, column: str, alignment: A
     median = float(np.median(shares))
     logger.info("Faces are taken as they are given: of %d they fill %.0f %% of the side", len(shares), 100 * median)
     if median < FILLS:
-        raise ValueError(
+        raise MienError(
             f"The images in {raw} are called aligned and are photographs: in {len(shares)} of {len(places)} that were "
             f"looked at the face fills {median:.0%} of the shorter side, in aligned faces it is {FILLS:.0%} or more. "
             "Set alignment.method to mtcnn (and reader.source to original, where the dataset has both), or copy the "

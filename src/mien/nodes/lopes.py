@@ -12,6 +12,7 @@ from kedro.pipeline import node
 from kedro.pipeline.node import Node
 from pydantic import Field, field_validator
 
+from mien.errors import MienError
 from mien.io.packed_faces import FaceStream
 from mien.nodes.alignment import image_columns
 from mien.nodes.cropping import Cut, stream_cuts
@@ -63,7 +64,7 @@ class LopesParams(Params):
     @classmethod
     def _has_a_middle(cls, window: int) -> int:
         if window % 2 == 0:
-            raise ValueError(f"window is {window} px and has no middle pixel: give an odd number.")
+            raise MienError(f"window is {window} px and has no middle pixel: give an odd number.")
         return window
 
 
@@ -107,7 +108,7 @@ def synthesise_faces(samples: pd.DataFrame, raw: Path, lopes: LopesParams) -> Fa
         (n, 1 + num_synthetic, 2, size, size, 1), onset and apex jittered alike.
 
     Raises:
-        ValueError: No row can be trained on.
+        MienError: No row can be trained on.
     """
     return _stream("synthesise_faces", _trained(samples), raw, [lopes], lopes.num_synthetic)
 
@@ -127,10 +128,10 @@ def prepare_in_several_ways(
         (m, K, 1 + num_synthetic, size, size, 1), of K ways; of pairs with the pair behind the ways.
 
     Raises:
-        ValueError: Sizes or numbers of neighbours differ, or no row can be trained on.
+        MienError: Sizes or numbers of neighbours differ, or no row can be trained on.
     """
     if len({(each.size, each.num_synthetic) for each in ways}) != 1:
-        raise ValueError(
+        raise MienError(
             f"Faces prepared in {len(ways)} ways have different sizes or numbers of neighbours: give one size and one "
             "num_synthetic for all."
         )
@@ -142,7 +143,7 @@ def _trained(samples: pd.DataFrame) -> pd.DataFrame:
     """Rows that neighbours are made for."""
     trained = samples[samples["split"].isin(TRAINED_ON)]
     if not (trained["face_index"] >= 0).any():
-        raise ValueError(
+        raise MienError(
             f"No face to synthesise neighbours of: none of the {len(samples)} samples is a face of split "
             f"{' or '.join(TRAINED_ON)}. Look at the columns split and reason of the samples table."
         )

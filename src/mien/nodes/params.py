@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from mien.errors import MienError
+
 MOST = 1_000_000
 """Of anything that is counted: what is more is a slip of the keyboard, and would end in a full memory."""
 
@@ -45,7 +47,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 
 def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
     if ends[0] > ends[1]:
-        raise ValueError(f"{list(ends)} begins above its end. Give the smaller number first.")
+        raise MienError(f"{list(ends)} begins above its end. Give the smaller number first.")
     return ends
 
 
@@ -59,7 +61,7 @@ Aspects = Annotated[tuple[_Ratio, _Ratio], AfterValidator(_in_order)]
 
 def _existing_weights(path: Path) -> Path:
     if not path.is_file():
-        raise ValueError(
+        raise MienError(
             f"there is no weights file at {path.absolute()}. Give the path of your copy of the checkpoint, or null to "
             "start at random."
         )
@@ -87,14 +89,14 @@ class Params(BaseModel):
             return value
         for each in _single(value):
             if isinstance(each, bool) and bool not in kinds and kinds & {int, float}:
-                raise ValueError(f"{each} is a truth value, and a number is meant. Give a number.")
+                raise MienError(f"{each} is a truth value, and a number is meant. Give a number.")
             if (
                 isinstance(each, int | float)
                 and not isinstance(each, bool)
                 and bool in kinds
                 and not kinds & {int, float}
             ):
-                raise ValueError(f"{each} is a number, and a switch is meant. Give true or false.")
+                raise MienError(f"{each} is a number, and a switch is meant. Give true or false.")
         return value
 
 
@@ -161,7 +163,7 @@ class SplitParams(Params):
     @model_validator(mode="after")
     def _leaves_some_to_train(self) -> "SplitParams":
         if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError(
+            raise MienError(
                 f"validation_fraction {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
                 "to train on. Let both together be less than 1."
             )
@@ -263,7 +265,7 @@ class PredictionDeviceParams(Params):
     @classmethod
     def _predicts_in_one_process(cls, values: Any) -> Any:
         if isinstance(values, dict) and "devices" in values and "devices" not in cls.model_fields:
-            raise ValueError(
+            raise MienError(
                 f"devices is {values['devices']}, and a network is applied in one process, on one device. Remove "
                 "devices from this section; training.device.devices is how many train."
             )
@@ -331,13 +333,13 @@ def check_heads(width: int, num_heads: int, names: str) -> None:
     """Check that the heads of attention share a width evenly.
 
     Raises:
-        ValueError: They do not.
+        MienError: They do not.
 
     Example:
         >>> check_heads(512, 8, "embed_dim and num_heads")
     """
     if width % num_heads:
-        raise ValueError(
+        raise MienError(
             f"{names} are {width} and {num_heads}: heads share the width evenly. Give a multiple of the heads."
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import MienError
 from mien.labels import EXPRESSIONS
 
 ACTION_UNITS: dict[int, str] = {
@@ -84,7 +85,7 @@ class ActionUnits:
         right: The same for the right side of the picture.
 
     Raises:
-        ValueError: An intensity lies outside [0, 1] or their number is not that of ``ACTION_UNITS``.
+        MienError: An intensity lies outside [0, 1] or their number is not that of ``ACTION_UNITS``.
 
     Example:
         >>> smile = ActionUnits.of({12: 0.8, 6: (0.5, 0.7)})
@@ -101,13 +102,13 @@ class ActionUnits:
         for side in ("left", "right"):
             values = getattr(self, side)
             if len(values) != len(ACTION_UNITS):
-                raise ValueError(
+                raise MienError(
                     f"{len(values)} intensities for {len(ACTION_UNITS)} action units, in ActionUnits.{side}: "
                     "give one per unit in the order of ACTION_UNITS, or name units with ActionUnits.of({12: 0.8})"
                 )
             for unit, value in zip(ACTION_UNITS, values, strict=True):
                 if not 0.0 <= value <= 1.0:
-                    raise ValueError(
+                    raise MienError(
                         f"intensity {value} lies outside [0, 1], in AU{unit} {side}: FACS A to E are 0.2 to 1.0"
                     )
 
@@ -116,7 +117,7 @@ class ActionUnits:
         """Return the units named by ``intensities``: FACS number to one intensity or a (left, right) pair.
 
         Raises:
-            ValueError: A number is not in ``ACTION_UNITS``, or an intensity lies outside [0, 1].
+            MienError: A number is not in ``ACTION_UNITS``, or an intensity lies outside [0, 1].
         """
         return cls().with_units(intensities)
 
@@ -143,7 +144,7 @@ class ActionUnits:
     def scaled(self, factor: float) -> ActionUnits:
         """Return all intensities times ``factor`` (>= 0), cut at 1: a clip is one apex scaled by a curve."""
         if factor < 0:
-            raise ValueError(
+            raise MienError(
                 f"factor {factor} is negative, in ActionUnits.scaled: give 0 (at rest) or more (1 leaves it as is)"
             )
         return ActionUnits.from_array(np.minimum(self.as_array() * factor, 1.0))
@@ -151,7 +152,7 @@ class ActionUnits:
     def blended(self, other: ActionUnits, weight: float) -> ActionUnits:
         """Return ``(1 - weight) * self + weight * other``, ``weight`` in [0, 1]."""
         if not 0.0 <= weight <= 1.0:
-            raise ValueError(
+            raise MienError(
                 f"weight {weight} lies outside [0, 1], in ActionUnits.blended: 0 is self alone, 1 the other alone"
             )
         return ActionUnits.from_array((1.0 - weight) * self.as_array() + weight * other.as_array())
@@ -159,16 +160,16 @@ class ActionUnits:
 
 def _row(unit: int) -> int:
     if unit not in _POSITION:
-        raise ValueError(
+        raise MienError(
             f"no action unit AU{unit}, in ActionUnits: the renderer knows AU{', AU'.join(map(str, ACTION_UNITS))}"
         )
     return _POSITION[unit]
 
 
 def check_expression(expression: str, caller: str) -> None:
-    """Raise a ValueError that names ``caller`` unless ``expression`` is one of ``mien.labels.EXPRESSIONS``."""
+    """Raise a MienError that names ``caller`` unless ``expression`` is one of ``mien.labels.EXPRESSIONS``."""
     if expression not in EXPRESSIONS:
-        raise ValueError(f"no expression {expression!r}, in {caller}: give one of {', '.join(EXPRESSIONS)}")
+        raise MienError(f"no expression {expression!r}, in {caller}: give one of {', '.join(EXPRESSIONS)}")
 
 
 def sample_action_units(
@@ -188,18 +189,18 @@ def sample_action_units(
             what is common, more for posed expressions.
 
     Raises:
-        ValueError: ``expression`` is unknown, or ``intensity`` or ``asymmetry`` lies outside its range.
+        MienError: ``expression`` is unknown, or ``intensity`` or ``asymmetry`` lies outside its range.
 
     Source: prototypes of EMFACS (Friesen and Ekman, 1983); the variation around them is ours, set so that a small
         CNN, but not a linear classifier, separates the classes on a thousand pictures.
     """
     check_expression(expression, "sample_action_units")
     if intensity is not None and not 0.0 <= intensity <= 1.0:
-        raise ValueError(
+        raise MienError(
             f"intensity {intensity} lies outside [0, 1], in sample_action_units: 0 is at rest, 1 the full apex"
         )
     if asymmetry < 0:
-        raise ValueError(f"asymmetry {asymmetry} is negative, in sample_action_units: 0 is symmetric, 1 what is common")
+        raise MienError(f"asymmetry {asymmetry} is negative, in sample_action_units: 0 is symmetric, 1 what is common")
     overall = 1.0 - 0.65 * float(rng.beta(1.0, 3.2)) if intensity is None else intensity
     values = _express(rng, expression, overall, asymmetry)
     blend, second, weight = rng.random(), EXPRESSIONS[rng.integers(7)], rng.uniform(0.15, 0.4)

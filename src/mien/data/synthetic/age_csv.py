@@ -51,7 +51,7 @@ def synthesize_age_csv(root: Path, *, num_samples: int, seed: int) -> None:
         seed: 0 or more.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because UTKFace's photographs may not be passed on.
     """

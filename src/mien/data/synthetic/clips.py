@@ -36,6 +36,7 @@ from mien.data.synthetic import (
     sample_identity,
 )
 from mien.data.synthetic.voice import EMOTIONS, Speaker, Speech, sample_prosody, sample_speaker, speak
+from mien.errors import MienError
 
 ALIKE: tuple[tuple[str, str], ...] = (("fear", "surprise"), ("angry", "disgust"), ("sad", "neutral"))
 """Emotions that look alike where a clip is ambiguous."""
@@ -81,10 +82,10 @@ def sample_actor(rng: np.random.Generator, gender: str, *, age: float, studio: L
         studio: ``white`` as in RAVDESS or ``green`` as in CREMA-D.
 
     Raises:
-        ValueError: An argument is out of range.
+        MienError: An argument is out of range.
     """
     if studio not in _STUDIOS:
-        raise ValueError(f"no studio {studio!r}, in sample_actor: give one of {', '.join(_STUDIOS)}.")
+        raise MienError(f"no studio {studio!r}, in sample_actor: give one of {', '.join(_STUDIOS)}.")
     identity = sample_identity(rng, age=age, gender=gender)
     person = sample_face(rng, "neutral", identity=identity, roll_degrees=0.0)
     near, far = _STUDIOS[studio]
@@ -127,7 +128,7 @@ def render_clip(
         sample_rate: Of the voice, in Hz.
 
     Raises:
-        ValueError: An argument is out of range.
+        MienError: An argument is out of range.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -137,9 +138,9 @@ def render_clip(
         ((64, 64, 3), dtype('int16'))
     """
     if not 64 <= image_size <= 1024 or image_size % 2:
-        raise ValueError(f"image_size {image_size} is out of range, in render_clip: give an even number, 64 to 1024.")
+        raise MienError(f"image_size {image_size} is out of range, in render_clip: give an even number, 64 to 1024.")
     if not 1 <= fps <= 60:
-        raise ValueError(f"fps {fps} is out of range, in render_clip: give 1 to 60 frames per second.")
+        raise MienError(f"fps {fps} is out of range, in render_clip: give 1 to 60 frames per second.")
     voice_rng, face_rng = rng.spawn(2)
     prosody = sample_prosody(voice_rng, emotion, strength)
     speech = speak(voice_rng, actor.speaker, prosody, vowels, sample_rate=sample_rate)
@@ -164,12 +165,12 @@ def sample_apex(rng: np.random.Generator, emotion: str, strength: float = 1.0) -
         strength: Factor of the intensities, 0 to 1.5.
 
     Raises:
-        ValueError: The emotion is unknown or ``strength`` out of range.
+        MienError: The emotion is unknown or ``strength`` out of range.
     """
     if emotion not in EMOTIONS:
-        raise ValueError(f"no emotion {emotion!r}, in sample_apex: give one of {', '.join(EMOTIONS)}.")
+        raise MienError(f"no emotion {emotion!r}, in sample_apex: give one of {', '.join(EMOTIONS)}.")
     if not 0.0 <= strength <= 1.5:
-        raise ValueError(f"strength {strength} is out of range, in sample_apex: give 0 to 1.5.")
+        raise MienError(f"strength {strength} is out of range, in sample_apex: give 0 to 1.5.")
     expression = "neutral" if emotion == "calm" else emotion
     apex = sample_action_units(rng, expression)
     ambiguous, weight = rng.random() < AMBIGUOUS, float(rng.uniform(0.4, 0.6))

@@ -79,7 +79,7 @@ def synthesize_crema_d(
         fps: Frames per second, 1 to 30.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, so that all runs without the download. Equal arguments give the same frames and samples on every
         machine to rounding, and the same bytes on one machine; encoders of another build of FFmpeg may choose other

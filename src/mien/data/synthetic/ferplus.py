@@ -77,7 +77,7 @@ def synthesize_ferplus(
             votes are the same.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because FER2013's images may not be passed on; the votes' agreement and confusion are FER+'s.
     """

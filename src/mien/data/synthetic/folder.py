@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mien.data.worker_processes import map_in_order
+from mien.errors import MienError
 from mien.outputs import in_words, remove_dead_parts, sole_use, written
 
 Item = TypeVar("Item")
@@ -49,7 +50,7 @@ def synthesize_folder(root: Path, arguments: dict[str, Any], synthesize: Callabl
         synthesize: Fills an empty folder; a function of a module, whose source counts as its version.
 
     Raises:
-        ValueError: ``root`` holds files that were not made here.
+        MienError: ``root`` holds files that were not made here.
 
     Source: ours, because the datasets may not be passed on and must not be mistaken for synthetic ones.
     """
@@ -130,12 +131,12 @@ def check_range(name: str, value: float, least: float, most: float, dataset: str
         even: Ask for even numbers.
 
     Raises:
-        ValueError: ``value`` is below ``least`` or above ``most``, or not of the numbers that are requested.
+        MienError: ``value`` is below ``least`` or above ``most``, or not of the numbers that are requested.
     """
     whole = isinstance(least, int)
     if not least <= value <= most or (whole and not isinstance(value, int)) or (even and value % 2):
         number = "an even number" if even else "a whole number" if whole else "a number"
-        raise ValueError(f"{name} of the synthetic {dataset} is {value}: give {number} from {least} to {most}.")
+        raise MienError(f"{name} of the synthetic {dataset} is {value}: give {number} from {least} to {most}.")
 
 
 def _code_digest(module: str) -> str:
@@ -166,12 +167,10 @@ def _check_replaceable(root: Path, marker: dict[str, Any] | None) -> None:
     where = f"{root} is not replaced by synthetic faces"
     to_do = "Give a folder that does not exist yet, or move this one away."
     if marker is None:
-        raise ValueError(f"{where}: it has no {MARKER} of this dataset, so it may be the real one or yours. {to_do}")
+        raise MienError(f"{where}: it has no {MARKER} of this dataset, so it may be the real one or yours. {to_do}")
     others = sorted(_files(root) - set(marker["files"]) - {MARKER, OLD_MARKER})
     if others:
-        raise ValueError(
-            f"{where}: {len(others)} files in it were not made here, the first {root / others[0]}. {to_do}"
-        )
+        raise MienError(f"{where}: {len(others)} files in it were not made here, the first {root / others[0]}. {to_do}")
 
 
 def _files(root: Path) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.labels import ETHNICITIES, GENDERS
 
 HAIR_STYLES: tuple[str, ...] = ("shaved", "short", "parted", "fringe", "bob", "long", "curly", "tied")
@@ -25,7 +26,7 @@ class Identity:
     Fields without a unit are propensities in [0, 1]; ``*_tilt`` and ``asymmetry`` are signed around 0.
 
     Raises:
-        ValueError: ``age`` lies outside 1 to 100.
+        MienError: ``age`` lies outside 1 to 100.
     """
 
     age: float
@@ -84,7 +85,7 @@ class Identity:
 
     def __post_init__(self) -> None:
         if not AGE_RANGE[0] <= self.age <= AGE_RANGE[1]:
-            raise ValueError(f"age {self.age} lies outside 1 to 100, in Identity: give years within that range")
+            raise MienError(f"age {self.age} lies outside 1 to 100, in Identity: give years within that range")
 
     def at_age(self, age: float) -> Identity:
         """Return the same person at another age in years, 1 to 100."""
@@ -142,7 +143,7 @@ def sample_identity(
         ethnicity: One of ``ETHNICITIES`` (UTKFace's words), or None to draw it.
 
     Raises:
-        ValueError: An unknown gender or ethnicity, or an age outside 1 to 100.
+        MienError: An unknown gender or ethnicity, or an age outside 1 to 100.
 
     Source: ours. Mean proportions follow adult anthropometry (inter-ocular distance 63 mm); the groups differ in the
         mean of some features and overlap in all of them.
@@ -154,7 +155,7 @@ def sample_identity(
     gender, ethnicity = gender or synthetic_gender, ethnicity or synthetic_ethnicity
     for given, known, what in ((gender, GENDERS, "gender"), (ethnicity, ETHNICITIES, "ethnicity")):
         if given not in known:
-            raise ValueError(f"no {what} {given!r}, in sample_identity: give one of {', '.join(known)}")
+            raise MienError(f"no {what} {given!r}, in sample_identity: give one of {', '.join(known)}")
     codes = {"gender": GENDERS.index(gender), "ethnicity": ETHNICITIES.index(ethnicity)}
     values = _shape(rng, gender, ethnicity) | _colouring(rng, gender, ethnicity) | _hair(rng, gender)
     return Identity(age=synthetic_age if age is None else float(age), **codes, **values)  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ def synthesize_nvie(
             sequence of the spontaneous half, and a folder of frames, which the manifest names, to each posed pair.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because USTC-NVIE may not be passed on; how the kinds differ says ``mien.data.synthetic.pairs``.
     """

@@ -54,7 +54,7 @@ def synthesize_raf_db(root: Path, *, num_train: int, num_test: int, seed: int, i
         image_size: Height and width of the originals in pixels, at least 64; aligned faces are 100x100.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because RAF-DB may not be passed on.
     """

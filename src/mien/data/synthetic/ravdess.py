@@ -69,7 +69,7 @@ def synthesize_ravdess(
         fps: Frames per second, 1 to 30.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because RAVDESS is licensed for non-commercial use and 24.8 GB large. Equal arguments give the same
         frames and samples on every machine to rounding, and the same bytes on one machine; encoders of another build

@@ -24,6 +24,7 @@ from mien.data.synthetic.geometry import SIGN, FaceCurves, build_curves, landmar
 from mien.data.synthetic.light import Relief, build_relief, light_direction, project, rotation, shade, unproject
 from mien.data.synthetic.scene import FaceParameters
 from mien.data.synthetic.skin import ear_outlines, groove_map, paint_skin
+from mien.errors import MienError
 from mien.labels import FIVE_POINT_LANDMARKS
 
 FACE_HEIGHT = 2.85
@@ -61,7 +62,7 @@ def render_face(params: FaceParameters, size: int = 100, seed: int | None = None
         seed: Of the sensor's noise only; ``params.camera.noise_seed`` when None. Equal arguments give equal bytes.
 
     Raises:
-        ValueError: ``size`` lies outside its range.
+        MienError: ``size`` lies outside its range.
 
     Example:
         >>> face = render_face(sample_face(np.random.default_rng(0), "happy"), size=48)
@@ -95,7 +96,7 @@ def render_scene(
         seed: Of the sensor's noise only; ``params.camera.noise_seed`` when None.
 
     Raises:
-        ValueError: A side, ``face_scale`` or ``centre`` lies outside its range.
+        MienError: A side, ``face_scale`` or ``centre`` lies outside its range.
     """
     iod, point = _scene_place(params, image_size, face_scale, centre)
     return _draw(params, image_size, iod, point, (float(point[0]), float(point[1])), seed)
@@ -130,7 +131,7 @@ def _scene_place(
     _check_side(width, "image_size[1]", "render_scene")
     share = 0.58 + 0.13 * params.framing.scale if face_scale is None else face_scale
     if not 0.1 <= share <= 0.8:
-        raise ValueError(
+        raise MienError(
             f"face_scale {share} lies outside [0.1, 0.8], in render_scene: 0.6 is a head and shoulders portrait"
         )
     side = min(height, width)
@@ -143,7 +144,7 @@ def _scene_place(
         point = np.array([width, height]) / 2 - crown + room * (params.framing.x, params.framing.y)
     else:
         if not all(0.0 <= value <= 1.0 for value in centre):
-            raise ValueError(
+            raise MienError(
                 f"centre {centre} lies outside the picture, in render_scene: give shares of width and height in [0, 1]"
             )
         point = np.array([centre[0] * width, centre[1] * height])
@@ -152,7 +153,7 @@ def _scene_place(
 
 def _check_side(side: int, name: str, caller: str) -> None:
     if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or not 16 <= side <= 2048:
-        raise ValueError(
+        raise MienError(
             f"{name} {side!r} is not a picture's side, in {caller}: give a whole number of pixels from 16 to 2048"
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from mien.data.synthetic.action_units import ActionUnits, check_expression, sample_action_units
 from mien.data.synthetic.identity import AGE_RANGE, Identity, sample_identity
+from mien.errors import MienError
 from mien.labels import EXPRESSIONS
 
 Colour = tuple[float, float, float]
@@ -31,7 +32,7 @@ class Pose:
         for name, limit in (("roll", 360.0), ("yaw", 35.0), ("pitch", 25.0)):
             angle = getattr(self, name)
             if not abs(angle) <= limit:
-                raise ValueError(
+                raise MienError(
                     f"{name} {angle} lies outside -{limit:.0f} to {limit:.0f} degrees, in Pose: "
                     "the face is a relief and turns no further"
                 )
@@ -143,7 +144,7 @@ def sample_face(
         age: Years, 1 to 100, also of a given identity; as sampled or given when None.
 
     Raises:
-        ValueError: An unknown expression, a roll outside -360 to 360 degrees, or an age outside 1 to 100.
+        MienError: An unknown expression, a roll outside -360 to 360 degrees, or an age outside 1 to 100.
 
     Example:
         >>> params = sample_face(np.random.default_rng(0), "happy", roll_degrees=10.0)
@@ -152,11 +153,11 @@ def sample_face(
     """
     check_expression(expression, "sample_face")
     if roll_degrees is not None and not abs(roll_degrees) <= 360.0:
-        raise ValueError(
+        raise MienError(
             f"roll_degrees {roll_degrees} lies outside -360 to 360, in sample_face: give degrees, or None to draw it"
         )
     if age is not None and not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
-        raise ValueError(
+        raise MienError(
             f"age {age} lies outside 1 to 100, in sample_face: give years in that range, or None to draw it"
         )
     person = sample_identity(rng, age=age) if identity is None else identity

@@ -18,6 +18,7 @@ from mien.data.sfew import PUBLISHED_COUNTS
 from mien.data.sfew_layouts import ALIGNED_SIZE
 from mien.data.synthetic import SyntheticFace, render_scene, sample_face, sample_identity
 from mien.data.synthetic.folder import check_range, class_counts, synthesize_each, synthesize_folder, synthetic_stream
+from mien.errors import MienError
 
 SUBJECTS_PER_MOVIE = 3
 
@@ -78,7 +79,7 @@ def synthesize_sfew(
         image_size: Height and width of the frames in pixels, 96 to 1080 each and not the aligned faces' 181x143.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because SFEW may not be passed on. Its frames are 720x576; half of each side is rendered in a quarter
         of the time.
@@ -88,12 +89,12 @@ def synthesize_sfew(
     for name, value in numbers.items():
         check_range(name, value, *ranges.get(name, (_MIN_LABELLED, 9_999)), "SFEW")
     if len(image_size) != 2 or not all(_SIDES[0] <= side <= _SIDES[1] for side in image_size):
-        raise ValueError(
+        raise MienError(
             f"image_size of the synthetic SFEW is {image_size}: give height and width in pixels, from {_SIDES[0]} to "
             f"{_SIDES[1]} each."
         )
     if tuple(image_size) == ALIGNED_SIZE:
-        raise ValueError(
+        raise MienError(
             f"image_size of the synthetic SFEW is {image_size}, which is the size of the aligned faces: give another."
         )
     synthesize_folder(root, {**numbers, "image_size": list(image_size)}, _write_files)

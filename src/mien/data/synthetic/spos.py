@@ -32,7 +32,7 @@ def synthesize_spos(root: Path, *, share: float, seed: int, image_size: int = 11
             manifest names, to each pair.
 
     Raises:
-        ValueError: An argument is out of range, or ``root`` holds files that were not made here.
+        MienError: An argument is out of range, or ``root`` holds files that were not made here.
 
     Source: ours, because SPOS may not be passed on; how the kinds differ says ``mien.data.synthetic.pairs``.
     """

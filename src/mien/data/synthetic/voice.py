@@ -22,6 +22,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.labels import EXPRESSIONS
 
 VOWELS: dict[str, tuple[float, float, float]] = {
@@ -151,10 +152,10 @@ def sample_speaker(rng: np.random.Generator, gender: str) -> Speaker:
         gender: ``male`` or ``female``.
 
     Raises:
-        ValueError: Another gender.
+        MienError: Another gender.
     """
     if gender not in ("male", "female"):
-        raise ValueError(f"no gender {gender!r}, in sample_speaker: give male or female.")
+        raise MienError(f"no gender {gender!r}, in sample_speaker: give male or female.")
     female = gender == "female"
     semitones = float(np.clip(rng.normal(0.0, 2.2), -4.5, 4.5))
     return Speaker(
@@ -176,12 +177,12 @@ def sample_prosody(rng: np.random.Generator, emotion: str, strength: float = 1.0
         strength: 0 says it neutrally, 1 as usual, up to 1.5.
 
     Raises:
-        ValueError: The emotion is unknown or ``strength`` out of range.
+        MienError: The emotion is unknown or ``strength`` out of range.
     """
     if emotion not in EMOTIONS:
-        raise ValueError(f"no emotion {emotion!r}, in sample_prosody: give one of {', '.join(EMOTIONS)}.")
+        raise MienError(f"no emotion {emotion!r}, in sample_prosody: give one of {', '.join(EMOTIONS)}.")
     if not 0.0 <= strength <= 1.5:
-        raise ValueError(f"strength {strength} is out of range, in sample_prosody: give 0 to 1.5.")
+        raise MienError(f"strength {strength} is out of range, in sample_prosody: give 0 to 1.5.")
     aim = _vector(_PROSODY[emotion])
     ambiguous, weight = rng.random() < AMBIGUOUS, rng.uniform(0.4, 0.6)
     for pair in ALIKE:
@@ -215,7 +216,7 @@ def speak(
         silence: Seconds before and after.
 
     Raises:
-        ValueError: No or an unknown vowel, or ``sample_rate`` or ``silence`` out of range.
+        MienError: No or an unknown vowel, or ``sample_rate`` or ``silence`` out of range.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -225,11 +226,11 @@ def speak(
     """
     unknown = [vowel for vowel in vowels if vowel not in VOWELS]
     if unknown or not vowels:
-        raise ValueError(f"no vowel {unknown[:1] or 'at all'}, in speak: give some of {', '.join(VOWELS)}.")
+        raise MienError(f"no vowel {unknown[:1] or 'at all'}, in speak: give some of {', '.join(VOWELS)}.")
     if not 8_000 <= sample_rate <= 48_000:
-        raise ValueError(f"sample_rate {sample_rate} is out of range, in speak: give 8000 to 48000 Hz.")
+        raise MienError(f"sample_rate {sample_rate} is out of range, in speak: give 8000 to 48000 Hz.")
     if not 0.0 <= silence <= 5.0:
-        raise ValueError(f"silence {silence} is out of range, in speak: give 0 to 5 seconds.")
+        raise MienError(f"silence {silence} is out of range, in speak: give 0 to 5 seconds.")
     syllables = _syllables(rng, speaker, prosody, vowels, silence)
     seconds = syllables[-1].end + silence
     times = np.arange(int(np.ceil(seconds / _FRAME)) + 1) * _FRAME

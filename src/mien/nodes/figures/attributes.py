@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, GRID, canvas, label_axes, layout, with_n
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def attributes_figure(
         synthetic: Say under the title that the faces are drawn.
 
     Raises:
-        ValueError: No ages, or one that is no whole number from 0 on.
+        MienError: No ages, or one that is no whole number from 0 on.
     """
     from plotly.subplots import make_subplots
 
@@ -79,7 +80,7 @@ def attributes_plot(
 def _per_year(ages: np.ndarray) -> np.ndarray:
     ages = np.asarray(ages)
     if not len(ages) or ages.dtype.kind not in "iu" or ages.min() < 0:
-        raise ValueError(f"{len(ages)} ages of type {ages.dtype}: give whole years from 0 on, at least one.")
+        raise MienError(f"{len(ages)} ages of type {ages.dtype}: give whole years from 0 on, at least one.")
     return np.bincount(ages)
 
 
@@ -92,7 +93,7 @@ def explained_variance_figure(explained: np.ndarray, title: str, *, synthetic: b
         synthetic: Say under the title that the faces are drawn.
 
     Raises:
-        ValueError: No shares, or shares that add up to more than 1.
+        MienError: No shares, or shares that add up to more than 1.
     """
     import plotly.graph_objects as go
 
@@ -128,7 +129,7 @@ def explained_variance_plot(explained: np.ndarray, title: str, *, synthetic: boo
 def _summed(explained: np.ndarray, title: str) -> tuple[np.ndarray, str]:
     total = np.cumsum(np.asarray(explained, np.float64))
     if not len(total) or total[-1] > 1 + 1e-6:
-        raise ValueError(
+        raise MienError(
             f"{len(total)} shares of the variance that add up to {total[-1] if len(total) else 0:.3f}: give at least "
             "one, of at most 1 together."
         )

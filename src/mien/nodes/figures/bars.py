@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLORS,
     COLUMN_WIDTH,
@@ -82,7 +83,7 @@ def class_bars_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: not K of each, no value at all, a value out of range, or a lower bound above its upper one.
+        MienError: not K of each, no value at all, a value out of range, or a lower bound above its upper one.
     """
     import plotly.graph_objects as go
 
@@ -167,17 +168,15 @@ def _bars(
     numbers = {"values": values, "lows": lows, "highs": highs, "n": n}
     lengths = {name: len(given) for name, given in numbers.items()}
     if set(lengths.values()) != {K}:
-        raise ValueError(f"Bars of {K} names have {lengths}: give one of each per name.")
+        raise MienError(f"Bars of {K} names have {lengths}: give one of each per name.")
     height, low, high = (np.array(numbers[name], float) for name in ("values", "lows", "highs"))
     if not np.isfinite(height).any():
-        raise ValueError(
-            f"None of the {K} bars of {quantity} has a value: there is nothing to draw. Check the metrics."
-        )
+        raise MienError(f"None of the {K} bars of {quantity} has a value: there is nothing to draw. Check the metrics.")
     top = np.inf if limit is None else limit
     wrong = (height < 0) | (height > top) | (low > high) | (low < 0) | (high > top)
     if wrong.any():
         k = int(wrong.argmax())
-        raise ValueError(
+        raise MienError(
             f"The bar of {class_names[k]} is {height[k]} in [{low[k]}, {high[k]}]: give a value from 0 to {top} and "
             "bounds likewise, the lower one first."
         )

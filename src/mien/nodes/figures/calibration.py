@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLORS,
     COLUMN_WIDTH,
@@ -70,7 +71,7 @@ def reliability_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: a column is missing, no bin has a prediction, or a value is out of its range.
+        MienError: a column is missing, no bin has a prediction, or a value is out of its range.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, Fig. 1.
     """
@@ -145,7 +146,7 @@ def _filled(bins: pd.DataFrame, error: float, title: str, interval: Interval | N
     require_columns(bins, _COLUMNS, "The bins of confidence")
     filled = bins[bins["n"] > 0]
     if filled.empty:
-        raise ValueError(
+        raise MienError(
             f"None of the {len(bins)} bins of confidence has a prediction: there is nothing to draw. "
             "Check that the predictions have rows."
         )
@@ -153,7 +154,7 @@ def _filled(bins: pd.DataFrame, error: float, title: str, interval: Interval | N
     wrong = ~((shares >= 0) & (shares <= 1)).all(axis=1) | ~(shares[:, 0] < shares[:, 1])
     if wrong.any():
         row = int(wrong.argmax())
-        raise ValueError(
+        raise MienError(
             f"Bin of confidence {filled.index[row]} has {dict(filled.iloc[row])}: give low below high, and confidence "
             "and accuracy from 0 to 1."
         )

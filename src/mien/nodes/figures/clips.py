@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLORS,
     COLUMN_WIDTH,
@@ -82,7 +83,7 @@ def fusion_weight_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: A curve has not one value per weight, or there is none.
+        MienError: A curve has not one value per weight, or there is none.
     """
     import plotly.graph_objects as go
 
@@ -125,7 +126,7 @@ def timeline_figure(timeline: Timeline, title: str, *, synthetic: bool = False) 
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: There is neither a face nor a voice.
+        MienError: There is neither a face nor a voice.
     """
     from plotly.subplots import make_subplots
 
@@ -201,7 +202,7 @@ def cues_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: The table is not (M, C) of values from 0 to 1.
+        MienError: The table is not (M, C) of values from 0 to 1.
     """
     import plotly.graph_objects as go
 
@@ -241,20 +242,20 @@ def cues_plot(
 
 def _panels(timeline: Timeline) -> list[tuple[str, np.ndarray, np.ndarray]]:
     if not timeline.panels:
-        raise ValueError("The clip has neither a face nor a voice: there is nothing to draw over time. Choose another.")
+        raise MienError("The clip has neither a face nor a voice: there is nothing to draw over time. Choose another.")
     return timeline.panels
 
 
 def _check_curves(weights: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
     lengths = {name: len(values) for name, values in curves.items()}
     if not curves or set(lengths.values()) != {len(weights)}:
-        raise ValueError(f"Curves over {len(weights)} weights have {lengths} values: give one per weight and curve.")
+        raise MienError(f"Curves over {len(weights)} weights have {lengths} values: give one per weight and curve.")
 
 
 def _check_cues(table: np.ndarray, class_names: Sequence[str], cue_names: Sequence[str]) -> None:
     known = table[~np.isnan(table)]
     if table.shape != (len(class_names), len(cue_names)) or (known < 0).any() or (known > 1).any():
-        raise ValueError(
+        raise MienError(
             f"The table of cues is {table.shape} for {len(class_names)} classes and {len(cue_names)} cues: give means "
             "from 0 to 1, a row per class and a column per cue."
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLUMN_WIDTH,
     GREY,
@@ -37,7 +38,7 @@ def confusion_matrix_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: ``counts`` is not a square of counts, all of them 0, or there is not one name per class.
+        MienError: ``counts`` is not a square of counts, all of them 0, or there is not one name per class.
     """
     import plotly.graph_objects as go
 
@@ -123,11 +124,11 @@ def _row_percent(counts: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
     """(M, M) percentages of each row's sum, NaN in the rows of absent classes."""
     M = len(class_names)
     if counts.shape != (M, M) or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
-        raise ValueError(
+        raise MienError(
             f"Confusion counts are {counts.dtype} of shape {counts.shape} for {M} class names: give integers, 0 or "
             f"more, of shape ({M}, {M}), as mien.metrics.confusion_counts returns."
         )
     rows = counts.sum(axis=1, keepdims=True)
     if not rows.any():
-        raise ValueError("Confusion counts are all 0: there is nothing to draw. Check that the predictions have rows.")
+        raise MienError("Confusion counts are all 0: there is nothing to draw. Check that the predictions have rows.")
     return np.where(rows > 0, 100 * counts / np.maximum(rows, 1), np.nan)

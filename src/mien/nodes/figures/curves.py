@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics import precision_recall_points, roc_curve_points
 from mien.nodes.figures.style import (
     COLUMN_WIDTH,
@@ -89,7 +90,7 @@ def roc_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: as ``mien.metrics.roc_curve_points``, there is not one name per class, or an interval is of another
+        MienError: as ``mien.metrics.roc_curve_points``, there is not one name per class, or an interval is of another
             class.
     """
     return _figure(_measured(_ROC, target, scores, class_names, intervals, title), synthetic)
@@ -131,7 +132,7 @@ def precision_recall_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: as ``roc_figure``.
+        MienError: as ``roc_figure``.
     """
     return _figure(_measured(_PRECISION_RECALL, target, scores, class_names, intervals, title), synthetic)
 
@@ -197,12 +198,10 @@ def _measured(
 
 def _check(scores: np.ndarray, class_names: Sequence[str], intervals: Mapping[str, Interval] | None) -> None:
     if scores.ndim != 2 or len(class_names) != scores.shape[1]:
-        raise ValueError(
-            f"{len(class_names)} class names for scores of shape {scores.shape}: give one name per column."
-        )
+        raise MienError(f"{len(class_names)} class names for scores of shape {scores.shape}: give one name per column.")
     unknown = sorted(set(intervals or ()) - {*class_names, MACRO_AVERAGE})
     if unknown:
-        raise ValueError(
+        raise MienError(
             f"Intervals of {unknown}, which are no classes: the classes are {list(class_names)}; the mean's key is "
             f"{MACRO_AVERAGE!r}."
         )

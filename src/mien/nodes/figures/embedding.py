@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLUMN_WIDTH,
     canvas,
@@ -51,7 +52,7 @@ def tsne_points(
         ``left_out`` (n - k,), the others.
 
     Raises:
-        ValueError: fewer than four rows, wrong shape, values that are not finite, or ``most`` below 4.
+        MienError: fewer than four rows, wrong shape, values that are not finite, or ``most`` below 4.
 
     Source: van der Maaten and Hinton, JMLR 9, 2008, in scikit-learn's version: Barnes-Hut, begun from the two principal
         components.
@@ -60,12 +61,12 @@ def tsne_points(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     if features.ndim != 2 or len(features) < _LEAST_POINTS or not features.shape[1]:
-        raise ValueError(f"Features have shape {features.shape}: t-SNE needs (n, D), n at least {_LEAST_POINTS}.")
+        raise MienError(f"Features have shape {features.shape}: t-SNE needs (n, D), n at least {_LEAST_POINTS}.")
     if most < _LEAST_POINTS:
-        raise ValueError(f"most={most}: t-SNE needs at least {_LEAST_POINTS} points.")
+        raise MienError(f"most={most}: t-SNE needs at least {_LEAST_POINTS} points.")
     off = ~np.isfinite(features).all(axis=1)
     if off.any():
-        raise ValueError(
+        raise MienError(
             f"Features are not finite in {off.sum()} of {len(off)} rows, the first is row {off.argmax()}: "
             "check the training's loss and the images."
         )
@@ -97,7 +98,7 @@ def embedding_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: no points, not one label per point, or a label without a name.
+        MienError: no points, not one label per point, or a label without a name.
     """
     import plotly.graph_objects as go
 
@@ -166,9 +167,7 @@ def _described(
 ) -> tuple[list[str], list[int], str]:
     """Names with the number of points of each class, its place from bottom to top, and the title."""
     if points.ndim != 2 or points.shape[1] != 2 or not len(points) or labels.shape != (len(points),):
-        raise ValueError(
-            f"Points have shape {points.shape}, labels {labels.shape}: give (n, 2) and (n,), n at least 1."
-        )
+        raise MienError(f"Points have shape {points.shape}, labels {labels.shape}: give (n, 2) and (n,), n at least 1.")
     sizes = class_sizes(labels, len(class_names))
     legend = [
         f"{wrapped(name, letters=_NAME_LETTERS)} ({size:,})" for name, size in zip(class_names, sizes, strict=True)

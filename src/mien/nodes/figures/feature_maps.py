@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import TEXT_POINTS, canvas, layout
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def feature_maps_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: not one name per row and column, or no map.
+        MienError: not one name per row and column, or no map.
     """
     import base64
 
@@ -79,7 +80,7 @@ def _mosaic(
 ) -> tuple[np.ndarray, list[float], list[float]]:
     """All maps as one picture (H, W) uint8, and the middles of its rows and of its columns."""
     if maps.ndim != 4 or maps.shape[:2] != (len(row_names), len(column_names)) or maps.size == 0:
-        raise ValueError(
+        raise MienError(
             f"Feature maps of shape {maps.shape} with {len(row_names)} row names and {len(column_names)} column names: "
             "give (R, K, H, W), R and K names, and at least one map."
         )

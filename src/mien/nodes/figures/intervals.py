@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLORS,
     COLUMN_WIDTH,
@@ -71,7 +72,7 @@ def intervals_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: not K of each, or no value at all.
+        MienError: not K of each, or no value at all.
     """
     import plotly.graph_objects as go
 
@@ -154,13 +155,13 @@ def _points(
 ) -> _Points:
     K = len(names)
     if {len(values), len(lows), len(highs)} != {K}:
-        raise ValueError(
+        raise MienError(
             f"Intervals of {K} names have {len(values)} values, {len(lows)} lower and {len(highs)} upper bounds: give "
             "one of each per name."
         )
     value, low, high = (np.array(each, float) for each in (values, lows, highs))
     if not np.isfinite(value).any():
-        raise ValueError(f"None of the {K} points of {quantity} has a value: there is nothing to draw.")
+        raise MienError(f"None of the {K} points of {quantity} has a value: there is nothing to draw.")
     texts = [
         with_interval(one, (lower, upper), 3) if np.isfinite(one) else "none"
         for one, lower, upper in zip(value, low, high, strict=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.landmarks import FAILURE_THRESHOLD, cumulative_errors
 from mien.nodes.figures.style import (
     COLUMN_WIDTH,
@@ -44,7 +45,7 @@ def cumulative_error_figure(errors: Mapping[str, np.ndarray], title: str, *, syn
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: nothing to draw, or different numbers of faces.
+        MienError: nothing to draw, or different numbers of faces.
     """
     import plotly.graph_objects as go
 
@@ -114,13 +115,13 @@ def landmarks_sheet(
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: not one of each per face, no face, or ``most`` below 1.
+        MienError: not one of each per face, no face, or ``most`` below 1.
     """
     from mien.io.sheets import captioned_sheet
 
     lengths = {"rows": len(rows), "known": len(known), "predicted": len(predicted), "errors": len(errors)}
     if len(set(lengths.values())) != 1 or not len(rows) or most < 1:
-        raise ValueError(
+        raise MienError(
             f"A sheet of {most} faces is given {lengths}: give one of each per face, and at least one face."
         )
     order = np.argsort(errors, kind="stable")
@@ -161,5 +162,5 @@ def _missed() -> str:
 def _number(errors: Mapping[str, np.ndarray]) -> int:
     numbers = {name: len(values) for name, values in errors.items()}
     if len(set(numbers.values())) != 1 or not next(iter(numbers.values())):
-        raise ValueError(f"Curves of errors are given {numbers}: give the errors of the same faces, at least one.")
+        raise MienError(f"Curves of errors are given {numbers}: give the errors of the same faces, at least one.")
     return next(iter(numbers.values()))

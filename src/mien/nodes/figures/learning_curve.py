@@ -43,7 +43,7 @@ def learning_curve_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: a column is missing.
+        MienError: a column is missing.
     """
     import plotly.graph_objects as go
 

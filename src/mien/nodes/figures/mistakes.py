@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.style import SYNTHETIC, class_sizes
 
 TILE = 112
@@ -64,12 +65,12 @@ def mistakes_sheet(
         (H, W, 3) uint8 RGB; a sheet that says so where there is no mistake.
 
     Raises:
-        ValueError: not one of each per face, ids without a name, a confidence out of 0 to 1, or ``most`` below 1.
+        MienError: not one of each per face, ids without a name, a confidence out of 0 to 1, or ``most`` below 1.
     """
     from mien.io.sheets import COLUMNS, captioned_sheet
 
     if most < 1:
-        raise ValueError(f"most={most}: a sheet shows at least 1 face.")
+        raise MienError(f"most={most}: a sheet shows at least 1 face.")
     class_names = [name.replace("_", " ") for name in class_names]
     mistakes = _mistakes(faces, target, predicted, confidence, class_names)
     chosen = _in_turn(mistakes.target, most)
@@ -162,12 +163,12 @@ def _mistakes(
 ) -> _Mistakes:
     lengths = {"faces": len(faces), "target": len(target), "predicted": len(predicted), "confidence": len(confidence)}
     if len(set(lengths.values())) != 1:
-        raise ValueError(f"A sheet of mistakes is given {lengths}: give one of each per face.")
+        raise MienError(f"A sheet of mistakes is given {lengths}: give one of each per face.")
     for ids in (target, predicted):
         class_sizes(ids, len(class_names))
     off = ~((confidence >= 0) & (confidence <= 1 + _ROUNDING))
     if off.any():
-        raise ValueError(
+        raise MienError(
             f"Confidence is {confidence[off][0]} in row {off.argmax()}: give the probability of the predicted class."
         )
     rows = np.flatnonzero(target != predicted)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.confusion import draw_matrix, matrix_width
 from mien.nodes.figures.embedding import draw_points
 from mien.nodes.figures.style import (
@@ -75,7 +76,7 @@ def confusion_panels(panels: Sequence[MatrixPanel], title: str, missing: str) ->
         missing: What stands in a panel without a run.
 
     Raises:
-        ValueError: As ``confusion_matrix_figure``.
+        MienError: As ``confusion_matrix_figure``.
     """
     side = max(matrix_width(panel.class_names) if panel.class_names else COLUMN_WIDTH for panel in panels)
     figure, all_axes = _page(panels, title, side, side + 0.15)
@@ -97,11 +98,11 @@ def embedding_panels(panels: Sequence[MapPanel], title: str, missing: str) -> Ma
         missing: What stands in a panel without a run.
 
     Raises:
-        ValueError: The runs have different classes, or points and labels do not pair off.
+        MienError: The runs have different classes, or points and labels do not pair off.
     """
     known = list(dict.fromkeys(tuple(panel.class_names) for panel in panels if panel.points is not None))
     if len(known) > 1:
-        raise ValueError(
+        raise MienError(
             f"Runs of one figure of feature maps have {len(known)} sets of classes: {known}. Draw runs on one dataset."
         )
     legend = [name.replace("_", " ") for name in known[0]] if known else []
@@ -112,7 +113,7 @@ def embedding_panels(panels: Sequence[MapPanel], title: str, missing: str) -> Ma
             _say(axes, panel.title, missing)
             continue
         if panel.points.shape != (len(panel.labels), 2):
-            raise ValueError(f"{panel.title}: points of shape {panel.points.shape} for {len(panel.labels)} labels.")
+            raise MienError(f"{panel.title}: points of shape {panel.points.shape} for {len(panel.labels)} labels.")
         _head(axes, with_n(panel.title, len(panel.points)), panel.synthetic)
         sizes = class_sizes(panel.labels, len(panel.class_names))
         order = np.argsort(np.argsort(-np.array(sizes), kind="stable")).tolist()

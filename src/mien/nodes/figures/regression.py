@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics.checks import checked_values
 from mien.nodes.figures.bars import class_bars_figure, class_bars_plot
 from mien.nodes.figures.style import (
@@ -74,7 +75,7 @@ def age_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: not two vectors of one length, no rows, an age that is not finite, or an interval of another metric.
+        MienError: not two vectors of one length, no rows, an age that is not finite, or an interval of another metric.
     """
     import plotly.graph_objects as go
 
@@ -161,7 +162,7 @@ def age_bands_figure(bands: pd.DataFrame, title: str, *, synthetic: bool = False
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: a column is missing; else as ``class_bars_figure``.
+        MienError: a column is missing; else as ``class_bars_figure``.
     """
     return class_bars_figure(*_band_columns(bands), title, quantity=_ERROR, limit=None, synthetic=synthetic)
 
@@ -187,7 +188,7 @@ def _density(
     target, predicted = checked_values(target, predicted)
     unknown = sorted(set(intervals or ()) - {"mae", "pearson"})
     if unknown:
-        raise ValueError(f"Intervals of {unknown} are not shown: name them mae and pearson.")
+        raise MienError(f"Intervals of {unknown} are not shown: name them mae and pearson.")
     intervals = intervals or {}
     mae = with_interval(float(np.abs(predicted - target).mean()), intervals.get("mae"), 2)
     varied = len(target) > 1 and np.ptp(target) > 0 and np.ptp(predicted) > 0

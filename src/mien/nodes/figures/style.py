@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.metrics import confusion_counts
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def class_sizes(labels: np.ndarray, M: int) -> list[int]:
     """Rows of each of M classes.
 
     Raises:
-        ValueError: as ``mien.metrics.confusion_counts``.
+        MienError: as ``mien.metrics.confusion_counts``.
     """
     return [int(count) for count in confusion_counts(labels, labels, M).diagonal()]
 
@@ -109,11 +110,11 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> N
     """Refuse a table without the columns that a figure draws.
 
     Raises:
-        ValueError: a column is missing; ``what`` begins the message.
+        MienError: a column is missing; ``what`` begins the message.
     """
     missing = [name for name in columns if name not in table]
     if missing:
-        raise ValueError(f"{what} lack {missing} among {list(table.columns)}: give the columns {list(columns)}.")
+        raise MienError(f"{what} lack {missing} among {list(table.columns)}: give the columns {list(columns)}.")
 
 
 def layout(title: str, synthetic: bool) -> dict[str, Any]:

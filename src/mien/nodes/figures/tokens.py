@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.errors import MienError
 from mien.nodes.figures.mistakes import TILE, face_tile
 from mien.nodes.figures.style import (
     COLUMN_WIDTH,
@@ -54,14 +55,14 @@ def tokens_sheet(
         (H, W, 3) uint8 RGB. Dropped patches are pale.
 
     Raises:
-        ValueError: no face, not one label and one row of patches per face, N no square, or not one name per stage.
+        MienError: no face, not one label and one row of patches per face, N no square, or not one name per stage.
     """
     from mien.io.sheets import captioned_sheet
 
     side = _grid_side(alive, len(labels))
     n, S, N = alive.shape
     if n == 0 or len(faces) != n or len(stage_names) != S:
-        raise ValueError(
+        raise MienError(
             f"A sheet of tokens is given {len(faces)} faces, {n} rows of patches, {S} stages and "
             f"{len(stage_names)} names of stages: give one of each per face, at least one face, and a name per stage."
         )
@@ -106,7 +107,7 @@ def kept_frequency_figure(
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: not one row, size and name per class, N no square, or a share outside [0, 1].
+        MienError: not one row, size and name per class, N no square, or a share outside [0, 1].
     """
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
@@ -232,13 +233,13 @@ def _pale_where_dropped(face: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 def _checked(frequency: np.ndarray, sizes: Sequence[int], class_names: Sequence[str]) -> int:
     if frequency.ndim != 2 or not len(frequency) == len(sizes) == len(class_names):
-        raise ValueError(
+        raise MienError(
             f"Kept frequencies have shape {frequency.shape} for {len(sizes)} sizes and {len(class_names)} class names: "
             "give (M, N), and one size and one name per class."
         )
     off = ~(np.isnan(frequency) | ((frequency >= 0) & (frequency <= 1)))
     if off.any():
-        raise ValueError(
+        raise MienError(
             f"A kept frequency is {frequency[off][0]} in class {np.argwhere(off)[0, 0]}: give shares from 0 to 1."
         )
     return _side(frequency.shape[1])
@@ -246,12 +247,12 @@ def _checked(frequency: np.ndarray, sizes: Sequence[int], class_names: Sequence[
 
 def _grid_side(alive: np.ndarray, n: int) -> int:
     if alive.ndim != 3 or len(alive) != n:
-        raise ValueError(f"Patches have shape {alive.shape} for {n} faces: give (n, S, N), one row per face.")
+        raise MienError(f"Patches have shape {alive.shape} for {n} faces: give (n, S, N), one row per face.")
     return _side(alive.shape[2])
 
 
 def _side(num_patches: int) -> int:
     side = round(num_patches**0.5)
     if num_patches < 1 or side**2 != num_patches:
-        raise ValueError(f"{num_patches} patches are no square grid: give all patches of a grid, in raster order.")
+        raise MienError(f"{num_patches} patches are no square grid: give all patches of a grid, in raster order.")
     return side

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mien.errors import MienError
 from mien.nodes.figures.style import (
     COLORS,
     COLUMN_WIDTH,
@@ -35,7 +36,7 @@ def training_curves_figure(history: pd.DataFrame, title: str, *, synthetic: bool
         synthetic: say under the title that the faces are drawn.
 
     Raises:
-        ValueError: no rows, no ``epoch``, or nothing to draw.
+        MienError: no rows, no ``epoch``, or nothing to draw.
     """
     from plotly.subplots import make_subplots
 
@@ -98,7 +99,7 @@ def training_curves_plot(history: pd.DataFrame, title: str, *, synthetic: bool =
 def _panels(history: pd.DataFrame) -> dict[str, list[str]]:
     """Columns to draw together, by quantity: loss first, the learning rate last."""
     if "epoch" not in history or history.empty:
-        raise ValueError(
+        raise MienError(
             f"The history has {len(history)} rows and the columns {list(history.columns)}: "
             "give `epoch`, one row per epoch."
         )
@@ -111,7 +112,7 @@ def _panels(history: pd.DataFrame) -> dict[str, list[str]]:
         panels["lr"] = ["lr"]
     panels = {quantity: columns for quantity, columns in panels.items() if columns}
     if not panels:
-        raise ValueError(
+        raise MienError(
             f"The history has nothing to draw in {list(history.columns)}: "
             "give columns such as `train/loss` and `val/accuracy`, or `lr`, with numbers in them."
         )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.nodes.evaluation import METRIC_PREFIX, subgroup_table
 from mien.nodes.params import EvaluationParams
 from mien.pipelines.age_gender_ethnicity.params import (
@@ -42,7 +43,7 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
 
     Raises:
-        ValueError: There is no row of a split.
+        MienError: There is no row of a split.
     """
     metrics: dict[str, float | None] = {}
     tables = []
@@ -70,12 +71,12 @@ def model_metrics(
     """Metrics of one network on the rows of one split.
 
     Raises:
-        ValueError: There are none.
+        MienError: There are none.
     """
     from mien.metrics import classification_metrics, regression_metrics
 
     if rows.empty:
-        raise ValueError(
+        raise MienError(
             f"A split has no row among the {len(predictions)} predictions: nothing to measure. Set the dataset's "
             "reader.validation_fraction and test_fraction so that some faces are held out."
         )

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from mien.errors import MienError
 from mien.labels import ETHNICITIES, GENDERS
 from mien.nodes.params import MOST_PIXELS, Fraction, LearningRate, Name, Params, Positive, Rate, RecipeParams, Width
 
@@ -53,12 +54,12 @@ class NetworkParams(Params):
     @model_validator(mode="after")
     def _reads_what_it_can(self) -> "NetworkParams":
         if (self.reads == "image") != bool(self.channels):
-            raise ValueError(
+            raise MienError(
                 f"A network that reads {self.reads} has {len(self.channels)} convolutional stages. Give channels to "
                 "one that reads the image, and none to the others."
             )
         if self.target == EVERY and self.reads != "image":
-            raise ValueError(f"A network of all targets reads {self.reads}. Let it read the image.")
+            raise MienError(f"A network of all targets reads {self.reads}. Let it read the image.")
         return self
 
     @property
@@ -111,7 +112,7 @@ class AttributeModelParams(Params):
     def _chooses_known_networks(self) -> "AttributeModelParams":
         unknown = [name for name in self.chosen if name not in self.networks and name != EVERY]
         if unknown:
-            raise ValueError(
+            raise MienError(
                 f"model.chosen names {', '.join(unknown)}, which model.networks does not describe. Choose from "
                 f"{', '.join(self.networks)}, joined by +, or {EVERY}."
             )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
@@ -33,12 +35,12 @@ def runner(
         device: Where it computes.
 
     Raises:
-        ValueError: A CUDA graph without a GPU.
+        MienError: A CUDA graph without a GPU.
     """
     import torch
 
     if mode == "graph" and device.type != "cuda":
-        raise ValueError(
+        raise MienError(
             f"mode graph replays a CUDA graph, but benchmark.networks computes on {device.type}. "
             "Take graph out of benchmark.networks.modes, or run on a machine with a GPU."
         )

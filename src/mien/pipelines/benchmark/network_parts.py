@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mien.errors import MienError
 from mien.pipelines.benchmark.params import WHOLE, NetworksBenchmark, NetworkWay
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def parts_of(model: "nn.Module", images: "Tensor", paths: Mapping[str, str]) -> 
         The parts by name, and ``whole``.
 
     Raises:
-        ValueError: The network has no such attribute.
+        MienError: The network has no such attribute.
     """
     import torch
 
@@ -81,7 +82,7 @@ def parts_of(model: "nn.Module", images: "Tensor", paths: Mapping[str, str]) -> 
     handles = []
     for name, path in paths.items():
         if path not in modules:
-            raise ValueError(
+            raise MienError(
                 f"{type(model).__name__} has no module {path!r}, which benchmark.networks.parts gives as {name}. "
                 f"Choose among {', '.join(name for name, _ in model.named_children())}."
             )

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mien.errors import MienError
 from mien.nodes.params import MOST, MOST_PIXELS, Count, NotNegative, Params, Positive, Seed
 from mien.pipelines.benchmark.network_modes import BenchmarkPrecision, Mode
 
@@ -113,16 +114,16 @@ class NetworksBenchmark(Params):
     def _names_are_known(self) -> "NetworksBenchmark":
         names = [way.name for way in self.ways]
         if len(set(names)) < len(names):
-            raise ValueError(f"two ways have the same name among {names}. Give each a name of its own.")
+            raise MienError(f"two ways have the same name among {names}. Give each a name of its own.")
         named = [*self.only, self.baseline, *self.training, *(name for aim in self.aims for name in (aim.way, aim.of))]
         unknown = sorted(set(named) - set(names))
         if unknown:
-            raise ValueError(
+            raise MienError(
                 f"{', '.join(unknown)} of only, baseline, training or aims is none of the ways {', '.join(names)}. "
                 "Correct the name, or add a row to ways."
             )
         if self.only and self.baseline not in self.only:
-            raise ValueError(
+            raise MienError(
                 f"baseline {self.baseline} is not among only, {', '.join(self.only)}, and nothing could be compared "
                 "with it. Add it to only."
             )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mien.data.folds import FOLD
+from mien.errors import MienError
 from mien.models.network import Network
 from mien.nodes.alignment import image_columns
 from mien.nodes.params import PredictionParams
@@ -65,7 +66,7 @@ def initialise(samples: pd.DataFrame, model: CompCNNModelParams, training: CompC
         training: The recipe; its seeds draw the weights.
 
     Raises:
-        ValueError: The samples are of other classes than posed and spontaneous, or of another number of images than
+        MienError: The samples are of other classes than posed and spontaneous, or of another number of images than
             ``model.num_frames``.
     """
     from mien.engine.seed import seed_everything
@@ -106,13 +107,13 @@ def kind_names(samples: pd.DataFrame) -> tuple[str, ...]:
     """The kinds in label order, as a pairs table has them.
 
     Raises:
-        ValueError: There are others, or one has no sample.
+        MienError: There are others, or one has no sample.
     """
     from mien.labels import KINDS
 
     found = dict(zip(samples["label"], samples["kind"], strict=True))
     if found != dict(enumerate(KINDS)):
-        raise ValueError(
+        raise MienError(
             f"The training samples are of the kinds {found}, not of {' and '.join(KINDS)}. Prepare the dataset again."
         )
     return tuple(KINDS)
@@ -126,11 +127,11 @@ def check_num_frames(samples: pd.DataFrame, num_frames: int) -> None:
         num_frames: Images that the nets take.
 
     Raises:
-        ValueError: The two numbers differ.
+        MienError: The two numbers differ.
     """
     packed = len(image_columns(samples))
     if packed != num_frames:
-        raise ValueError(
+        raise MienError(
             f"The dataset and the nets disagree: nvie.reader.num_frames (of SPOS spos.reader.num_frames) was {packed} "
             f"when the samples were prepared, comp_cnn.model.num_frames is {num_frames}. Set both to one number, and "
             "prepare the dataset again if its own was changed."

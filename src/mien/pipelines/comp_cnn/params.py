@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from mien.errors import MienError
 from mien.nodes.params import (
     MOST,
     MOST_PIXELS,
@@ -61,7 +62,7 @@ def _words(rows: Any) -> Any:
 def _known_rows(rows: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [row for row in rows if row not in _ALL]
     if unknown or len(set(rows)) < len(rows):
-        raise ValueError(
+        raise MienError(
             f"model.rows names {', '.join(unknown) or 'a row twice'} among {', '.join(rows)}. "
             f"Name each once, of {', '.join(_ALL)}."
         )
@@ -122,7 +123,7 @@ class CompCNNModelParams(Params):
     @model_validator(mode="after")
     def _cuts_out_less_than_there_is(self) -> "CompCNNModelParams":
         if self.image_size > self.crop_from:
-            raise ValueError(
+            raise MienError(
                 f"image_size {self.image_size} cannot be cut out of {self.crop_from} pixels, which crop_from is. "
                 "Give a crop_from of at least image_size."
             )
@@ -194,5 +195,5 @@ class CompCNNEvaluationParams(EvaluationParams):
     @classmethod
     def _known(cls, row: str) -> str:
         if row not in _ALL:
-            raise ValueError(f"evaluation.compared_with is {row}, which no row is. Name one of {', '.join(_ALL)}.")
+            raise MienError(f"evaluation.compared_with is {row}, which no row is. Name one of {', '.join(_ALL)}.")
         return row

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.nodes.evaluation import METRIC_PREFIX, subgroup_table
 from mien.pipelines.face_aging.params import (
     AgingEvaluationParams,
@@ -34,13 +35,13 @@ def evaluate(
         ``attribute``, ``value``, ``n`` and errors with intervals.
 
     Raises:
-        ValueError: A split has no row.
+        MienError: A split has no row.
     """
     metrics: dict[str, float | None] = {}
     for split, other in (("test", "val"), ("val", "test")):
         rows = predictions[predictions["split"] == split]
         if len(rows) < 2:
-            raise ValueError(
+            raise MienError(
                 f"{len(rows)} of {len(predictions)} predictions are of split {split}: nothing to measure. Set the "
                 "dataset's reader.validation_fraction and test_fraction so that some faces are held out."
             )

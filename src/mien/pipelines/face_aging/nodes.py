@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest, training_fingerprint
 from mien.nodes.prediction import described, unseen_samples
@@ -48,7 +49,7 @@ def initialise(
         attribute_networks: The networks of ``age_gender_ethnicity``.
 
     Raises:
-        ValueError: The estimator is none of them, or does not say an age of an image.
+        MienError: The estimator is none of them, or does not say an age of an image.
     """
     from mien.engine.seed import seed_everything
     from mien.models import create_model
@@ -57,7 +58,7 @@ def initialise(
     names = {name: attribute_networks.class_names[members.columns(name)] for name in members.members}
     suitable = [name for name, reads in members.reads.items() if reads == "image" and names[name][0].startswith("age/")]
     if model.estimator not in suitable:
-        raise ValueError(
+        raise MienError(
             f"model.estimator is {model.estimator!r}, no network of age_gender_ethnicity that says the age of an "
             f"image. Choose from: {', '.join(suitable) or 'none was trained, add age_cnn to its model.chosen'}."
         )

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mien.errors import MienError
 from mien.nodes.params import (
     MOST,
     MOST_PIXELS,
@@ -95,7 +96,7 @@ class AgingTrainingParams(Params):
     @model_validator(mode="after")
     def _trains_on_one_device(self) -> "AgingTrainingParams":
         if self.device.devices != 1:
-            raise ValueError(
+            raise MienError(
                 f"training.device.devices is {self.device.devices}, and the two adversaries step in turn on one "
                 "device. Set it to 1."
             )

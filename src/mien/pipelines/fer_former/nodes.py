@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest
 from mien.nodes.params import PredictionParams
@@ -55,7 +56,7 @@ def initialise_from(
         source: The network trained on the other dataset; classes are matched by name.
 
     Raises:
-        ValueError: The source does not know one of the classes, or has other sizes or prompts.
+        MienError: The source does not know one of the classes, or has other sizes or prompts.
     """
     from mien.pipelines.fer_former.nodes import class_rows, source_tokens, transfer_weights
 
@@ -173,14 +174,14 @@ def class_rows(known: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
     """Place of each wanted class among the known ones.
 
     Raises:
-        ValueError: A class is not known.
+        MienError: A class is not known.
 
     Example:
         >>> class_rows(("fear", "happy", "sad"), ("sad", "fear"))
         [2, 0]
     """
     if unknown := [name for name in wanted if name not in known]:
-        raise ValueError(
+        raise MienError(
             f"the network to start from does not know {', '.join(unknown)}: it tells {', '.join(known)} apart. "
             "Start from a network that was trained on a dataset with these classes, or map them in mien.labels."
         )
@@ -198,13 +199,13 @@ def source_tokens(source: Network, config: dict[str, Any], rows: list[int]) -> d
         rows: Place of each new class among the source's.
 
     Raises:
-        ValueError: The prompts differ from the source's.
+        MienError: The prompts differ from the source's.
     """
     if config["text_encoder"] != "tower" or "prompt_tokens" in config:
         return {}
     theirs = [source.config.get("prompts", [])[row] for row in rows] if source.config.get("prompts") else []
     if theirs != config["prompts"]:
-        raise ValueError(
+        raise MienError(
             f"prompts {config['prompts'][:1]} … differ from {theirs[:1]} … of the network to start from, which trained "
             "its own words alone. Set the same model.prompt and text_encoder in both, or give both a clip_folder."
         )
@@ -225,14 +226,14 @@ def transfer_weights(model: "nn.Module", source: Network, rows: list[int]) -> No
         rows: Place of each new class among the source's.
 
     Raises:
-        ValueError: The models differ in more than the classes.
+        MienError: The models differ in more than the classes.
     """
     target, weights = model.state_dict(), source.model.state_dict()
     weights = {name: tensor[rows] if name in BY_CLASS else tensor for name, tensor in weights.items()}
     differing = sorted(target.keys() ^ weights.keys())
     differing += [name for name in target.keys() & weights.keys() if target[name].shape != weights[name].shape]
     if differing:
-        raise ValueError(
+        raise MienError(
             f"the network to start from has another architecture: {len(differing)} tensors differ, such as "
             f"{differing[0]}. Give both systems the same model parameters."
         )

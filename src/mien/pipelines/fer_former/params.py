@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mien.errors import MienError
 from mien.nodes.params import (
     MOST,
     MOST_PIXELS,
@@ -91,7 +92,7 @@ class FERFormerModelParams(Params):
         if self.prompt != NO_PROMPT and self.text_encoder == "tower":
             check_heads(self.text_width, self.text_heads, "text_width and text_heads")
         if self.clip_folder is not None and (self.text_encoder != "tower" or self.prompt == NO_PROMPT):
-            raise ValueError(
+            raise MienError(
                 f"clip_folder is given with text_encoder {self.text_encoder} and prompt {self.prompt}, so there is no "
                 "text tower to fill. Set text_encoder to tower and a prompt, or clip_folder to null."
             )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.labels import LANDMARK_GROUPS
 from mien.nodes import figures
 from mien.nodes.evaluation import METRIC_PREFIX
@@ -32,7 +33,7 @@ def evaluate(
         ``synthetic_share`` is 1.
 
     Raises:
-        ValueError: A split has no face.
+        MienError: A split has no face.
     """
     from mien.metrics.landmarks import mean_shape
 
@@ -56,7 +57,7 @@ def _synthetic_errors(
     from mien.metrics.landmarks import box_sides, error_metrics, interocular_distances, normalised_errors
 
     if rows.empty:
-        raise ValueError(
+        raise MienError(
             f"No synthetic face of split {split} was predicted: nothing to measure. "
             "Set landmarks.synthetic_faces.num_faces or the split's fraction higher."
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.io.packed_faces import FaceStream
 from mien.labels import NUM_LANDMARKS
 from mien.models.network import Network
@@ -54,7 +55,7 @@ def list_faces(synthetic_faces: SyntheticFacesParams) -> pd.DataFrame:
         68 landmarks, x and y with (0, 0) and (1, 1) the corners of the face.
 
     Raises:
-        ValueError: Too few persons for three splits.
+        MienError: Too few persons for three splits.
     """
     samples = _synthetic_faces(synthetic_faces)
     counts = samples["split"].value_counts()
@@ -93,7 +94,7 @@ def _splits(num_persons: int, synthetic_faces: SyntheticFacesParams) -> np.ndarr
         round(part * num_persons) for part in (synthetic_faces.validation_fraction, synthetic_faces.test_fraction)
     )
     if min(num_val, num_test) < 1 or num_val + num_test >= num_persons:
-        raise ValueError(
+        raise MienError(
             f"{num_persons} synthetic persons give {num_val} to split val and {num_test} to split test, where each "
             "split needs one at least. Set landmarks.synthetic_faces.num_faces higher, or faces_per_person, "
             "validation_fraction and test_fraction to what leaves a person for each."
@@ -168,7 +169,7 @@ def initialise(samples: pd.DataFrame, model: LandmarkModelParams, training: Land
         training: The recipe; its seed decides every other weight.
 
     Raises:
-        ValueError: Fewer than two train rows.
+        MienError: Fewer than two train rows.
     """
     import torch
 
@@ -177,7 +178,7 @@ def initialise(samples: pd.DataFrame, model: LandmarkModelParams, training: Land
 
     train_rows = samples[samples["split"] == "train"]
     if len(train_rows) < 2:
-        raise ValueError(
+        raise MienError(
             f"{len(train_rows)} of {len(samples)} rows are train faces, and a network cannot learn from "
             "them. Set landmarks.synthetic_faces.num_faces higher."
         )
@@ -271,13 +272,13 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         and ``predicted_*`` where the network puts them.
 
     Raises:
-        ValueError: There is no such face.
+        MienError: There is no such face.
     """
     from mien.data.landmarks import LandmarkImages
 
     unseen = samples[samples["split"].isin(("val", "test"))].reset_index(drop=True)
     if unseen.empty:
-        raise ValueError(
+        raise MienError(
             f"None of the {len(samples)} rows of the samples table is of split val or test: nothing to predict. "
             "Set landmarks.synthetic_faces.validation_fraction and test_fraction so that some persons are held out."
         )

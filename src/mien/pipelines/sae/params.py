@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mien.errors import MienError
 from mien.nodes.params import (
     MOST,
     MOST_PIXELS,
@@ -95,17 +96,17 @@ class SAEModelParams(Params):
     def _fits_the_architecture(self) -> "SAEModelParams":
         check_heads(self.embed_dim, 4 * self.num_heads, "embed_dim and 4 times num_heads")
         if self.architecture == "poster" and self.keep_rate != 1:
-            raise ValueError(
+            raise MienError(
                 f"keep_rate {self.keep_rate} with architecture poster, whose convolutions mix a fixed number of "
                 "tokens: none can be dropped. Set keep_rate to 1, or architecture to sae."
             )
         if self.architecture == "sae" and self.channel_order != "rgb":
-            raise ValueError(
+            raise MienError(
                 "channel_order bgr with architecture sae, which sees RGB as its backbone was trained on it. Set "
                 "channel_order to rgb, or architecture to poster."
             )
         if self.weights is not None and (self.backbone_weights or self.landmark_weights) is not None:
-            raise ValueError(
+            raise MienError(
                 "weights fill the whole network, and backbone_weights or landmark_weights would replace a part of "
                 "them. Give either the one or the others; null takes a path away."
             )

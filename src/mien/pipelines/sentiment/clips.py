@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.io.packed_audio import Waveforms
 from mien.io.packed_faces import FaceStream
 from mien.labels import EXPRESSIONS
@@ -84,11 +85,11 @@ def select_clips(clips: pd.DataFrame, frames: pd.DataFrame, classes: ClassParams
         with a face) and ``heard``.
 
     Raises:
-        ValueError: Fewer than two classes are left, or no clip has a face or a voice.
+        MienError: Fewer than two classes are left, or no clip has a face or a voice.
     """
     present = [name for name in classes.keep if name in set(clips["expression"])]
     if len(present) < 2:
-        raise ValueError(
+        raise MienError(
             f"Of the classes {', '.join(classes.keep)} the dataset has {', '.join(present) or 'none'}: there is "
             f"nothing to tell apart. Set classes.keep to some of {', '.join(sorted(set(clips['expression'])))}."
         )
@@ -115,7 +116,7 @@ def _say_what_is_missing(table: pd.DataFrame) -> None:
         if some.any():
             logger.warning("%d clips have %s, the first %s", some.sum(), name, table.loc[some, "sample_id"].iloc[0])
     if not (seen | heard).any():
-        raise ValueError(
+        raise MienError(
             f"None of the {len(table)} clips has a face or a voice: nothing can be evaluated. Look at the column "
             "reason of the samples table and audio_reason of the clips table."
         )
@@ -138,7 +139,7 @@ def describe_voices(
         (n, 88) float32.
 
     Raises:
-        ValueError: eGeMAPS are requested and the package ``opensmile`` is not installed.
+        MienError: eGeMAPS are requested and the package ``opensmile`` is not installed.
     """
     from mien.data.voice_features import HOP_SECONDS, PROSODY, functionals, voice_contours
 
@@ -209,7 +210,7 @@ def find_cues(
     for row, of_face in zip(rows, points, strict=True):
         try:
             cues[row] = measure_cues(np.asarray(faces[row]), of_face)
-        except ValueError:  # points of a found face are finite, so its eyes alone can be at fault
+        except MienError:  # points of a found face are finite, so its eyes alone can be at fault
             sizeless += 1
     if sizeless:
         logger.warning("cues: both eyes of %d of %d faces were found in one place; they have none", sizeless, len(rows))
@@ -307,11 +308,11 @@ def join_clips(trained: pd.DataFrame, evaluated: pd.DataFrame, all_trained: pd.D
         The table of ``select_clips``, with the classes that both have.
 
     Raises:
-        ValueError: They share fewer than two classes.
+        MienError: They share fewer than two classes.
     """
     shared = [name for name in EXPRESSIONS if name in set(trained["expression"]) & set(evaluated["expression"])]
     if len(shared) < 2:
-        raise ValueError(
+        raise MienError(
             f"The two datasets share the classes {', '.join(shared) or 'none'}: give them two or more, by classes.keep."
         )
     known = trained[trained["split"] != "test"]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mien.errors import MienError
+
 _LEAST = 1e-6
 """Below this a score counts as this: its logarithm stays finite."""
 
@@ -91,7 +93,7 @@ def fit_learned(
     """Logistic regression on both log scores: weight (M, 2 M) and bias (M,), zero for a class that no row has.
 
     Raises:
-        ValueError: Rows with both are of fewer than two classes.
+        MienError: Rows with both are of fewer than two classes.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -99,7 +101,7 @@ def fit_learned(
     M = first.shape[1]
     seen = np.unique(target[both])
     if len(seen) < 2:
-        raise ValueError(
+        raise MienError(
             f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be trained on them. "
             "Leave fused_learned out of model.rows."
         )
@@ -142,14 +144,14 @@ def fit_linear(
         num_classes: M. One that no row has is never chosen.
 
     Raises:
-        ValueError: The rows are of fewer than two classes.
+        MienError: The rows are of fewer than two classes.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
     seen = np.unique(labels)
     if len(seen) < 2:
-        raise ValueError(
+        raise MienError(
             f"{name} cannot be fitted: its {len(labels)} training clips are of {len(seen)} class. Look at the columns "
             "num_faces and heard of the samples, or leave the row out of model.rows."
         )

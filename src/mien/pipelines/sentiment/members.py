@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest
 from mien.nodes.params import PredictionParams
@@ -250,7 +251,7 @@ class MembersTrainer:
         for split in SPLITS:
             clips = self.split(split)
             if not (clips[column] > 0).any():
-                raise ValueError(
+                raise MienError(
                     f"{name} cannot be trained: of the {len(clips)} clips of split {split} none {lack}. Look at the "
                     f"column {reason} of the dataset's table, or take the rows that need it out of model.rows."
                 )
@@ -267,7 +268,7 @@ class MembersTrainer:
         elif name in (WITHOUT_SYNTHESIS, "motion"):
             seen = array_digest(self.inputs.faces[FULL])
         elif preparation(name) not in self.inputs.jittered:
-            raise ValueError(
+            raise MienError(
                 f"Row {name} learns from faces that lack a step of Lopes', but those prepared are "
                 f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step. Take the row out of model.rows."
             )

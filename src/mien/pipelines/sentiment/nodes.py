@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien.errors import MienError
 from mien.models.network import Network
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_to_images, described, score_columns, softmax, unseen_samples
@@ -101,7 +102,7 @@ def train(
         ``train/<member>_loss`` … of the others.
 
     Raises:
-        ValueError: Faces or sounds are described in another size than the networks take.
+        MienError: Faces or sounds are described in another size than the networks take.
     """
     from copy import deepcopy
 
@@ -122,18 +123,18 @@ def train(
 def _check_sizes(inputs: ClipInputs, model: Any) -> None:
     side, bands = inputs.faces[FULL].shape[1], inputs.contours.shape[1]
     if side != model.image_size:
-        raise ValueError(
+        raise MienError(
             f"The prepared faces are {side} px wide and model.face.image_size is {model.image_size}. Set it, or the "
             "dataset's lopes.size, so that both are the same."
         )
     if "voice" in model.members and len(model.members["voice"].sound_mean) != bands:
-        raise ValueError(
+        raise MienError(
             f"Sounds are described by {bands} numbers a step and the voice network takes "
             f"{len(model.members['voice'].sound_mean)}. Set model.voice.num_mels to voice.num_mels."
         )
     size = inputs.functionals.shape[1]
     if "voice_svm" in model.members and len(model.members["voice_svm"].mean) != size:
-        raise ValueError(
+        raise MienError(
             f"Voices are described by {size} functionals and the support vector machine takes "
             f"{len(model.members['voice_svm'].mean)}. Set model.voice.num_mels to voice.num_mels, and run the node "
             "describe_voices again after a change of model.voice_svm.functionals."

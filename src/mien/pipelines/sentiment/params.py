@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mien.data.smile_cues import CUES
+from mien.errors import MienError
 from mien.labels import EXPRESSIONS
 from mien.nodes.params import (
     MOST,
@@ -60,7 +61,7 @@ class ClassParams(Params):
     def _known(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in keep if name not in EXPRESSIONS]
         if unknown or len(set(keep)) < len(keep):
-            raise ValueError(f"classes {list(keep)} are not different names of {', '.join(EXPRESSIONS)}.")
+            raise MienError(f"classes {list(keep)} are not different names of {', '.join(EXPRESSIONS)}.")
         return tuple(name for name in EXPRESSIONS if name in keep)
 
 
@@ -92,7 +93,7 @@ class RuleParams(Params):
     @classmethod
     def _one_per_cue(cls, thresholds: dict[str, float]) -> dict[str, float]:
         if set(thresholds) != set(CUES):
-            raise ValueError(f"thresholds are {thresholds}: give one above 0 for each of {', '.join(CUES)}.")
+            raise MienError(f"thresholds are {thresholds}: give one above 0 for each of {', '.join(CUES)}.")
         return {name: thresholds[name] for name in CUES}
 
 
@@ -215,10 +216,10 @@ class SentimentModelParams(Params):
     @model_validator(mode="after")
     def _rows_fit(self) -> "SentimentModelParams":
         if len(set(self.rows)) < len(self.rows):
-            raise ValueError(f"rows {list(self.rows)} name one twice: give each once.")
+            raise MienError(f"rows {list(self.rows)} name one twice: give each once.")
         lacking = [row for row in (self.fusion.face, self.fusion.voice) if row not in self.rows]
         if lacking and {"fused", "fused_learned"} & set(self.rows):
-            raise ValueError(
+            raise MienError(
                 f"rows have a fused one, which is of {self.fusion.face} and {self.fusion.voice}, but lack "
                 f"{' and '.join(lacking)}, which it is held against. Add that, or fuse rows that are there by "
                 "model.fusion.face and model.fusion.voice."
