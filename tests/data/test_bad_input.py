@@ -30,6 +30,7 @@ from mien.data.raf_db import read_raf_db
 from mien.data.ravdess import read_ravdess
 from mien.data.sfew import read_sfew
 from mien.data.spos import read_spos
+from mien.errors import MienError
 from mien.io.packed_faces import PackedFaces
 from mien.io.sheets import SheetImage
 from mien.nodes.alignment import locate_faces
@@ -245,7 +246,7 @@ def test_a_fault_is_refused_with_what_where_and_what_to_do(tmp_path, dataset, da
     with pytest.raises(ValueError, match=r"\A.{20,}") as error:
         read(root)
     message = str(error.value)
-    assert type(error.value) is ValueError
+    assert type(error.value) is MienError
     for word in words or (str(root),):
         assert word in message
     assert message[0].isupper() or message[0].isdigit() or message.startswith("source")

@@ -17,6 +17,7 @@ from mien.data.csv_files import NUM_PIXELS, read_label_rows, read_label_text, re
 from mien.data.duplicates import pixel_digest
 from mien.data.image_source import ImageSource
 from mien.data.images import ImageError
+from mien.errors import MienError
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_a_file_that_is_not_one_is_an_error_with_its_line_and_what_to_do(tmp_pat
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message) as error:
         scan(path)
-    assert type(error.value) is ValueError
+    assert type(error.value) is MienError
     assert str(path) in str(error.value)
 
 
