@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.hooks import hook_impl
 
+from mien.configuration import LOCAL
 from mien.errors import MienError
 from mien.labels import synthetic_share
 from mien.names import DEFAULT_PIPELINE
@@ -52,7 +53,8 @@ class ProjectHooks:
         from kedro.framework.project import pipelines
 
         conf = Path(context.config_loader.conf_source)
-        known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "base")
+        folders = {folder.name for folder in conf.iterdir() if folder.is_dir()}
+        known = sorted(folders - {context.config_loader.base_env, LOCAL})
         env = context.env or context.config_loader.default_run_env
         if env not in known:
             near = difflib.get_close_matches(env, known)

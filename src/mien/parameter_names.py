@@ -4,17 +4,19 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from mien.configuration import EXTENDS
 from mien.errors import MienError
 from mien.names import DEFAULT_PIPELINE, NEAR, did_you_mean, likeness
 from mien.nodes.params import NAME
 
 if TYPE_CHECKING:
-    from kedro.config import OmegaConfigLoader
     from kedro.pipeline import Pipeline
+
+    from mien.configuration import ConfigLoader
 
 Known = dict[str, Any]
 """A section: what is known in it by name. ``VALUE`` is one value, ``FREE`` takes anything, ``ANY`` is any name."""
@@ -60,9 +62,12 @@ def _known(kind: Any) -> Any:
     """What is known below a parameter of this type."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: _known(field.annotation) for name, field in kind.model_fields.items()}
+    if get_origin(kind) is Annotated:
+        return _known(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
         sections = [each for each in map(_known, get_args(kind)) if each is not VALUE]
-        return sections[0] if sections else VALUE
+        together = {name: known for section in sections if section is not FREE for name, known in section.items()}
+        return together or (FREE if sections else VALUE)
     if get_origin(kind) is dict:
         below = _known(get_args(kind)[1])
         return {ANY: below}
@@ -92,9 +97,9 @@ def check_names(given: Mapping[str, Any], known: Known, where: str) -> None:
 def _unknown(given: Mapping[str, Any], known: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
     """Paths that are not known, or are a section on one side and a value on the other, and what is given there."""
     for key, value in given.items():
-        if isinstance(value, str) and value.startswith("${"):
-            continue  # another section's, which is checked where it stands and where all are merged
         name = str(key)
+        if name == EXTENDS:
+            continue  # the name of another section, which is checked where all are merged
         below = known.get(name, known.get(ANY))
         path = (*above, name)
         if below is None:
@@ -203,7 +208,7 @@ def check_run_options(given: Mapping[str, Any]) -> None:
         raise MienError(f"raw is {raw!r}, which is no folder. Give the path of the folder with your datasets.")
 
 
-def check_parameters(loader: "OmegaConfigLoader", pipelines: Mapping[str, "Pipeline"]) -> None:
+def check_parameters(loader: "ConfigLoader", pipelines: Mapping[str, "Pipeline"]) -> None:
     """Check all parameters of a run by name before anything is made of them: from the command line and from files.
 
     Kedro takes any name; a mistyped one would change nothing and be stored as if it had.
@@ -220,8 +225,8 @@ def check_parameters(loader: "OmegaConfigLoader", pipelines: Mapping[str, "Pipel
     check_names(_without_options(runtime), known, "--params")
     check_run_options(runtime)
     conf = Path(loader.conf_source)
-    for env in dict.fromkeys((loader.base_env, loader.env or loader.default_run_env)):
-        for file in sorted((conf / env).rglob("parameters*.y*ml")):
+    for folder in loader.folders():
+        for file in sorted(folder.rglob("parameters*.y*ml")):
             check_names(_content(file), known, str(file))
     check_names(_without_options(_merged(loader)), known, f"{conf}/*/parameters*.yml")
     check_run_options({"variant": loader["globals"]["variant"]})
@@ -229,7 +234,7 @@ def check_parameters(loader: "OmegaConfigLoader", pipelines: Mapping[str, "Pipel
         _check_settings(loader, kind)
 
 
-def _merged(loader: "OmegaConfigLoader") -> Mapping[str, Any]:
+def _merged(loader: "ConfigLoader") -> Mapping[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
@@ -237,7 +242,7 @@ def _merged(loader: "OmegaConfigLoader") -> Mapping[str, Any]:
     except OmegaConfBaseException as error:
         raise MienError(
             f"The parameters in {loader.conf_source} cannot be put together: {str(error).splitlines()[0]}.\n"
-            "What ${...} names has to stand in the same environment's files; correct the name, or write it there too."
+            "What ${...} names has to stand in the same environment's files; let a section extend another instead."
         ) from error
 
 
@@ -245,7 +250,7 @@ def _without_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name not in RUN_OPTIONS}
 
 
-def _check_settings(loader: "OmegaConfigLoader", kind: str) -> None:
+def _check_settings(loader: "ConfigLoader", kind: str) -> None:
     """Check that an environment's settings of one kind are those that base has."""
     conf = Path(loader.conf_source)
     known = {name for file in (conf / loader.base_env).glob(f"{kind}*.y*ml") for name in _content(file)}

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from mien.configuration import merged
 from mien.errors import MienError
 from mien.io.run_records import seeded_variant
 from mien.io.sweep_records import SweepRecord
@@ -24,22 +25,24 @@ RECORDS = f"{REPORT}.sweeps"
 
 
 class SweepMember(Params):
-    """One variant of one system.
+    """Variants of one system.
 
     Attributes:
         system: Its pipeline.
-        variant: Name of the variant, without a seed.
-        set: Parameters that differ from the environment's, by dotted name without the system's: ``model.keep_rate``.
+        variants: Their names, without a seed. What each sets stands in the report's table of the system.
+        set: Parameters of variants that the report's table does not have, by dotted name without the system's.
     """
 
     system: str
-    variant: Name
+    variants: tuple[Name, ...] = Field(min_length=1)
     set: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _leaves_the_seed_to_the_sweep(self) -> "SweepMember":
         if "training.seed" in self.set:
-            raise MienError(f"Member {self.system} {self.variant} sets training.seed. Give the sweep seeds instead.")
+            raise MienError(
+                f"Member {self.system} {self.variants[0]} sets training.seed. Give the sweep seeds instead."
+            )
         return self
 
 
@@ -49,9 +52,14 @@ class Sweep(Params):
     seeds: tuple[int, ...] = Field(min_length=1)
     members: tuple[SweepMember, ...] = Field(min_length=1)
 
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """System and variant of each, in order."""
+        return [(member.system, variant) for member in self.members for variant in member.variants]
+
     @model_validator(mode="after")
     def _names_are_different(self) -> "Sweep":
-        names = [(member.system, member.variant) for member in self.members]
+        names = self.names
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated or len(set(self.seeds)) < len(self.seeds):
             raise MienError(
@@ -77,15 +85,16 @@ def sweep_runs(sweep: Sweep, seeds: Sequence[int] = ()) -> Iterator[SweepRun]:
         seeds: Instead of the sweep's own, where given.
 
     Example:
-        >>> sweep = Sweep(seeds=(0,), members=(SweepMember(system="sae", variant="small", set={"model.depth": 1}),))
+        >>> sweep = Sweep(seeds=(0,), members=(SweepMember(system="sae", variants=("small",), set={"model.depth": 1}),))
         >>> next(sweep_runs(sweep)).params
         {'variant': 'small-seed_0', 'sae': {'model': {'depth': 1}, 'training': {'seed': 0}}}
     """
     for seed in seeds or sweep.seeds:
         for member in sweep.members:
-            variant = seeded_variant(member.variant, seed)
-            section = _nested({**member.set, "training.seed": seed})
-            yield SweepRun(member.system, variant, {"variant": variant, member.system: section})
+            for name in member.variants:
+                variant = seeded_variant(name, seed)
+                section = _nested({**member.set, "training.seed": seed})
+                yield SweepRun(member.system, variant, {"variant": variant, member.system: section})
 
 
 def _nested(dotted: dict[str, Any]) -> dict[str, Any]:
@@ -100,36 +109,41 @@ def _nested(dotted: dict[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Sections of both, the other's values where both have one.
-
-    Example:
-        >>> merged({"sae": {"model": {"depth": 1}}}, {"sae": {"model": {"heads": 2}}})
-        {'sae': {'model': {'depth': 1, 'heads': 2}}}
-    """
-    result = dict(one)
-    for name, value in other.items():
-        both = isinstance(value, dict) and isinstance(result.get(name), dict)
-        result[name] = merged(result[name], value) if both else value
-    return result
-
-
 def read_sweep(loader: Any, name: str) -> Sweep:
-    """Read one sweep from ``conf/<env>/sweeps*.yml``.
+    """Read one sweep from ``conf/<env>/sweeps*.yml``, each variant with what the report's table says that it sets.
 
     Args:
         loader: Kedro's configuration loader.
         name: Of the sweep.
 
     Raises:
-        MienError: There is no such sweep, or it does not validate.
+        MienError: There is no such sweep, it does not validate, or a variant stands in two places or in none.
     """
     sweeps = loader["sweeps"]
     if name not in sweeps:
         raise MienError(
             f"There is no sweep '{name}'. Known are: {', '.join(sorted(sweeps))}. Add it to conf/base/sweeps.yml."
         )
-    return Sweep(**sweeps[name])
+    sweep = Sweep(**sweeps[name])
+    papers = loader["parameters"]["report"]["tables"]["papers"]
+    members = []
+    for member in sweep.members:
+        listed = {
+            each: row.get("set", {})
+            for row in papers.get(member.system, {}).get("rows", ())
+            for each in row["variants"]
+        }
+        for variant in member.variants:
+            if (variant in listed) == bool(member.set):
+                place = f"the rows of report.tables.papers.{member.system} in conf/base/parameters_report.yml"
+                fault = f"sets what {place} say" if member.set else f"names no variant of {place}"
+                raise MienError(
+                    f"Sweep {name}: {member.system} {variant} {fault}. A variant stands once: "
+                    f"{'remove set from the sweep, or name it otherwise' if member.set else 'add its row there'}."
+                )
+            setting = member.set or listed[variant]
+            members.append(SweepMember(system=member.system, variants=(variant,), set=setting))
+    return Sweep(seeds=sweep.seeds, members=tuple(members))
 
 
 class SweepRunner:
@@ -164,8 +178,7 @@ class SweepRunner:
             sweep, experiment = read_sweep(loader, name), loader["project"]["experiment"]
         runs = list(sweep_runs(sweep, seeds))
         self._check_systems(runs)
-        members = tuple((member.system, member.variant) for member in sweep.members)
-        context.catalog.save(RECORDS, SweepRecord(name, members, tuple(seeds or sweep.seeds)))
+        context.catalog.save(RECORDS, SweepRecord(name, tuple(sweep.names), tuple(seeds or sweep.seeds)))
         client = connect(self._root)
         tags = {"sweep": name, "env": self._env or "", "system": ",".join(sorted({run.system for run in runs}))}
         parent = MlflowRun(client, experiment_id(client, experiment, self._root), f"sweep {name}", tags)

@@ -4,7 +4,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from mien.errors import MienError
 
@@ -24,6 +34,8 @@ Positive = Annotated[float, Field(gt=0, le=1e6)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6)]
 """Such as the weight of a term of a loss. The bound leaves float32 room for sums and squares."""
 LearningRate = Annotated[float, Field(gt=0, le=1e3)]
+Decay = Annotated[float, Field(gt=0, le=1)]
+"""What a learning rate is multiplied by."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """As numpy's and scikit-learn's generators take it."""
 Workers = Annotated[int, Field(ge=0, le=1024)]
@@ -198,27 +210,72 @@ class AlignmentParams(Params):
     workers: Workers
 
 
-class OptimizerParams(Params):
-    """The optimiser; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius.
+class Descent(Params):
+    """What every optimiser has; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius.
 
     Attributes:
         bn_both_passes: Whether SAM's second pass updates running statistics of batch normalisation too, as in POSTER.
     """
 
-    name: Literal["adam", "adamw", "sgd"]
     lr: LearningRate
-    weight_decay: NotNegative
-    momentum: Rate
-    sam_rho: NotNegative
+    weight_decay: NotNegative = 0.0
+    sam_rho: NotNegative = 0.0
     bn_both_passes: bool = False
 
 
-class SchedulerParams(Params):
-    """The learning rate over the epochs."""
+class AdamParams(Descent):
+    """Adam, or with decoupled weight decay AdamW."""
 
-    name: Literal["exponential", "step", "cosine", "constant"]
-    gamma: float = Field(gt=0, le=1)
+    name: Literal["adam", "adamw"]
+
+
+class SgdParams(Descent):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"]
+    momentum: Rate = 0.0
+
+
+def _kind(value: Any) -> Any:
+    return value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
+
+
+KIND = Discriminator(_kind)
+"""Tells members of a union apart by their ``name``."""
+
+OptimizerParams = Annotated[
+    Annotated[AdamParams, Tag("adam")] | Annotated[AdamParams, Tag("adamw")] | Annotated[SgdParams, Tag("sgd")], KIND
+]
+
+
+class ExponentialParams(Params):
+    """The learning rate times ``gamma`` every epoch."""
+
+    name: Literal["exponential"]
+    gamma: Decay
+
+
+class StepParams(Params):
+    """The learning rate times ``gamma`` every ``step_size`` epochs."""
+
+    name: Literal["step"]
+    gamma: Decay
     step_size: Count
+
+
+class PlainScheduleParams(Params):
+    """Half a cosine down to zero over the epochs, or a constant learning rate."""
+
+    name: Literal["cosine", "constant"]
+
+
+SchedulerParams = Annotated[
+    Annotated[ExponentialParams, Tag("exponential")]
+    | Annotated[StepParams, Tag("step")]
+    | Annotated[PlainScheduleParams, Tag("cosine")]
+    | Annotated[PlainScheduleParams, Tag("constant")],
+    KIND,
+]
 
 
 class LossParams(Params):
@@ -279,7 +336,7 @@ class DeviceParams(PredictionDeviceParams):
         devices: Number of devices; one process each.
     """
 
-    devices: int = Field(ge=1, le=1024)
+    devices: int = Field(ge=1, le=1024, default=1)
 
 
 class RecipeParams(Params):

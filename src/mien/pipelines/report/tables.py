@@ -22,7 +22,7 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
     """One row per variant, runs with different seeds together, each beside its paper's row.
 
     Rows of a paper that no run repeats are there too, with the command that would. A run without a seed in its name
-    counts only where no run of its variant has one: it may be one of them.
+    counts only for models that no run of its variant with a seed has: it may be one of them.
 
     Args:
         records: Finished runs.
@@ -61,8 +61,8 @@ def _has(runs: Sequence[RunRecord], model: str) -> bool:
 
 def _models(runs: Sequence[RunRecord]) -> list[str]:
     """The models of runs that train several, such as ``gender/cnn``; one without a name where they train one."""
-    found = [re.fullmatch(r"test/(.+)/n", name) for name in runs[0].metrics]
-    return [match[1] for match in found if match] or [""]
+    found = [re.fullmatch(r"test/(.+)/n", name) for run in runs for name in run.metrics]
+    return list(dict.fromkeys(match[1] for match in found if match)) or [""]
 
 
 def _words(model: str) -> str:
@@ -84,8 +84,22 @@ def grouped_runs(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[Run
 
 
 def _distinct(records: Sequence[RunRecord]) -> list[RunRecord]:
-    seeded = {(run.system, run.base_variant) for run in records if run.variant != run.base_variant}
-    return [run for run in records if run.variant != run.base_variant or (run.system, run.variant) not in seeded]
+    """Runs without those that lack a seed and have no model that runs of their variant with seeds lack."""
+    seeded: dict[tuple[str, str], set[str]] = {}
+    for run in records:
+        if run.variant != run.base_variant:
+            seeded.setdefault((run.system, run.base_variant), set()).update(_models([run]))
+    return [
+        run
+        for run in records
+        if run.variant != run.base_variant or not set(_models([run])) <= seeded.get((run.system, run.variant), set())
+    ]
+
+
+def _of_model(runs: Sequence[RunRecord], model: str) -> list[RunRecord]:
+    """The runs that have the model; those without a seed only where none with one has it."""
+    having = [run for run in runs if not model or model in _models([run])]
+    return [run for run in having if run.variant != run.base_variant] or having
 
 
 def _columns(scores: Iterable[str]) -> list[str]:
@@ -97,6 +111,7 @@ def _columns(scores: Iterable[str]) -> list[str]:
 def _row(
     system: str, table: PaperTable, paper: PaperRow, runs: Sequence[RunRecord], scores: Iterable[Score]
 ) -> dict[str, Any]:
+    runs = _of_model(runs, paper.model)
     variant = runs[0].base_variant if runs else paper.variants[0]
     row: dict[str, Any] = {
         "system": system,
