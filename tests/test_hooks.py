@@ -12,6 +12,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
 from mien import hooks
+from mien.errors import MienError
 from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines, written_folders
 from mien.io.raw_folder import RawFolder
 from mien.io.tables import JsonDocument
@@ -73,7 +74,7 @@ def test_a_missing_dataset_is_reported_before_anything_is_written(project, run_p
 
 def provide(synthetic):
     def check(folder: Path) -> None:
-        raise ValueError(f"{folder.name} is not in the published layout")
+        raise MienError(f"{folder.name} is not in the published layout")
 
     return check
 

@@ -23,12 +23,13 @@ from mien.data.audio import AudioError, read_or_reason
 from mien.data.file_account import MAX_PASSED_OVER, FileAccount
 from mien.data.image_source import ImageSource
 from mien.data.images import ImageError, printable
+from mien.errors import MienError
 from mien.nodes.clips import FrameParams, list_frames
 from mien.outputs import FileError
 
 CLEAR, RIGHT, TRACEBACK, WRONG = OUTCOMES = ("clear error", "right result", "traceback", "silent wrong")
 
-OURS = (ValueError, ImageError, AudioError, FileError)
+OURS = (MienError, ImageError, AudioError, FileError)
 SOURCE = str(Path(mien.__file__).parent)
 REFERENCES = ("image", "onset", "apex", "audio", "video")
 NO_HEADER = {"ferplus_folders": ("two columns exchanged",)}

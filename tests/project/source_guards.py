@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 MAX_FILE_LINES = 400
+MAX_MODEL_LINES = 700
+"""Of a file in ``models/``: one architecture is one file."""
 MAX_FUNCTION_LINES = 60
 MAX_BINARY_BYTES = 200_000
 FORBIDDEN_NAMES = ("utils", "helpers", "common", "misc")
@@ -48,8 +50,9 @@ def length_faults(files: Iterable[Path]) -> list[str]:
     faults = []
     for file in files:
         text = file.read_text()
-        if (lines := len(text.splitlines())) > MAX_FILE_LINES:
-            faults.append(f"{file} has {lines} lines, more than {MAX_FILE_LINES}: split it by subject.")
+        most = MAX_MODEL_LINES if file.parent.name == "models" else MAX_FILE_LINES
+        if (lines := len(text.splitlines())) > most:
+            faults.append(f"{file} has {lines} lines, more than {most}: split it by subject.")
         for function in ast.walk(ast.parse(text)):
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue

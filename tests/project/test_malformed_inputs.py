@@ -41,6 +41,7 @@ from tests.test_parameter_names import KNOWN, SECTIONS, nested
 from torch import nn
 
 from mien.cli import mistake
+from mien.errors import MienError
 from mien.models.weights import load_classifier, load_weights
 from mien.parameter_names import check_names
 
@@ -197,7 +198,7 @@ def test_names_of_parameters(counts):
             got = Outcome(WRONG, "is taken")
         except Exception as error:
             got = evaluated(error, (path, path.rpartition(".")[0]))
-            if type(error) is ValueError and re.search(r"Did you mean|there are|Set |Remove|It is", str(error)):
+            if isinstance(error, MienError) and re.search(r"Did you mean|there are|Set |Remove|It is", str(error)):
                 got = Outcome(CLEAR, str(error))
         counts.add("names of parameters", path, got)
     assert counts.new_faults() == []

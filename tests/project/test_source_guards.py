@@ -10,6 +10,7 @@ from tests.project.source_guards import (
     MAX_BINARY_BYTES,
     MAX_FILE_LINES,
     MAX_FUNCTION_LINES,
+    MAX_MODEL_LINES,
     augmentation_faults,
     content_faults,
     import_contract_faults,
@@ -65,6 +66,13 @@ def test_the_length_guard_finds_a_long_file_and_a_long_method(tmp_path):
     long.write_text("x = 1\n" * (MAX_FILE_LINES + 1))
     (fault,) = length_faults([long])
     assert f"{MAX_FILE_LINES + 1} lines" in fault
+    model = tmp_path / "models" / "sae.py"
+    model.parent.mkdir()
+    model.write_text("x = 1\n" * MAX_MODEL_LINES)
+    assert length_faults([model]) == []
+    model.write_text("x = 1\n" * (MAX_MODEL_LINES + 1))
+    (fault,) = length_faults([model])
+    assert f"{MAX_MODEL_LINES + 1} lines" in fault
 
 
 def test_every_file_is_named_after_its_subject(files):
