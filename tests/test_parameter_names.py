@@ -103,9 +103,9 @@ def conf(tmp_path) -> Path:
     folder.mkdir()
     for env in ("base", "demo"):
         (folder / env).symlink_to(CONF / env)
-    (folder / "local").mkdir()
-    (folder / "local/globals.yml").write_text("{data: here, raw: there, variant: mine}")
-    (folder / "local/project.yml").write_text("{experiment: mine}")
+    (folder / "mine").mkdir()
+    (folder / "mine/globals.yml").write_text("{data: here, raw: there, variant: mine}")
+    (folder / "mine/project.yml").write_text("{experiment: mine}")
     return folder
 
 
@@ -121,7 +121,7 @@ def conf(tmp_path) -> Path:
         ("parameters_sae.yml", "- sae", "holds a list"),
         (
             "parameters_sae.yml",
-            "{sae: {model: {depth: 2}}, sae_ferplus: '${overlay:${sae},{modle: {depth: 1}}}'}",
+            "{sae: {model: {depth: 2}}, sae_ferplus: {extends: sae, modle: {depth: 1}}}",
             "Did you mean sae_ferplus.model.depth",
         ),
         ("parameters_sae.yml", "sae_ferplus: '${sea}'", "Interpolation key 'sea' not found"),
@@ -131,24 +131,22 @@ def conf(tmp_path) -> Path:
     ],
 )
 def test_a_users_own_files_are_checked_and_named(conf, file, text, said):
-    check_parameters(load_config(conf, "local"), PIPELINES)
-    (conf / "local" / file).parent.mkdir(exist_ok=True)
-    (conf / "local" / file).write_text(text)
+    check_parameters(load_config(conf, "mine"), PIPELINES)
+    (conf / "mine" / file).parent.mkdir(exist_ok=True)
+    (conf / "mine" / file).write_text(text)
     with pytest.raises(ValueError, match=r"own|which is no name|cannot be put together") as refused:
-        check_parameters(load_config(conf, "local"), PIPELINES)
+        check_parameters(load_config(conf, "mine"), PIPELINES)
     assert said in str(refused.value)
 
 
 def test_a_users_own_section_that_points_to_another_is_taken(conf):
-    (conf / "local/parameters.yml").write_text(
+    (conf / "mine/parameters.yml").write_text(
         yaml.safe_dump({"sfew": {"synthetic": {"num_val": 3}}, "raf_db": {"synthetic": "${sfew.synthetic}"}})
     )
     with pytest.raises(ValueError, match=r"no parameter raf_db\.synthetic\.num_val"):  # as merged, not as written
-        check_parameters(load_config(conf, "local"), PIPELINES)
-    (conf / "local/parameters.yml").write_text(
-        yaml.safe_dump({"sae": {"model": {"depth": 2}}, "sae_ferplus": "${sae}"})
-    )
-    check_parameters(load_config(conf, "local"), PIPELINES)
+        check_parameters(load_config(conf, "mine"), PIPELINES)
+    (conf / "mine/parameters.yml").write_text(yaml.safe_dump({"sae": {"model": {"depth": 2}}, "sae_ferplus": "${sae}"}))
+    check_parameters(load_config(conf, "mine"), PIPELINES)
 
 
 @pytest.mark.parametrize("variant", ["keep_0.1", "keep_0.6-seed_2", "0.10", 3, 0.5, "A+b=c", "x" * 100])

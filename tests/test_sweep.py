@@ -25,8 +25,8 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 TWO = {
     "seeds": [3, 5],
     "members": [
-        {"system": "softmax_regression", "variant": "linear"},
-        {"system": "sae", "variant": "keep", "set": {"model.keep_rate": 0.1, "training.optimizer.lr": 0.2}},
+        {"system": "softmax_regression", "variants": ["linear"]},
+        {"system": "sae", "variants": ["keep"], "set": {"model.keep_rate": 0.1, "training.optimizer.lr": 0.2}},
     ],
 }
 
@@ -62,7 +62,7 @@ def test_sections_are_merged_and_the_later_value_wins():
         ({"members": []}, "at least 1"),
         ({"members": [TWO["members"][0]] * 2}, "twice"),
         ({"members": [{**TWO["members"][1], "set": {"training.seed": 1}}]}, "Give the sweep seeds"),
-        ({"members": [{**TWO["members"][1], "variant": "keep/1"}]}, "pattern"),
+        ({"members": [{**TWO["members"][1], "variants": ["keep/1"]}]}, "pattern"),
         ({"members": [{**TWO["members"][1], "settings": {}}]}, "Extra inputs"),
     ],
 )
@@ -86,6 +86,30 @@ def test_every_sweep_of_the_project_names_systems_and_parameters_that_exist(env)
                     value = value[key]
 
 
+@pytest.mark.parametrize("env", environments(CONF))
+def test_what_a_variant_sets_stands_once(env):
+    loader = load_config(CONF, env)
+    papers = loader["parameters"]["report"]["tables"]["papers"]
+    for system, paper in papers.items():
+        settings: dict[str, Any] = {}
+        for row in paper["rows"]:
+            for variant in row["variants"]:
+                assert settings.setdefault(variant, row.get("set", {})) == row.get("set", {}), (system, variant)
+    for name, sweep in loader["sweeps"].items():
+        for member in sweep["members"]:
+            rows = papers[member["system"]]["rows"]
+            listed = {variant for row in rows for variant in row["variants"]}
+            assert set(member["variants"]) <= listed or "set" in member, name
+            assert not (set(member["variants"]) & listed and "set" in member), name
+
+
+def test_a_member_that_sets_what_the_report_says_is_refused(project):
+    members = [{"system": "sae", "variants": ["keep_0.1"], "set": {"model.keep_rate": 0.2}}]
+    (project / "conf/demo/sweeps.yml").write_text(json.dumps({"mine": {"seeds": [0], "members": members}}))
+    with pytest.raises(ValueError, match=r"Sweep mine sets what keep_0\.1 of sae means"):
+        read_sweep(load_config(project / "conf", "demo"), "mine")
+
+
 def test_an_unknown_sweep_is_reported_with_those_that_are_known():
     with pytest.raises(ValueError, match=r"no sweep 'sea'.*sae_paper.*conf/base/sweeps\.yml"):
         read_sweep(load_config(CONF, "demo"), "sea")
@@ -97,10 +121,10 @@ SWEPT = ("sae", "softmax_regression")
 @pytest.fixture
 def tiny_project(project, monkeypatch) -> Path:
     """A project with a sweep over two systems that takes seconds."""
-    sweeps = {"tiny": {"seeds": [0, 1], "members": [{"system": name, "variant": "v"} for name in SWEPT]}}
-    sweeps["one"] = {"seeds": [0, 1], "members": [{"system": "softmax_regression", "variant": "v"}]}
+    sweeps = {"tiny": {"seeds": [0, 1], "members": [{"system": name, "variants": ["v"]} for name in SWEPT]}}
+    sweeps["one"] = {"seeds": [0, 1], "members": [{"system": "softmax_regression", "variants": ["v"]}]}
     for name in ("sea", "data_raf_db"):
-        sweeps[f"wrong_{name}"] = {"seeds": [0], "members": [{"system": name, "variant": "v"}]}
+        sweeps[f"wrong_{name}"] = {"seeds": [0], "members": [{"system": name, "variants": ["v"]}]}
     (project / "conf/demo/sweeps.yml").write_text(json.dumps(sweeps))
     monkeypatch.setattr(MlflowRun, "log_network", lambda run, network: None)
     monkeypatch.setattr(MlflowRun, "watch_system", lambda run: None)
@@ -137,7 +161,7 @@ def test_a_finished_run_is_repeated_when_a_parameters_file_has_changed(tiny_proj
 
 def test_a_sweep_of_ones_own_compares_its_members_and_its_runs_say_what_data_they_saw(tiny_project):
     members = [
-        {"system": "softmax_regression", "variant": f"rate_{lr}", "set": {"training.optimizer.lr": lr}}
+        {"system": "softmax_regression", "variants": [f"rate_{lr}"], "set": {"training.optimizer.lr": lr}}
         for lr in (0.1, 1.0, 9.0)
     ]
     (tiny_project / "conf/base/sweeps_of_mine.yml").write_text(

@@ -118,13 +118,11 @@ class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader with ``conf/local``, sections that extend others, ``~``, and brackets in its folder's path.
 
     Values of parameters count in this order: command line, ``conf/local``, the environment, base. Globals count
-    environment before ``conf/local``, so that a user's folder of datasets is not the demo's. Each of the large kinds
-    of configuration is read once: hooks, context and catalog ask for the same parameters, a second each time.
+    environment before ``conf/local``, so that a user's folder of datasets is not the demo's. Each kind of
+    configuration is read once: hooks, context and catalog ask for the same parameters.
 
     Source: ours, because Kedro resolves references within one environment before it merges two.
     """
-
-    READ_ONCE = ("parameters", "catalog", "globals")
 
     @staticmethod
     def _initialise_filesystem_and_protocol(conf_source: str) -> tuple[Any, str]:
@@ -133,9 +131,10 @@ class ConfigLoader(OmegaConfigLoader):
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The configuration of one kind as a copy that may be changed."""
-        if key in self.READ_ONCE and key not in self:
+        if key in self.config_patterns and key not in self:
             self._register_runtime_params_resolver()  # another loader may have registered its own since
-            self[key] = with_home(self._read(key))
+            read = with_home(self._read(key))
+            self[key] = {name: read[name] for name in sorted(read)}  # Kedro reads a folder's files in any order
         return deepcopy(super().__getitem__(key))
 
     def folders(self, key: str = "parameters") -> list[Path]:
@@ -149,7 +148,10 @@ class ConfigLoader(OmegaConfigLoader):
         patterns = list(self.config_patterns[key])
         # Under another name than "parameters", to which Kedro would add the runtime parameters of every folder
         kind = "sections" if key == "parameters" else key
-        layers = [self.load_and_merge_dir_config(str(folder), patterns, kind, set()) for folder in self.folders(key)]
+        secret = key == "credentials"  # whose values may name environment variables
+        layers = [
+            self.load_and_merge_dir_config(str(folder), patterns, kind, set(), secret) for folder in self.folders(key)
+        ]
         if key != "parameters":
             return reduce(merged, layers)
         return expanded(reduce(merged, [*layers, dict(self.runtime_params or {})]), self["globals"])

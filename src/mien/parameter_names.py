@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -62,8 +62,6 @@ def _known(kind: Any) -> Any:
     """What is known below a parameter of this type."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: _known(field.annotation) for name, field in kind.model_fields.items()}
-    if get_origin(kind) is Annotated:
-        return _known(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
         sections = [each for each in map(_known, get_args(kind)) if each is not VALUE]
         together = {name: known for section in sections if section is not FREE for name, known in section.items()}
@@ -98,8 +96,8 @@ def _unknown(given: Mapping[str, Any], known: Any, above: Path_ = ()) -> Iterato
     """Paths that are not known, or are a section on one side and a value on the other, and what is given there."""
     for key, value in given.items():
         name = str(key)
-        if name == EXTENDS:
-            continue  # the name of another section, which is checked where all are merged
+        if name == EXTENDS or (isinstance(value, str) and value.startswith("${")):
+            continue  # another section's, which is checked where it stands and where all are merged
         below = known.get(name, known.get(ANY))
         path = (*above, name)
         if below is None:

@@ -117,7 +117,7 @@ def read_sweep(loader: Any, name: str) -> Sweep:
         name: Of the sweep.
 
     Raises:
-        MienError: There is no such sweep, it does not validate, or a variant stands in two places or in none.
+        MienError: There is no such sweep, it does not validate, or a variant's settings stand in two places.
     """
     sweeps = loader["sweeps"]
     if name not in sweeps:
@@ -133,16 +133,15 @@ def read_sweep(loader: Any, name: str) -> Sweep:
             for row in papers.get(member.system, {}).get("rows", ())
             for each in row["variants"]
         }
-        for variant in member.variants:
-            if (variant in listed) == bool(member.set):
-                place = f"the rows of report.tables.papers.{member.system} in conf/base/parameters_report.yml"
-                fault = f"sets what {place} say" if member.set else f"names no variant of {place}"
-                raise MienError(
-                    f"Sweep {name}: {member.system} {variant} {fault}. A variant stands once: "
-                    f"{'remove set from the sweep, or name it otherwise' if member.set else 'add its row there'}."
-                )
-            setting = member.set or listed[variant]
-            members.append(SweepMember(system=member.system, variants=(variant,), set=setting))
+        if member.set and (twice := sorted(set(member.variants) & set(listed))):
+            raise MienError(
+                f"Sweep {name} sets what {', '.join(twice)} of {member.system} means, and so does the report's table "
+                "in conf/base/parameters_report.yml. Remove set from the sweep, or name the variant otherwise."
+            )
+        members += [
+            SweepMember(system=member.system, variants=(variant,), set=member.set or listed.get(variant, {}))
+            for variant in member.variants
+        ]
     return Sweep(seeds=sweep.seeds, members=tuple(members))
 
 

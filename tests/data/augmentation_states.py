@@ -1,16 +1,15 @@
 """What an augmentation did to a picture, read off the picture."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from tests.project.project_config import environments
+from tests.project.project_config import environments, load_config
 
 from mien.data.transforms import ExpressionAugmentation
 from mien.layers.pixels import IMAGENET_MEAN
+from mien.sweep import read_sweep
 
 SIDE = 48
 """Pixels: enough to tell a turn of a degree, and to be shifted by one."""
@@ -40,39 +39,36 @@ def recipes(conf: Path) -> dict[str, dict[str, Any]]:
     Returns:
         Where a recipe stands first → arguments.
     """
-    published = {name: recipe for _, name, recipe in _written(conf, "base") if "flip_or_noise" in recipe}
-    changes = [("base", name, {}) for name in published]
-    for env in environments(conf):
-        changes += list(_written(conf, env))
-    changes += _swept(yaml.safe_load((conf / "base" / "sweeps.yml").read_text()))
     found: dict[str, dict[str, Any]] = {}
-    for where, name, change in changes:
-        # A system on another dataset takes the recipe of the system: sae_ferplus that of sae
-        system = max((known for known in published if f"{name}_".startswith(f"{known}_")), key=len, default=None)
-        if system is not None and (recipe := published[system] | change) not in found.values():
-            found[f"{where} {name}"] = recipe
+    for env in ("base", *environments(conf)):
+        loader = load_config(conf, env)
+        written = {name: recipe for name, section in loader["parameters"].items() if (recipe := _augmentation(section))}
+        changes: list[tuple[str, str, dict[str, Any]]] = [(env, name, {}) for name in written]
+        if env == "base":
+            changes += [
+                (sweep, member.system, _changed(member.set))
+                for sweep in loader["sweeps"]
+                for member in read_sweep(loader, sweep).members
+                if member.system in written
+            ]
+        for where, name, change in changes:
+            if (recipe := written[name] | change) not in found.values():
+                found[f"{where} {name}"] = recipe
     return found
 
 
-def _written(conf: Path, env: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Environment, section, and what its files say of the section's augmentation."""
-    for file in sorted((conf / env).glob("parameters_*.yml")):
-        text = file.read_text()
-        sections = yaml.safe_load(text) if "augmentation:" in text else {}
-        for name, section in sections.items():
-            recipe = section.get("training", {}).get("augmentation") if isinstance(section, dict) else None
-            if isinstance(recipe, dict):
-                grey = {"grayscale": 0.0} if "flip_or_noise" in recipe else {}
-                yield env, name, grey | {key: tuple(v) if isinstance(v, list) else v for key, v in recipe.items()}
+def _augmentation(section: Any) -> dict[str, Any] | None:
+    """A system's recipe; None of what is no system, or augments otherwise."""
+    training = section.get("training") if isinstance(section, dict) else None
+    recipe = (training or {}).get("augmentation") or {}
+    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in recipe.items()}
+    return {"grayscale": 0.0} | lists if "flip_or_noise" in recipe else None
 
 
-def _swept(sweeps: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Sweep, system, and what a member of the sweep changes of the system's augmentation."""
+def _changed(values: dict[str, Any]) -> dict[str, Any]:
+    """What a member of a sweep changes of its system's augmentation."""
     prefix = "training.augmentation."
-    for sweep, content in sweeps.items():
-        for member in content["members"]:
-            changes = {key: value for key, value in member.get("set", {}).items() if key.startswith(prefix)}
-            yield sweep, member["system"], {key.removeprefix(prefix): value for key, value in changes.items()}
+    return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
 
 
 @dataclass(frozen=True)

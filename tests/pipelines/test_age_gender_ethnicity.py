@@ -28,8 +28,8 @@ TRAINING = {
     "monitor": "val/loss",
     "batch_norm": {"lr": 1e-2, "schedule": "cosine", "flip": 0.0},
     "penalties": [1.0, 10.0],
-    "optimizer": {"name": "adam", "lr": 1e-2, "weight_decay": 0.0, "momentum": 0.0, "sam_rho": 0.0},
-    "scheduler": {"name": "constant", "gamma": 1.0, "step_size": 1},
+    "optimizer": {"name": "adam", "lr": 1e-2, "weight_decay": 0.0, "sam_rho": 0.0},
+    "scheduler": {"name": "constant"},
     "drop_last": True,
     "device": DEVICE,
 }

@@ -12,7 +12,9 @@ import yaml
 from tests.pipelines.temporary_project import ROOT, open_catalog
 from tests.pipelines.tiny_systems import TINY as TINY_SYSTEMS
 from tests.pipelines.tiny_systems import TINY_COMP_CNN, TINY_DATA
+from tests.project.project_config import load_config
 
+from mien.configuration import merged
 from mien.io.schemas import PairTrials, TrialPredictions
 from mien.mlflow_run import MlflowRun
 from mien.nodes.params import PredictionParams
@@ -27,9 +29,8 @@ from mien.pipelines.comp_cnn.params import (
     ProtocolParams,
 )
 from mien.pipelines.comp_cnn.trials import TrialResult, best_accuracy
-from mien.sweep import merged
 
-BASE = yaml.safe_load((ROOT / "conf/base/parameters_comp_cnn.yml").read_text())["comp_cnn"]
+BASE = load_config(ROOT / "conf", "base")["parameters"]["comp_cnn"]
 TINY = merged(BASE, TINY_COMP_CNN)
 EVALUATION = CompCNNEvaluationParams(**TINY["evaluation"])
 PREDICTION = PredictionParams(**TINY["prediction"])

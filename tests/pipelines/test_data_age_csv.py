@@ -65,7 +65,7 @@ def test_a_real_file_is_compared_with_the_published_counts_repeated_faces_includ
 
 def test_published_crops_are_packed_as_they_are_in_grey(drawn, tmp_path):
     """With the alignment that conf/base gives, cut by the step ``crop_48`` of the pipeline itself."""
-    base = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters_age_csv.yml").read_text())["age_csv"]
+    base = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters_datasets.yml").read_text())["age_csv"]
     alignment = AlignmentParams(**base["alignment"] | {"workers": 1})
     listed, _ = read_listed(drawn, AgeCsvReader(**READER))
     samples = locate_faces(listed, drawn, tmp_path, alignment)

@@ -29,8 +29,8 @@ def make_clone(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache"))
     for name in ("pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".telemetry"):
         shutil.copy(ROOT / name, folder)
-    for name, tiny in {**TINY, **TINY_SOURCES}.items():
-        (folder / f"conf/demo/parameters_{name}.yml").write_text(yaml.safe_dump({name: tiny}))
+    demo = folder / "conf/demo/parameters.yml"
+    demo.write_text(yaml.safe_dump({**yaml.safe_load(demo.read_text()), **TINY, **TINY_SOURCES}))
     for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@t commit -qm clone"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)
     return folder

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from mien.configuration import LOCAL, expanded
+
 COMMENT = re.compile(r"\s#\s*\S")
 NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -15,7 +17,7 @@ def override_faults(conf: Path) -> list[str]:
     base = _by_kind(conf / "base")
     faults = []
     for folder in sorted(conf.iterdir()):
-        if not folder.is_dir() or folder.name == "base":
+        if not folder.is_dir() or folder.name in ("base", LOCAL):
             continue
         for kind, content in _by_kind(folder).items():
             if kind not in base:
@@ -29,10 +31,15 @@ def override_faults(conf: Path) -> list[str]:
 
 
 def _by_kind(folder: Path) -> dict[str, dict[str, Any]]:
-    """Content of a folder's files by kind: parameters_sae.yml and parameters_raf_db.yml are one."""
+    """Content of a folder's files by kind: parameters_sae.yml and parameters_raf_db.yml are one.
+
+    Sections of parameters have what they extend.
+    """
     kinds: dict[str, dict[str, Any]] = {}
     for file in sorted(folder.rglob("*.yml")):
         kinds.setdefault(re.split(r"[_.]", file.name)[0], {}).update(yaml.safe_load(file.read_text()) or {})
+    if "parameters" in kinds and folder.name == "base":
+        kinds["parameters"] = expanded(kinds["parameters"], kinds.get("globals", {}))
     return kinds
 
 

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,16 @@ from mien.io.raw_folder import CheckpointFolder, RawFolder
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of dvc.yaml as DVC resolves it; ``outs`` holds metrics and plots too, paths relative to the project."""
+    """One stage of dvc.yaml as DVC resolves it, paths relative to the project.
+
+    ``outs`` holds metrics and plots too; ``params`` has the sections that it depends on by file.
+    """
 
     name: str
     cmd: str
     deps: tuple[str, ...]
     outs: tuple[str, ...]
+    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load_stages(root: Path) -> list[Stage]:
@@ -37,6 +41,7 @@ def load_stages(root: Path) -> list[Stage]:
                 stage.cmd,
                 tuple(_relative(dep, root) for dep in stage.deps),
                 tuple(_relative(out, root) for out in stage.outs),
+                {_relative(dep, root): tuple(dep.params) for dep in stage.params},
             )
             for stage in repository.index.stages
         ]

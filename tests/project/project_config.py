@@ -3,20 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
+from mien.configuration import ConfigLoader
 from mien.settings import CONFIG_LOADER_ARGS
 
 
 def environments(conf: Path) -> list[str]:
     """Names of the environments, base left out."""
-    return sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "base")
+    return sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name not in ("base", "local"))
 
 
-def load_config(conf: Path, env: str, **runtime_params: Any) -> OmegaConfigLoader:
+def load_config(conf: Path, env: str, **runtime_params: Any) -> ConfigLoader:
     """Base and one environment, merged as in a run."""
-    return OmegaConfigLoader(str(conf), env=env, runtime_params=runtime_params, **CONFIG_LOADER_ARGS)
+    return ConfigLoader(str(conf), env=env, runtime_params=runtime_params, **CONFIG_LOADER_ARGS)
 
 
 def load_catalog(conf: Path, env: str, **runtime_params: Any) -> DataCatalog:

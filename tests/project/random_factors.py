@@ -292,7 +292,7 @@ def lopes_jitter() -> Groups:
     from mien.data import lopes
     from mien.nodes.lopes import LopesParams, _prepare_one
 
-    text = yaml.safe_load((CONF / "base" / "parameters_ravdess.yml").read_text())
+    text = yaml.safe_load((CONF / "base" / "parameters_datasets.yml").read_text())
     settings = text["ravdess"]["lopes"] | {"normalise": False, "num_synthetic": 2}
     params, jitter = LopesParams(**settings), lopes.jitter_eyes
     image, eyes, moved = np.zeros((40, 40), np.uint8), np.array([[10.0, 20.0], [30.0, 20.0]]), []

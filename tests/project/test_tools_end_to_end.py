@@ -93,7 +93,7 @@ def test_a_dvc_experiment_changes_one_parameter_and_its_effect_is_shown(clone, m
     run([*dvc, "repro", "token_pruned@sae"], clone)
     for command in ("add -A", "-c user.name=t -c user.email=t@t commit -qm repro"):
         subprocess.run(["git", *command.split()], cwd=clone, check=True)
-    setting = "conf/demo/parameters_sae.yml:sae.model.embed_dim=32"
+    setting = "conf/demo/parameters.yml:sae.model.embed_dim=32"
     run([*dvc, "exp", "run", "--name", "wider", "-S", setting, "token_pruned@sae"], clone)
     shown = run([*dvc, "exp", "show", "--csv"], clone)
     header, *rows = [line for line in csv.reader(shown.splitlines()) if len(line) > 3]

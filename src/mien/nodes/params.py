@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -210,72 +208,54 @@ class AlignmentParams(Params):
     workers: Workers
 
 
-class Descent(Params):
-    """What every optimiser has; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius.
+class Tagged(Params):
+    """A section whose ``name`` says which of its other values it has: all that are its own, none of another's.
+
+    Attributes:
+        OWN: Names of values by name of the section; values that none lists belong to every one.
+    """
+
+    OWN: ClassVar[dict[str, tuple[str, ...]]]
+    name: str
+
+    @model_validator(mode="after")
+    def _has_its_own_values(self) -> Self:
+        own = self.OWN.get(self.name, ())
+        foreign = {each for names in self.OWN.values() for each in names if each not in own}
+        if given := sorted(each for each in foreign if getattr(self, each) is not None):
+            raise MienError(f"{self.name} has no {' and no '.join(given)}. Remove it, or give another name.")
+        if missing := [each for each in own if getattr(self, each) is None]:
+            raise MienError(f"{self.name} needs {' and '.join(missing)}. Give it beside the name.")
+        return self
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments: the values that it has."""
+        return self.model_dump(exclude_none=True)
+
+
+class OptimizerParams(Tagged):
+    """The optimiser; ``sam_rho`` > 0 wraps it in sharpness-aware minimisation of that radius.
 
     Attributes:
         bn_both_passes: Whether SAM's second pass updates running statistics of batch normalisation too, as in POSTER.
     """
 
+    OWN = {"sgd": ("momentum",)}
+    name: Literal["adam", "adamw", "sgd"]
     lr: LearningRate
     weight_decay: NotNegative = 0.0
+    momentum: Rate | None = None
     sam_rho: NotNegative = 0.0
     bn_both_passes: bool = False
 
 
-class AdamParams(Descent):
-    """Adam, or with decoupled weight decay AdamW."""
+class SchedulerParams(Tagged):
+    """The learning rate over the epochs."""
 
-    name: Literal["adam", "adamw"]
-
-
-class SgdParams(Descent):
-    """Stochastic gradient descent."""
-
-    name: Literal["sgd"]
-    momentum: Rate = 0.0
-
-
-def _kind(value: Any) -> Any:
-    return value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
-
-
-KIND = Discriminator(_kind)
-"""Tells members of a union apart by their ``name``."""
-
-OptimizerParams = Annotated[
-    Annotated[AdamParams, Tag("adam")] | Annotated[AdamParams, Tag("adamw")] | Annotated[SgdParams, Tag("sgd")], KIND
-]
-
-
-class ExponentialParams(Params):
-    """The learning rate times ``gamma`` every epoch."""
-
-    name: Literal["exponential"]
-    gamma: Decay
-
-
-class StepParams(Params):
-    """The learning rate times ``gamma`` every ``step_size`` epochs."""
-
-    name: Literal["step"]
-    gamma: Decay
-    step_size: Count
-
-
-class PlainScheduleParams(Params):
-    """Half a cosine down to zero over the epochs, or a constant learning rate."""
-
-    name: Literal["cosine", "constant"]
-
-
-SchedulerParams = Annotated[
-    Annotated[ExponentialParams, Tag("exponential")]
-    | Annotated[StepParams, Tag("step")]
-    | Annotated[PlainScheduleParams, Tag("cosine")]
-    | Annotated[PlainScheduleParams, Tag("constant")],
-    KIND,
-]
+    OWN = {"exponential": ("gamma",), "step": ("gamma", "step_size")}
+    name: Literal["exponential", "step", "cosine", "constant"]
+    gamma: Decay | None = None
+    step_size: Count | None = None
 
 
 class LossParams(Params):

@@ -258,10 +258,10 @@ def _recipe(training: RecipeParams, build_optimizer: "Callable[[RecipeParams, nn
 def _build_optimizer(training: RecipeParams, model: "nn.Module") -> Any:
     from mien.optim import build_optimizer
 
-    return build_optimizer(parameters=model.parameters(), **training.optimizer.model_dump())
+    return build_optimizer(parameters=model.parameters(), **training.optimizer.arguments())
 
 
 def _build_scheduler(training: RecipeParams, optimizer: Any) -> Any:
     from mien.optim import build_scheduler
 
-    return build_scheduler(optimizer=optimizer, max_epochs=training.max_epochs, **training.scheduler.model_dump())
+    return build_scheduler(optimizer=optimizer, max_epochs=training.max_epochs, **training.scheduler.arguments())

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mien.models.network import Network
 from mien.nodes.digest import array_digest, table_digest
-from mien.nodes.params import PlainScheduleParams, PredictionParams
+from mien.nodes.params import PredictionParams, SchedulerParams
 from mien.nodes.prediction import apply_to_images, described, score_columns, softmax, unseen_samples
 from mien.nodes.training import report_epoch, train_network
 from mien.outputs import sole_use
@@ -232,7 +232,7 @@ def _own_recipe(member: Network, training: AttributeTrainingParams) -> Attribute
     if not member.config["batch_norm"]:
         return training
     optimizer = training.optimizer.model_copy(update={"lr": training.batch_norm.lr})
-    scheduler = PlainScheduleParams(name=training.batch_norm.schedule)
+    scheduler = SchedulerParams(name=training.batch_norm.schedule)
     return training.model_copy(update={"optimizer": optimizer, "scheduler": scheduler})
 
 

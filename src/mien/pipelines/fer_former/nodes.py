@@ -141,7 +141,10 @@ def build_text_optimizer(training: FERFormerTrainingParams, model: "nn.Module") 
     groups: list[dict[str, Any]] = [{"params": rest}]
     if text:
         groups.append({"params": text, "lr": training.optimizer.text_lr})
-    return build_optimizer(parameters=groups, **training.optimizer.model_dump(exclude={"text_lr"}))
+    return build_optimizer(
+        parameters=groups,
+        **{name: value for name, value in training.optimizer.arguments().items() if name != "text_lr"},
+    )
 
 
 def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams) -> pd.DataFrame:

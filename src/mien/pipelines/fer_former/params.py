@@ -3,21 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Tag, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mien.errors import MienError
 from mien.nodes.params import (
-    KIND,
     MOST,
     MOST_PIXELS,
-    AdamParams,
     Depth,
     LearningRate,
     Mean,
     NotNegative,
+    OptimizerParams,
     Params,
     Positive,
-    SgdParams,
     Std,
     TrainingParams,
     WeightsFile,
@@ -115,14 +113,8 @@ class FERFormerModelParams(Params):
         return {**own, "prompts": prompts, "prompt_tokens": clip_tokens(self.clip_folder, prompts)}
 
 
-class TextAdamParams(AdamParams):
-    """Adam with a learning rate of its own for the text encoder; the schedule acts on both alike."""
-
-    text_lr: LearningRate
-
-
-class TextSgdParams(SgdParams):
-    """Stochastic gradient descent, likewise."""
+class TextOptimizerParams(OptimizerParams):
+    """The optimiser, with a learning rate of its own for the text encoder; the schedule acts on both alike."""
 
     text_lr: LearningRate
 
@@ -137,10 +129,5 @@ class JointLossParams(Params):
 class FERFormerTrainingParams(TrainingParams):
     """The recipe of FER-former's training."""
 
-    optimizer: Annotated[
-        Annotated[TextAdamParams, Tag("adam")]
-        | Annotated[TextAdamParams, Tag("adamw")]
-        | Annotated[TextSgdParams, Tag("sgd")],
-        KIND,
-    ]
+    optimizer: TextOptimizerParams
     loss: JointLossParams
