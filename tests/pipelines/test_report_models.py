@@ -39,11 +39,13 @@ METRICS = {
 }
 
 
-def run(variant: str) -> RunRecord:
+def run(variant: str, model: str = "") -> RunRecord:
+    """A finished run, of all models or of one of them."""
+    metrics = {name: value for name, value in METRICS.items() if model in name or "/n" not in name}
     reported = dict.fromkeys(("env", "command", "machine", "run_id", "commit"), "x")
     date = "2026-01-01T12:00:00+00:00"
     return RunRecord(
-        system="attributes", variant=variant, dataset="age_csv", date=date, parameters={}, metrics=METRICS, **reported
+        system="attributes", variant=variant, dataset="age_csv", date=date, parameters={}, metrics=metrics, **reported
     )
 
 
@@ -62,6 +64,16 @@ def test_another_variant_has_a_row_for_each_model_below_the_papers_that_were_not
     assert table["not_run"].map(bool).tolist() == [True, True, False, False, False]
     assert table["variant"].tolist() == ["paper", "paper", "demo", "demo", "demo"]
     assert table["setting"].tolist()[2:] == ["gender, CNN", "age, CNN", "age, pca dnn fixed"]
+
+
+def test_a_seeded_run_of_one_model_takes_no_row_from_the_complete_run_of_its_variant():
+    complete, one = run("paper"), run("paper-seed_0", "age/cnn")
+    table = score_table([complete, one], REPORT)
+    assert table["setting"].tolist() == ["gender, CNN", "age, CNN", "age, pca dnn fixed"]
+    assert (table["not_run"] == "").all()
+    assert table["seeds"].tolist() == [1, 1, 1]
+    both = score_table([complete, run("paper-seed_0"), run("paper-seed_1")], REPORT)
+    assert both["seeds"].tolist() == [2, 2, 2], "the run without a seed may be one of them"
 
 
 def test_several_models_have_no_table_of_peers():
