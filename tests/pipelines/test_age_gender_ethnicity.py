@@ -46,8 +46,10 @@ PREDICTION = PredictionParams(batch_size=16, device=PREDICTION_DEVICE)
 EVALUATION = EvaluationParams(resamples=100, seed=0, subgroups=("gender", "age", "ethnicity"))
 
 
-def model_params(chosen: str = "all", **changes) -> AttributeModelParams:
-    return AttributeModelParams(image_size=8, num_components=4, chosen=chosen, networks={**NETWORKS, **changes})
+def model_params(*members: str, **changes) -> AttributeModelParams:
+    return AttributeModelParams(
+        image_size=8, num_components=4, members=members or ("all",), networks={**NETWORKS, **changes}
+    )
 
 
 def training_params(**changes) -> AttributeTrainingParams:
@@ -170,9 +172,9 @@ def test_a_network_chosen_alone_is_trained_to_the_same_weights_as_among_all(tmp_
     faces, samples = faces_and_samples()
     seen, training = samples[samples["split"] != "test"], training_params()
     weights = []
-    for chosen in ("gender_dnn", "age_cnn+gender_dnn"):
-        start = initialise(seen, model_params(chosen), training)
-        network, _ = train(seen, faces, tmp_path / chosen, start, training)
+    for members in (("gender_dnn",), ("age_cnn", "gender_dnn")):
+        start = initialise(seen, model_params(*members), training)
+        network, _ = train(seen, faces, tmp_path / members[0], start, training)
         weights.append(network.model.members["gender_dnn"].state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -182,7 +184,7 @@ def test_a_run_cut_off_in_the_second_network_goes_on_there(tmp_path, monkeypatch
 
     faces, samples = faces_and_samples()
     seen, training = samples[samples["split"] != "test"], training_params()
-    start = initialise(seen, model_params("age_cnn+gender_dnn"), training)
+    start = initialise(seen, model_params("age_cnn", "gender_dnn"), training)
     whole, _ = train(seen, faces, tmp_path / "whole", start, training)
     usual = module.train_network
 
@@ -238,10 +240,10 @@ def test_more_components_than_train_faces_are_refused(tmp_path):
         train(seen, faces, tmp_path, initialise(seen, model, training_params()), training_params())
 
 
-@pytest.mark.parametrize("chosen", ["age_rnn", "age_cnn+all_dnn"])
-def test_a_name_that_is_no_network_is_refused_with_the_known_ones(chosen):
+@pytest.mark.parametrize("members", [["age_rnn"], ["age_cnn", "all_dnn"]])
+def test_a_name_that_is_no_network_is_refused_with_the_known_ones(members):
     with pytest.raises(ValidationError, match="Choose from age_cnn, gender_dnn"):
-        model_params(chosen)
+        model_params(*members)
 
 
 def test_a_network_that_reads_what_its_layers_cannot_is_refused():
@@ -257,7 +259,7 @@ def test_a_class_with_one_row_in_training_and_none_in_test_is_scored_where_it_ca
     samples.loc[3, "ethnicity"] = 4
     seen, training = samples[samples["split"] != "test"], training_params(max_epochs=1)
     networks = {"ethnicity_linear": {"target": "ethnicity", "reads": "pixels"}}
-    start = initialise(seen, model_params("ethnicity_linear+ethnicity_pca_dnn", **networks), training)
+    start = initialise(seen, model_params("ethnicity_linear", "ethnicity_pca_dnn", **networks), training)
     network, _ = train(seen, faces, tmp_path, start, training)
     metrics, _ = evaluate(predict(samples, faces, network, PREDICTION), EVALUATION)
     assert metrics["test/ethnicity/linear/recall/others"] is None

@@ -101,7 +101,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def run(tmp_path_factory) -> Any:
     """A network of two nets in three trials, and what it was trained on."""
     folder = tmp_path_factory.mktemp("checkpoints")
-    return trained(folder, faces(), rows=["diff_cnn", "comb_1"])
+    return trained(folder, faces(), members=["diff_cnn", "comb_1"])
 
 
 def test_the_trials_are_a_valid_table_and_one_with_a_subject_in_two_parts_is_not():
@@ -125,14 +125,14 @@ def test_a_folds_faces_change_the_nets_of_the_other_folds_alone(run, tmp_path):
     noisy = faces()
     tested = samples().query("fold == 0")["face_index"].to_numpy()
     noisy[tested] = np.random.default_rng(1).integers(0, 256, noisy[tested].shape, dtype=np.uint8)
-    network, _ = trained(tmp_path, noisy, rows=["diff_cnn", "comb_1"])
+    network, _ = trained(tmp_path, noisy, members=["diff_cnn", "comb_1"])
     assert equal(weights(network, "fold_0"), weights(run[0], "fold_0"))
     assert not equal(weights(network, "fold_1"), weights(run[0], "fold_1"))
 
 
 def test_nets_that_differ_in_their_comparison_alone_start_alike_and_seeds_differ():
     rows = select_train_and_val(trials(samples()))
-    start = initialise(rows, model(rows=["sub_2", "comb_2"]), training(num_seeds=2)).model
+    start = initialise(rows, model(members=["sub_2", "comb_2"]), training(num_seeds=2)).model
     one, other = (start.net("start_0", 0, name).state_dict() for name in ("sub_2", "comb_2"))
     assert set(other) - set(one) == {"compare.weight"}
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -142,7 +142,7 @@ def test_nets_that_differ_in_their_comparison_alone_start_alike_and_seeds_differ
 
 @pytest.mark.slow
 def test_trials_in_processes_of_their_own_give_the_same_nets(run, tmp_path):
-    network, history = trained(tmp_path, faces(), training(workers=2), rows=["diff_cnn", "comb_1"])
+    network, history = trained(tmp_path, faces(), training(workers=2), members=["diff_cnn", "comb_1"])
     assert equal(network.model.state_dict(), run[0].model.state_dict())
     timed = [name for name in history if "second" in name]
     pd.testing.assert_frame_equal(history.drop(columns=timed), run[1].drop(columns=timed))
@@ -154,10 +154,10 @@ def test_nets_that_were_finished_before_an_interruption_are_not_trained_again(ru
 
     monkeypatch.setattr(nodes, "best_row", lambda *_: 1 / 0)  # after all nets, before the folder is cleared
     with pytest.raises(ZeroDivisionError):
-        trained(tmp_path, faces(), rows=["diff_cnn", "comb_1"])
+        trained(tmp_path, faces(), members=["diff_cnn", "comb_1"])
     monkeypatch.undo()
     monkeypatch.setattr(fit, "_train_epoch", lambda *_: pytest.fail("a finished net was trained again"))
-    network, _ = trained(tmp_path, faces(), rows=["diff_cnn", "comb_1"])
+    network, _ = trained(tmp_path, faces(), members=["diff_cnn", "comb_1"])
     assert equal(network.model.state_dict(), run[0].model.state_dict())
     assert not list(tmp_path.glob("trials/*"))
 
@@ -276,14 +276,14 @@ def test_a_learning_curve_is_read_off_its_own_trials():
     assert evaluation.score_models(pd.concat([folds, curve]), EVALUATION)["n"].tolist() == [16, 16]
 
 
-def test_rows_can_be_chosen_on_the_command_line():
-    assert model(rows="diff_cnn+comb_svm").rows == ("diff_cnn", "comb_svm")
-    assert list(model(rows="comb_svm").networks()) == ["comb_1", "comb_2", "comb_3"]
-    assert list(model(rows=["mlp_2", "attention_svm"]).stacks()) == ["attention_svm"]
-    assert set(NAMES) >= set(model().rows)
-    for wrong in ("comb_4", "diff_cnn+diff_cnn"):
-        with pytest.raises(ValueError, match=r"model.rows names .* Name each once, of diff_cnn"):
-            model(rows=wrong)
+def test_members_can_be_chosen():
+    assert model(members=["diff_cnn", "comb_svm"]).members == ("diff_cnn", "comb_svm")
+    assert list(model(members=["comb_svm"]).networks()) == ["comb_1", "comb_2", "comb_3"]
+    assert list(model(members=["mlp_2", "attention_svm"]).stacks()) == ["attention_svm"]
+    assert set(NAMES) >= set(model().members)
+    for wrong in (["comb_4"], ["diff_cnn", "diff_cnn"]):
+        with pytest.raises(ValueError, match=r"model.members names .* Name each once, of diff_cnn"):
+            model(members=wrong)
 
 
 def test_what_rows_are_compared_with_is_one_of_them():
@@ -295,7 +295,7 @@ def test_every_published_row_of_the_report_is_a_row_of_the_system():
     tables = yaml.safe_load((ROOT / "conf/base/parameters_report.yml").read_text())["report"]["tables"]["papers"]
     for system, counts in (("comp_cnn", (4203, 1028)), ("comp_cnn_spos", (234,))):
         rows = tables[system]["rows"]
-        assert [row["model"] for row in rows] == list(BASE["model"]["rows"]) * len(counts)
+        assert [row["model"] for row in rows] == list(BASE["model"]["members"]) * len(counts)
         for row in rows:
             n = row.get("n", tables[system]["n"])
             assert n in counts
@@ -318,12 +318,12 @@ def test_another_number_of_frames_than_the_dataset_packs_is_refused_by_the_names
         rf"comp_cnn\.model\.num_frames is {requested}\. Set both",
     ):
         initialise(rows, model(num_frames=requested), training())
-    initialise(rows, model(num_frames=packed, rows=["sub_1"]), training())
+    initialise(rows, model(num_frames=packed, members=["sub_1"]), training())
 
 
 def test_faces_of_fewer_frames_than_their_samples_are_refused(tmp_path):
     rows = select_train_and_val(trials(samples())).assign(frame_1="c.bmp")
-    start = initialise(rows, model(rows=["sub_1"], num_frames=3), training())
+    start = initialise(rows, model(members=["sub_1"], num_frames=3), training())
     with pytest.raises(ValueError, match="hold no 3 grey frames per sample"):
         train(rows, faces(), tmp_path, start, training())
 
@@ -334,7 +334,7 @@ def test_sequences_go_the_whole_way_from_synthetic_frames_to_scores(project, run
     params = merged(
         {"comp_cnn": TINY_SYSTEMS["comp_cnn"], "nvie": TINY_DATA["nvie"], "variant": "sequence"},
         {
-            "comp_cnn": {"model": {"num_frames": 3, "rows": ["diff_cnn", "comb_1"]}},
+            "comp_cnn": {"model": {"num_frames": 3, "members": ["diff_cnn", "comb_1"]}},
             "nvie": {"reader": {"num_frames": 3}, "synthetic": {"num_frames": 5}},
         },
     )

@@ -37,7 +37,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def model_params(rows: tuple[str, ...], **changes: Any) -> SentimentModelParams:
     tiny = merged(PUBLISHED["model"], TINY_SENTIMENT["model"])
-    own = {"rows": rows, "voice": {"num_mels": MELS}, "fusion": {"face": "face_mean"}}
+    own = {"members": rows, "voice": {"num_mels": MELS}, "fusion": {"face": "face_mean"}}
     return SentimentModelParams(**merged(merged(tiny, own), changes))
 
 
@@ -64,7 +64,9 @@ def whole(tmp_path_factory):
     epochs = {"max_epochs": 12, "monitor": "val/loss", "optimizer": {"lr": 0.05}}
     parts: dict[str, Any] = {member: {"max_epochs": 12} for member in ("motion", "lstm")}
     parts["voice"] = {"max_epochs": 12, "optimizer": {"lr": 0.01}}
-    network, history = trained(tmp_path_factory.mktemp("whole"), tuple(PUBLISHED["model"]["rows"]), **epochs, **parts)
+    network, history = trained(
+        tmp_path_factory.mktemp("whole"), tuple(PUBLISHED["model"]["members"]), **epochs, **parts
+    )
     return network, history, predict(SAMPLES, INPUTS, network, PREDICTION)
 
 
@@ -72,7 +74,7 @@ def test_every_row_has_every_unseen_clip_once_with_its_subject(whole):
     _, _, predictions = whole
     ClipPredictions.validate(predictions)
     unseen = SAMPLES[SAMPLES["split"] != "train"]
-    for row in PUBLISHED["model"]["rows"]:
+    for row in PUBLISHED["model"]["members"]:
         mine = of_row(predictions, row).set_index("sample_id")
         assert mine["subject"].to_dict() == unseen.set_index("sample_id")["subject"].to_dict()
 
@@ -279,7 +281,7 @@ def test_the_tables_are_what_was_measured(whole):
     predictions = whole[2]
     metrics, _ = evaluate(predictions, EVALUATION)
     models, comparisons = tabulate(predictions, metrics)
-    assert models["model"].tolist() == list(PUBLISHED["model"]["rows"])
+    assert models["model"].tolist() == list(PUBLISHED["model"]["members"])
     assert models.set_index("model")["primary"].pipe(lambda primary: primary.index[primary].tolist()) == ["fused"]
     for line in models.itertuples():
         assert line.accuracy == metrics[f"test/{line.model}/accuracy"]

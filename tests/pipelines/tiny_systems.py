@@ -63,7 +63,7 @@ TINY_LANDMARKS: dict[str, Any] = {
 """A source that systems read; its sizes are those of TINY_SAE's landmark stream."""
 
 TINY_COMP_CNN: dict[str, Any] = {
-    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "rows": ["comb_svm"]},
+    "model": {"widths": [2, 2, 2], "hidden": [4, 4], "members": ["comb_svm"]},
     "training": {
         "max_epochs": 2,
         "batch_size": 8,
@@ -101,7 +101,7 @@ TINY_SENTIMENT_RUN = {
     **TINY_SENTIMENT,
     # of every kind one: each step of Lopes' that is left out reads all clips once more
     "model": TINY_SENTIMENT["model"]
-    | {"rows": ["face_mean", "face_motion", "face_two_stream", "without_crop", "rules", "voice", "fused"]},
+    | {"members": ["face_mean", "face_motion", "face_two_stream", "without_crop", "rules", "voice", "fused"]},
 }
 
 TINY_DENSE: dict[str, Any] = {"hidden": [8, 4], "dropout": [0.1]}
@@ -111,7 +111,7 @@ TINY_ATTRIBUTES: dict[str, Any] = {
     "model": {
         "image_size": 16,
         "num_components": 6,
-        "chosen": "age_cnn+gender_dnn_fixed+ethnicity_pca_dnn+gender_linear",
+        "members": ["age_cnn", "gender_dnn_fixed", "ethnicity_pca_dnn", "gender_linear"],
         "networks": {
             "age_cnn": {**TINY_STAGES, **TINY_DENSE},
             "gender_dnn_fixed": TINY_DENSE,
@@ -154,7 +154,8 @@ TINY: dict[str, dict[str, Any]] = {
     "sentiment_crema_d": TINY_SENTIMENT_RUN,
     "sentiment_cross": {
         **TINY_SENTIMENT_RUN,
-        "model": TINY_SENTIMENT["model"] | {"rows": ["face_mean", "voice", "fused"], "fusion": {"face": "face_mean"}},
+        "model": TINY_SENTIMENT["model"]
+        | {"members": ["face_mean", "voice", "fused"], "fusion": {"face": "face_mean"}},
     },
     "softmax_regression": {
         "model": {"image_size": 8},

@@ -1,8 +1,8 @@
 """Parameters of ``age_gender_ethnicity``."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mien.errors import MienError
 from mien.labels import ETHNICITIES, GENDERS
@@ -16,11 +16,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {"age": ("years",), "gender": GENDERS, "et
 """Names of what a network says of each target: one number, or a score per class."""
 
 EVERY = "all"
-"""As a target: all three at once. As the chosen networks: each that is described."""
-
-
-def _named(value: Any) -> Any:
-    return tuple(name for name in value.split("+") if name) if isinstance(value, str) else value
+"""As a target: all three at once. As members: each network that is described."""
 
 
 class NetworkParams(Params):
@@ -99,29 +95,29 @@ class AttributeModelParams(Params):
     Attributes:
         image_size: Side of the images, in pixels.
         num_components: Principal components of the train split's faces.
-        chosen: Names of the networks to train, as a list or joined by ``+``; ``all`` trains each.
+        members: Names of the networks to train; ``[all]`` trains each.
         networks: By name, which begins with the target's.
     """
 
     image_size: int = Field(ge=4, le=MOST_PIXELS)
     num_components: Width
-    chosen: Annotated[tuple[str, ...], BeforeValidator(_named)] = Field(min_length=1)
+    members: tuple[str, ...] = Field(min_length=1)
     networks: dict[Name, NetworkParams] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _chooses_known_networks(self) -> "AttributeModelParams":
-        unknown = [name for name in self.chosen if name not in self.networks and name != EVERY]
+        unknown = [name for name in self.members if name not in self.networks and name != EVERY]
         if unknown:
             raise MienError(
-                f"model.chosen names {', '.join(unknown)}, which model.networks does not describe. Choose from "
-                f"{', '.join(self.networks)}, joined by +, or {EVERY}."
+                f"model.members names {', '.join(unknown)}, which model.networks does not describe. Choose from "
+                f"{', '.join(self.networks)}, or {EVERY}."
             )
         return self
 
     @property
     def trained(self) -> dict[str, NetworkParams]:
-        """The chosen networks, in the order of their description."""
-        return {name: each for name, each in self.networks.items() if EVERY in self.chosen or name in self.chosen}
+        """The members, in the order of their description."""
+        return {name: each for name, each in self.networks.items() if EVERY in self.members or name in self.members}
 
 
 class BatchNormParams(Params):

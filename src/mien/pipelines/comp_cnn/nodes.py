@@ -80,7 +80,7 @@ def initialise(samples: pd.DataFrame, model: CompCNNModelParams, training: CompC
         "networks": networks,
         "stacks": {name: list(of) for name, of in model.stacks().items()},
         "trainings": [[START, seed] for seed in training.seeds],
-        "primary": model.rows[0],
+        "primary": model.members[0],
         "voters": [START],
         "crop_from": model.crop_from,
     }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mien.errors import MienError
 from mien.nodes.params import (
@@ -54,22 +54,17 @@ NAMES = {
 _ALL = (*NETWORKS, *STACKS)
 
 
-def _words(rows: Any) -> Any:
-    """The command line knows no lists: ``diff_cnn+comb_1`` is one."""
-    return tuple(rows.split("+")) if isinstance(rows, str) else rows
-
-
-def _known_rows(rows: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [row for row in rows if row not in _ALL]
-    if unknown or len(set(rows)) < len(rows):
+def _known(members: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [member for member in members if member not in _ALL]
+    if unknown or len(set(members)) < len(members):
         raise MienError(
-            f"model.rows names {', '.join(unknown) or 'a row twice'} among {', '.join(rows)}. "
+            f"model.members names {', '.join(unknown) or 'a member twice'} among {', '.join(members)}. "
             f"Name each once, of {', '.join(_ALL)}."
         )
-    return rows
+    return members
 
 
-Rows = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_words), AfterValidator(_known_rows)]
+Members = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known)]
 
 
 class CurveParams(Params):
@@ -102,12 +97,12 @@ class CompCNNModelParams(Params):
     """Which rows of the paper's tables are trained, and the sizes of their nets.
 
     Attributes:
-        rows: Of ``NETWORKS`` and ``STACKS``; ``diff_cnn+comb_1`` on the command line. What a stack joins is trained.
+        members: Of ``NETWORKS`` and ``STACKS``, a row of the tables each. What a stack joins is trained.
         crop_from: Side in pixels that faces are resized to before ``image_size`` pixels of them are cut out.
         num_frames: Images of a sequence from onset to apex, as many as the dataset's ``reader.num_frames``.
     """
 
-    rows: Rows
+    members: Members
     image_size: int = Field(ge=8, le=MOST_PIXELS)
     crop_from: int = Field(ge=8, le=MOST_PIXELS)
     num_frames: int = Field(ge=2, le=MOST)
@@ -131,13 +126,13 @@ class CompCNNModelParams(Params):
 
     def networks(self) -> dict[str, dict[str, Any]]:
         """Keyword arguments of each net that the rows need, by its name, in the order of ``NETWORKS``."""
-        wanted = {name for row in self.rows for name in STACKS.get(row, (row,))}
-        sizes = self.model_dump(mode="json", exclude={"rows", "crop_from"})
+        wanted = {name for row in self.members for name in STACKS.get(row, (row,))}
+        sizes = self.model_dump(mode="json", exclude={"members", "crop_from"})
         return {name: {**sizes, **own} for name, own in NETWORKS.items() if name in wanted}
 
     def stacks(self) -> dict[str, tuple[str, ...]]:
         """The stacks among the rows, with what they join."""
-        return {row: STACKS[row] for row in self.rows if row in STACKS}
+        return {row: STACKS[row] for row in self.members if row in STACKS}
 
 
 class PairAugmentationParams(Params):

@@ -103,7 +103,7 @@ def fit_learned(
     if len(seen) < 2:
         raise MienError(
             f"Validation clips with face and voice are of {len(seen)} class: a fusion cannot be trained on them. "
-            "Leave fused_learned out of model.rows."
+            "Leave fused_learned out of model.members."
         )
     model = LogisticRegression(C=regularisation, max_iter=1000)
     model.fit(_joined(first[both], second[both]), target[both])
@@ -153,7 +153,7 @@ def fit_linear(
     if len(seen) < 2:
         raise MienError(
             f"{name} cannot be fitted: its {len(labels)} training clips are of {len(seen)} class. Look at the columns "
-            "num_faces and heard of the samples, or leave the row out of model.rows."
+            "num_faces and heard of the samples, or leave the row out of model.members."
         )
     mean, std = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     kind = LogisticRegression(C=strength, max_iter=2000) if name == "rules" else LinearSVC(C=strength, random_state=0)

@@ -253,7 +253,7 @@ class MembersTrainer:
             if not (clips[column] > 0).any():
                 raise MienError(
                     f"{name} cannot be trained: of the {len(clips)} clips of split {split} none {lack}. Look at the "
-                    f"column {reason} of the dataset's table, or take the rows that need it out of model.rows."
+                    f"column {reason} of the dataset's table, or take the rows that need it out of model.members."
                 )
 
     def _sets(self, name: str) -> tuple[list[Any], tuple[str, ...]]:
@@ -270,7 +270,7 @@ class MembersTrainer:
         elif preparation(name) not in self.inputs.jittered:
             raise MienError(
                 f"Row {name} learns from faces that lack a step of Lopes', but those prepared are "
-                f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step. Take the row out of model.rows."
+                f"{', '.join(self.inputs.jittered)}: sentiment_cross has every step. Take the row out of model.members."
             )
         else:
             seen = array_digest(self.inputs.jittered[preparation(name)])

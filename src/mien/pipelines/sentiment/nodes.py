@@ -59,10 +59,10 @@ def initialise(samples: pd.DataFrame, model: SentimentModelParams, training: Sen
     from mien.models import create_model
 
     names = class_names(samples)
-    rows = rows_to_score(model.rows, model.fusion.face, model.fusion.voice)
-    fused = {"fused", "fused_learned"} & set(model.rows)
+    rows = rows_to_score(model.members, model.fusion.face, model.fusion.voice)
+    fused = {"fused", "fused_learned"} & set(model.members)
     settings = {
-        "table": list(model.rows),
+        "table": list(model.members),
         "fused": [model.fusion.face, model.fusion.voice],
         "rules": model.rules.model_dump(mode="json"),
     }

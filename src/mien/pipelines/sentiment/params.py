@@ -192,7 +192,7 @@ class SentimentModelParams(Params):
     """What is trained and evaluated.
 
     Attributes:
-        rows: Of the table, in its order.
+        members: Rows of the table, in its order.
         face: The network of single faces, its ablations and motion.
         ward: The author's network.
         motion: The second stream.
@@ -203,7 +203,7 @@ class SentimentModelParams(Params):
         fusion: Of face and voice.
     """
 
-    rows: tuple[Row, ...] = Field(min_length=1)
+    members: tuple[Row, ...] = Field(min_length=1)
     face: LopesModelParams
     ward: WardModelParams
     motion: MotionModelParams
@@ -215,10 +215,10 @@ class SentimentModelParams(Params):
 
     @model_validator(mode="after")
     def _rows_fit(self) -> "SentimentModelParams":
-        if len(set(self.rows)) < len(self.rows):
-            raise MienError(f"rows {list(self.rows)} name one twice: give each once.")
-        lacking = [row for row in (self.fusion.face, self.fusion.voice) if row not in self.rows]
-        if lacking and {"fused", "fused_learned"} & set(self.rows):
+        if len(set(self.members)) < len(self.members):
+            raise MienError(f"rows {list(self.members)} name one twice: give each once.")
+        lacking = [row for row in (self.fusion.face, self.fusion.voice) if row not in self.members]
+        if lacking and {"fused", "fused_learned"} & set(self.members):
             raise MienError(
                 f"rows have a fused one, which is of {self.fusion.face} and {self.fusion.voice}, but lack "
                 f"{' and '.join(lacking)}, which it is held against. Add that, or fuse rows that are there by "
