@@ -1,5 +1,6 @@
 """One run in a real store: what is logged can be read back, and a store that fails costs a warning and not the run."""
 
+import json
 import logging
 import os
 import shutil
@@ -97,10 +98,10 @@ def test_each_epoch_is_logged_once_under_its_step(client, run):
 
 
 def test_epochs_of_several_models_in_one_run_have_the_models_name_before_theirs(client, run):
-    run.log_epoch({"model": "age_cnn", "epoch": 1, "train/loss": 2.5, "val/accuracy": float("nan")})
-    run.log_epoch({"model": "gender_cnn", "epoch": 1, "train/loss": 0.5, "val/accuracy": 0.75})
+    run.log_epoch({"model": "age_cnn", "epoch": 1, "train/loss": 2.5, "val/loss": float("nan")})
+    run.log_epoch({"model": "gender_cnn", "epoch": 1, "train/loss": 0.5, "val/loss": 0.75, "val/accuracy": 0.5})
     metrics = client.get_run(run.run_id).data.metrics
-    assert metrics == {"age_cnn/train/loss": 2.5, "gender_cnn/train/loss": 0.5, "gender_cnn/val/accuracy": 0.75}
+    assert metrics == {"age_cnn/train/loss": 2.5, "gender_cnn/train/loss": 0.5, "gender_cnn/val/loss": 0.75}
 
 
 def test_what_a_member_lacks_that_trained_for_fewer_epochs_is_left_out(client, run):
@@ -109,9 +110,22 @@ def test_what_a_member_lacks_that_trained_for_fewer_epochs_is_left_out(client, r
     assert client.get_run(run.run_id).data.metrics == {"val/face_accuracy": 0.5, "val/voice_accuracy": 0.75}
 
 
-def test_undefined_metrics_are_left_out(client, run):
-    run.log_metrics({"test/accuracy": 0.5, "test/auroc": None, "test/n": 7})
-    assert client.get_run(run.run_id).data.metrics == {"test/accuracy": 0.5, "test/n": 7.0}
+def test_whole_scores_are_metrics_and_all_with_their_intervals_are_a_table(client, run):
+    whole = {"test/accuracy": 0.5, "best/val/accuracy": 0.25, "test/n": 7, "synthetic_share": 1.0}
+    parts = {"test/accuracy_low": 0.4, "test/accuracy_high": 0.6, "test/recall/happy": 0.75, "test/auroc": None}
+    run.log_metrics({**whole, **parts})
+    assert client.get_run(run.run_id).data.metrics == whole
+    table = json.loads(Path(client.download_artifacts(run.run_id, "scores.json")).read_text())
+    assert table["columns"] == ["score", "value", "low", "high"]
+    lines = {line[0]: line[1:] for line in table["data"]}
+    assert lines["test/accuracy"] == [0.5, 0.4, 0.6]
+    assert lines["test/recall/happy"] == [0.75, None, None]
+    assert set(lines) == {*whole, "test/recall/happy"}
+
+
+def test_an_experiment_opens_with_its_runs_and_their_scores(client, run):
+    experiment = client.get_experiment(client.get_run(run.run_id).info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_figures_and_plots_lie_at_the_artifact_root_under_names_that_systems_share(client, run, tmp_path):

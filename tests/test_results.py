@@ -20,6 +20,8 @@ def add(root: Path, env: str, status: str, metrics: dict[str, float], **tags: st
     client = connect(root)
     run = MlflowRun(client, experiment_id(client, f"mien-{env}", root), "name", {"env": env, **tags})
     run.log_metrics(metrics)
+    if "drawn_share" in metrics:
+        client.log_metric(run.run_id, "drawn_share", metrics["drawn_share"])
     run.end(status)
 
 

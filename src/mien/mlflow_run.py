@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import re
 import socket
 import time
 import warnings
@@ -32,8 +33,25 @@ MAX_PARAMETER = 6000
 
 LOCAL_ARTIFACTS = "mlartifacts"
 
+SCORES = "scores.json"
+"""Artifact with every score of a run and its interval, which MLflow's page shows as a table."""
+
 PAUSE = 60.0
 """Seconds for which a store that did not answer is not requested again."""
+
+COMPARED = re.compile(
+    r"synthetic_share|test/[a-z0-9_]+(?<!_low)(?<!_high)|best/val/(?:accuracy|mean_class_accuracy|log_loss|mae_years)"
+)
+"""Metrics by which runs are compared: whole scores. Intervals, classes, subgroups and members are in the tables."""
+
+OF_A_MEMBER = re.compile(r"(?:train|val|best)/(?!critic)[a-z0-9_]+_(?:loss|grad_norm|skipped_steps|epoch)")
+"""Numbers of an epoch that the history's table has and no curve shows: losses of ``sentiment``'s members, say."""
+
+MEMBER_CURVES = ("train/loss", "val/loss")
+"""Numbers of an epoch that are logged of each member, where a run trains several."""
+
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Lets MLflow's page open an experiment with its runs and their scores, not with traces of language models."""
 
 CHILD = "child_of_run"
 """Tag of a run that is a part of another and not listed beside it."""
@@ -81,7 +99,8 @@ def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
         if found is not None:
             return found.experiment_id
         local = uri.startswith("sqlite:")
-        return client.create_experiment(name, artifact_location=(root / LOCAL_ARTIFACTS).as_uri() if local else None)
+        folder = (root / LOCAL_ARTIFACTS).as_uri() if local else None
+        return client.create_experiment(name, artifact_location=folder, tags=KIND)
 
 
 def end_dead_runs(client: "MlflowClient", experiment: str) -> None:
@@ -183,21 +202,22 @@ class MlflowRun:
         from mlflow.entities import Param
 
         named = [Param(name, str(value)[:MAX_PARAMETER]) for name, value in parameters.items()]
-        for start in range(0, len(named), 100):  # MLflow's limit for one batch
+        for start in range(0, len(named), 100):  # MLflow's limit
             self._client.log_batch(self.run_id, params=named[start : start + 100])
 
     @_warn_if_not_sent
     def log_epoch(self, record: dict[str, Any]) -> None:
         """Log one epoch's numbers under its step; a number already logged for it is passed over.
 
-        Where one run trains several models, ``model`` names one and leads the numbers' names. What a model lacks, or
-        one that trained for fewer epochs, is left out.
+        Where one run trains several models, ``model`` names one and leads the names of its losses; the history's table
+        has its other numbers. What a model lacks, or one that trained for fewer epochs, is left out.
         """
         from mlflow.entities import Metric
 
         step, model = int(record["epoch"]), record.get("model", "")
         lead = f"{model}/" if model else ""
-        numbers = {f"{lead}{name}": value for name, value in record.items() if name not in ("epoch", "model")}
+        shown = MEMBER_CURVES if model else [name for name in record if not OF_A_MEMBER.fullmatch(name)]
+        numbers = {f"{lead}{name}": record[name] for name in shown if name in record and name != "epoch"}
         known = {name for name, value in numbers.items() if (name, step) not in self._epochs and not math.isnan(value)}
         self._epochs |= {(name, step) for name in known}
         now = int(time.time() * 1000)
@@ -207,15 +227,20 @@ class MlflowRun:
 
     @_warn_if_not_sent
     def log_metrics(self, metrics: dict[str, float | None]) -> None:
-        """Log final metrics; undefined ones are left out.
+        """Log final metrics: the compared ones as such, all of them as a table; undefined ones are left out.
 
         None has the name of an epoch's number: a value at step 0 would begin its curve.
         """
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        defined = [Metric(name, float(value), now, 0) for name, value in metrics.items() if value is not None]
-        self._client.log_batch(self.run_id, metrics=defined)
+        known = {name: float(value) for name, value in metrics.items() if value is not None}
+        compared = [Metric(name, value, now, 0) for name, value in known.items() if COMPARED.fullmatch(name)]
+        self._client.log_batch(self.run_id, metrics=compared)
+        names = [name for name in known if not name.endswith(("_low", "_high"))]
+        ends = {"value": "", "low": "_low", "high": "_high"}
+        columns = {column: [known.get(f"{name}{end}") for name in names] for column, end in ends.items()}
+        self._client.log_table(self.run_id, {"score": names, **columns}, SCORES)
 
     @_warn_if_not_sent
     def log_children(self, table: "pd.DataFrame") -> None:
@@ -238,7 +263,7 @@ class MlflowRun:
 
     @_warn_if_not_sent
     def log_figure(self, name: str, figure: Any) -> None:
-        """Log an interactive figure at the artifact root, where the comparison page finds it."""
+        """Log an interactive figure at the artifact root."""
         self._client.log_figure(self.run_id, figure, f"{name}.html")
 
     @_warn_if_not_sent

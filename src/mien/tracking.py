@@ -13,7 +13,9 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,7 +63,8 @@ class TrackingHooks:
         """Remember where the project is and with which parameters it runs."""
         self._root = context.project_path
         self._env = context.env or context.config_loader.default_run_env
-        self._experiment = context.config_loader["project"]["experiment"]
+        project = context.config_loader["project"]
+        self._experiment, self._system_metrics = project["experiment"], project["system_metrics"]
         self._parameters = context.config_loader["parameters"]
         self._variant = context.config_loader["globals"]["variant"]
 
@@ -84,12 +87,17 @@ class TrackingHooks:
         names = systems or named
         options = run_params["runtime_params"] or {}
         self._versions = _code_and_data_versions(self._root)
+        typed = typed_command() or command(run_params)
         tags = {
             "system": ",".join(systems),
             "dataset": ",".join(datasets),
             "variant": variant,
             "env": self._env,
             "mien": __version__,
+            "command": typed,
+            "mlflow.source.name": typed,
+            "mlflow.source.type": "PROJECT",
+            "mlflow.note.content": self._description(names, variant, datasets),
             **self._versions,
             **({"mlflow.parentRunId": str(options["parent_run"])} if "parent_run" in options else {}),
         }
@@ -100,9 +108,21 @@ class TrackingHooks:
         self._systems, self._datasets = systems, datasets
         self._flat = run_parameters(self._parameters, systems, datasets)
         run.log_parameters(self._flat)
-        run.watch_system()
+        if self._system_metrics:
+            run.watch_system()
         self._run, self._run_params, self._variant_run = run, run_params, variant
         atexit.register(self._close, "KILLED")  # an interrupt reaches no hook of Kedro's
+
+    def _description(self, names: Sequence[str], variant: str, datasets: Sequence[str]) -> str:
+        """What a run is, in the words of MLflow's page."""
+        kinds = {
+            each: bool((self._parameters.get(each) or {}).get("synthetic", {}).get("generate")) for each in datasets
+        }
+        data = ", ".join(f"{each} (synthetic)" if synthetic else each for each, synthetic in kinds.items())
+        return (
+            f"**{', '.join(names)}**, variant {variant}, environment {self._env}"
+            f"{f', on {data}' if data else ''}. Every score with its interval is in `scores.json`."
+        )
 
     @hook_impl
     def before_node_run(self, node: "Node") -> None:
@@ -288,6 +308,13 @@ def command(run_params: dict[str, Any]) -> str:
     words += [f"--env={run_params['env']}"] if run_params.get("env") else []
     words += [f"--namespaces={','.join(run_params['namespaces'])}"] if run_params.get("namespaces") else []
     return " ".join([*words, *([params_option(flatten(options))] if options else [])])
+
+
+def typed_command() -> str:
+    """The command that started this process, as it was typed; empty where it was not Kedro's, as in a notebook."""
+    program, *words = sys.argv or [""]
+    kedro = Path(program).name in ("kedro", "mien") or Path(program).parent.name in ("kedro", "mien")
+    return shlex.join(["kedro", *words]) if kedro else ""
 
 
 def machine() -> str:

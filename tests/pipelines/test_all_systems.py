@@ -20,7 +20,7 @@ from tests.project.project_config import data_entries
 
 from mien.io.figures import PaperFigure
 from mien.io.packed_faces import FaceStream
-from mien.mlflow_run import MlflowRun, connect, input_shape
+from mien.mlflow_run import COMPARED, MEMBER_CURVES, OF_A_MEMBER, SCORES, MlflowRun, connect, input_shape
 from mien.pipeline_registry import is_dataset, is_system, register_pipelines
 
 PIPELINES = register_pipelines()
@@ -213,8 +213,18 @@ def test_the_run_is_tracked_with_the_metrics_and_parameters_of_its_files(tiny):
     assert first.info.status == "FINISHED"
     assert first.data.tags["system"] == tiny.system
     metrics = tiny.catalog().load(f"{tiny.system}.metrics")
-    logged = {name: value for name, value in metrics.items() if value is not None}
-    assert logged.items() <= first.data.metrics.items()
+    known = {name: value for name, value in metrics.items() if value is not None}
+    compared = {name: value for name, value in known.items() if COMPARED.fullmatch(name)}
+    assert any(name.startswith("test/") for name in compared)
+    assert compared.items() <= first.data.metrics.items()
+    assert len(first.data.metrics) <= 40, sorted(first.data.metrics)
+    table = json.loads(Path(client.download_artifacts(first.info.run_id, SCORES)).read_text())
+    scores = {line[0]: line[1] for line in table["data"]}
+    assert scores == pytest.approx(
+        {name: value for name, value in known.items() if not name.endswith(("_low", "_high"))}
+    )
+    for tag in ("command", "mlflow.source.name", "mlflow.note.content"):
+        assert tiny.system in first.data.tags[tag], tag
     history = tiny.catalog().load(f"{tiny.system}.history")
     lead = ""
     if "model" in history:  # several models in one run: the last
@@ -232,7 +242,8 @@ def test_an_epochs_number_has_a_value_per_epoch_and_none_before_the_first(tiny):
     history = tiny.catalog().load(f"{tiny.system}.history")
     assert any(name.startswith("val/") for name in history)
     for model, epochs in history.groupby("model") if "model" in history else [("", history)]:
-        for name in set(epochs) - {"epoch", "model"}:
+        named = {name for name in set(epochs) - {"epoch", "model"} if not OF_A_MEMBER.fullmatch(name)}
+        for name in set(MEMBER_CURVES) & set(epochs) if model else named:
             known = epochs[epochs[name].notna()]
             curve = client.get_metric_history(first.info.run_id, f"{model}/{name}" if model else name)
             curve = sorted(curve, key=lambda each: each.step)
