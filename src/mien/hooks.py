@@ -105,6 +105,8 @@ class ProjectHooks:
             for words in headlines(metrics):
                 logger.info("%s: %s", name, words)
             logger.info("Metrics and figures as files: %s", Path(catalog.get(entry)._filepath).parent)
+        for entry in sorted(entry for entry in pipeline.all_outputs() if entry.endswith(".html")):
+            logger.info("Report, to be opened in a browser: %s", Path(catalog.get(entry)._filepath))
         logger.info("Runs side by side: mlflow ui, in the project's folder, then http://localhost:5000")
         options = f" --env={run_params['env']}" if run_params["env"] else ""
         options += f" --params=variant={variant}" if variant else ""

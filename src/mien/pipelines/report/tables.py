@@ -21,8 +21,10 @@ SEED_PARAMETER = "training.seed"
 def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
     """One row per variant, runs with different seeds together, each beside its paper's row.
 
-    Rows of a paper that no run repeats are there too, with the command that would. A run without a seed in its name
-    counts only where no run of its variant has one: it may be one of them.
+    A paper's scores stand in the row of a run only where the run was tested on the paper's dataset: one on synthetic
+    faces, or on another dataset, has a row of its own. Rows of a paper that no run repeats are there too, with the
+    command that would. A run without a seed in its name counts only where no run of its variant has one: it may be one
+    of them.
 
     Args:
         records: Finished runs.
@@ -42,21 +44,34 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
         of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
         reported: set[tuple[str, str]] = set()
         for paper_row in table.rows:
-            repeated = [variant for variant in paper_row.variants if _has(of_system.get(variant, ()), paper_row.model)]
+            repeated = [
+                variant
+                for variant in paper_row.variants
+                if _repeats(of_system.get(variant, ()), paper_row.model, table)
+            ]
             reported |= {(variant, paper_row.model) for variant in repeated[:1]}
             rows.append(_row(system, table, paper_row, of_system[repeated[0]] if repeated else [], report.scores))
-        settings = {row.model: row.setting for row in reversed(table.rows) if row.model}
+        settings = _settings(table)
         for variant, runs in sorted(of_system.items()):
             for model in _models(runs):
                 if (variant, model) not in reported:
-                    own = PaperRow(setting=settings.get(model) or _words(model), variants=(variant,), model=model)
+                    setting = settings.get((variant, model)) or settings.get(("", model)) or _words(model)
+                    own = PaperRow(setting=setting, variants=(variant,), model=model)
                     rows.append(_row(system, table, own, runs, report.scores))
     return pd.DataFrame(rows, columns=_columns(report.scores))
 
 
-def _has(runs: Sequence[RunRecord], model: str) -> bool:
-    """Whether there are runs, and they have trained the model."""
-    return bool(runs) and (not model or model in _models(runs))
+def _repeats(runs: Sequence[RunRecord], model: str, table: PaperTable) -> bool:
+    """Whether there are runs that have trained the model and were tested on the paper's dataset."""
+    trained = bool(runs) and (not model or model in _models(runs))
+    return trained and measured_on(runs, table) == table.dataset
+
+
+def _settings(table: PaperTable) -> dict[tuple[str, str], str]:
+    """Names of settings by variant and model, and those of models by "" and model."""
+    rows = table.rows[::-1]  # of several with one key, the first counts
+    named = {("", row.model): row.setting for row in rows if row.model}
+    return named | {(variant, row.model): row.setting for row in rows for variant in row.variants}
 
 
 def _models(runs: Sequence[RunRecord]) -> list[str]:
