@@ -156,10 +156,18 @@ def measured_on(runs: Sequence[RunRecord], table: PaperTable) -> str:
     return _dataset_name(max(runs, key=lambda run: run.date).dataset, table.dataset)
 
 
-def _dataset_name(key: str, name: str) -> str:
-    """The name in words where the key is its, as ``raf_db`` is RAF-DB's; else the key: another dataset was taken."""
-    same = key.replace("_", "") == "".join(letter for letter in name.lower() if letter.isalnum())
-    return name if same or not key else key
+def _dataset_name(keys: str, name: str) -> str:
+    """The name in words where a key is its, as ``raf_db`` is RAF-DB's; else the keys: another dataset was taken.
+
+    Example:
+        >>> _dataset_name("nvie", "USTC-NVIE"), _dataset_name("crema_d,ravdess", "CREMA-D")
+        ('USTC-NVIE', 'CREMA-D')
+        >>> _dataset_name("sfew", "SPOS")
+        'sfew'
+    """
+    letters = "".join(letter for letter in name.lower() if letter.isalnum())
+    same = any(letters.endswith(key.replace("_", "")) for key in keys.split(","))
+    return name if same else keys
 
 
 def _differences(runs: Sequence[RunRecord]) -> str:
