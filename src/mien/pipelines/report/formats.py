@@ -124,13 +124,9 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 
 def sources(table: pd.DataFrame) -> list[str]:
-    """The paper of each system, and how many samples it tests on."""
-    lines = []
-    for name, of_system in table.groupby("name", sort=False):
-        reference, n = of_system["reference"].iloc[0], of_system["paper_n"].iloc[0]
-        if reference:
-            lines.append(f"{name}: {reference}{f'; n = {n:,}' if n else ''}.")
-    return lines
+    """The paper of each system."""
+    first = table.drop_duplicates("name")
+    return [f"{row['name']}: {row['reference']}." for _, row in first.iterrows() if row["reference"]]
 
 
 def _settings(rows: pd.DataFrame, table: pd.DataFrame) -> str:
