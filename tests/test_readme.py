@@ -13,6 +13,7 @@ from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable,
 from mien.readme import (
     REPORT_FILE,
     card_systems,
+    layers,
     lineage,
     picture,
     report_params,
@@ -139,6 +140,12 @@ def test_a_systems_chart_has_its_own_steps_that_are_read_and_one_box_for_what_is
         "  d -- table --> s_predict",
         "  s_train -- network --> s_predict",
     ]
+
+
+def test_the_layers_are_those_of_the_contract_with_the_top_one_first(tmp_path):
+    contract = 'layers = ["mien.cli", "mien.io | mien.engine"]'
+    (tmp_path / "pyproject.toml").write_text(f'[[tool.importlinter.contracts]]\ntype = "layers"\n{contract}\n')
+    assert layers(tmp_path) == "cli\nio | engine"
 
 
 def test_the_papers_values_are_those_of_the_projects_configuration(tmp_path):

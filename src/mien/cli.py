@@ -231,7 +231,7 @@ def results(metadata: Any, env: str | None, last: int) -> None:
 @click.option("--picture", is_flag=True, help="Cut the README's picture anew too, of the demo's last run of sae.")
 @click.pass_obj
 def readme(metadata: Any, picture: bool) -> None:
-    """Write the generated blocks of README.md and of the systems' cards anew: results and lineage."""
+    """Write the generated blocks of README.md, CONTRIBUTING.md and the systems' cards anew."""
     from kedro.framework.project import pipelines
 
     from mien.readme import write

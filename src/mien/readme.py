@@ -1,9 +1,10 @@
-"""What is generated of README.md and of the systems' cards: results of the tracked metrics, lineage, a picture."""
+"""What is generated of README.md, CONTRIBUTING.md and the systems' cards: results, lineage, layers, a picture."""
 
 import io
 import json
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ METRICS_PATTERN = "data/**/metrics.json"
 REPORT_FILE = Path("conf/base/parameters_report.yml")
 """The papers' tables, relative to the project's folder."""
 
-README, CARDS = Path("README.md"), Path("src/mien/pipelines")
+README, GUIDE, CARDS = Path("README.md"), Path("CONTRIBUTING.md"), Path("src/mien/pipelines")
 
 SHORT_SCORES = ("accuracy", "mean_class_accuracy", "auroc")
 """Columns of the README's table; the cards have them all."""
@@ -195,6 +196,14 @@ def card_systems(folders: Iterable[str], report: ReportParams) -> dict[str, list
     return found
 
 
+def layers(root: Path) -> str:
+    """The layers of import-linter's contract, the top one first."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    lines = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return "\n".join(line.replace("mien.", "") for line in lines)
+
+
 def report_params(root: Path) -> ReportParams:
     """What the report shows, as the project's own configuration says, whatever the environment."""
     section = OmegaConf.select(OmegaConf.load(root / REPORT_FILE), "report.tables")
@@ -210,7 +219,7 @@ def blocks(root: Path, pipelines: dict[str, "Pipeline"]) -> dict[Path, dict[str,
     """
     report = report_params(root)
     table = tracked_table(tracked_metrics(root), report)
-    made = {README: {"results": results(table)}}
+    made = {README: {"results": results(table)}, GUIDE: {"layers": f"```\n{layers(root)}\n```"}}
     folders = [card.parent.name for card in sorted((root / CARDS).glob("*/README.md"))]
     for folder, systems in card_systems(folders, report).items():
         made[CARDS / folder / "README.md"] = {
