@@ -12,6 +12,7 @@ from mien.errors import MienError
 from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable, ReportParams
 from mien.readme import (
     REPORT_FILE,
+    card_results,
     card_systems,
     layers,
     lineage,
@@ -107,6 +108,15 @@ def test_a_row_without_any_figure_is_left_to_the_report():
 def test_without_a_run_and_a_published_score_the_table_is_empty():
     report = REPORT.model_copy(update={"papers": {}})
     assert len(results(tracked_table({}, report)).splitlines()) == 4
+
+
+def test_a_card_folds_the_scores_on_synthetic_faces():
+    block = card_results(tracked_table(tracked({"demo": 0.5}, synthetic=1), REPORT), REPORT.scores)
+    published, folded = block.split("<details>")
+    assert "91.13" in published
+    assert "†" not in published
+    assert "| 50.00 (40.00 to 61.00) † |" in folded
+    assert folded.endswith("</details>")
 
 
 def test_a_card_is_about_the_systems_that_begin_with_its_name():

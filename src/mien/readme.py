@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from mien.errors import MienError
 from mien.io.run_records import RunRecord
 from mien.pipelines.report.formats import (
     NOT_RUN,
+    ON_SYNTHETIC,
     REAL,
     SPREAD_NOTE,
     markdown_list,
@@ -24,8 +25,8 @@ from mien.pipelines.report.formats import (
     score_cells,
     scores_markdown,
 )
-from mien.pipelines.report.params import ReportParams
-from mien.pipelines.report.tables import score_table
+from mien.pipelines.report.params import ReportParams, Score
+from mien.pipelines.report.tables import SYNTHETIC, score_table
 
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
@@ -181,6 +182,21 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     return lines
 
 
+def card_results(table: pd.DataFrame, scores: Sequence[Score]) -> str:
+    """The results block of a card: what was measured on real faces, published scores, and folded the synthetic ones.
+
+    Args:
+        table: Rows of ``tracked_table`` of the card's systems.
+        scores: Columns to show.
+    """
+    synthetic = table["measured_on"] == SYNTHETIC
+    texts = [scores_markdown(table[~synthetic], scores, "###")] * bool((~synthetic).any())
+    if synthetic.any():
+        folded = scores_markdown(table[synthetic], scores, "###")
+        texts.append(f"<details><summary>{ON_SYNTHETIC}</summary>\n\n{folded}\n\n</details>")
+    return "\n\n".join(texts)
+
+
 def card_systems(folders: Iterable[str], report: ReportParams) -> dict[str, list[str]]:
     """The systems that each folder's card is about: those of its name, or that begin with it, as ``sae_ferplus``.
 
@@ -223,7 +239,7 @@ def blocks(root: Path, pipelines: dict[str, "Pipeline"]) -> dict[Path, dict[str,
     folders = [card.parent.name for card in sorted((root / CARDS).glob("*/README.md"))]
     for folder, systems in card_systems(folders, report).items():
         made[CARDS / folder / "README.md"] = {
-            "results": scores_markdown(table[table["system"].isin(systems)], report.scores, "###"),
+            "results": card_results(table[table["system"].isin(systems)], report.scores),
             "lineage": f"```mermaid\n{system_lineage(pipelines[folder], folder)}\n```",
         }
     return made

@@ -199,6 +199,22 @@ def test_rows_that_are_not_run_stand_apart_with_the_reason_and_the_command():
     assert rows == [["SAE", "keep rate 0.1", "keep_0.1", "RAF-DB", "40", "-", "91.13"]]
 
 
+def test_a_remark_names_variants_where_it_is_about_all_of_their_rows_and_else_settings():
+    rows = pd.DataFrame(
+        [
+            {"name": "A", "setting": setting, "variant": variant, "note": note}
+            for setting, variant, note in (
+                ("x", "full", ""),
+                ("y", "full", "half"),
+                ("x", "part", "n"),
+                ("y", "part", "n"),
+            )
+        ]
+    ).assign(not_run="no", measured_on="RAF-DB", reference="", n=1, paper_n=1)
+    assert formats.notes(rows) == ["A, y: half.", "A, part: n."]
+    assert formats.notes(rows.tail(2)) == ["A: n."]
+
+
 def test_rows_of_one_run_that_trained_several_models_are_distinguished():
     rows = [
         PaperRow(setting=name, variants=(variant,), model=model, scores={"accuracy": paper}, n=n)

@@ -124,16 +124,22 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 
 def sources(table: pd.DataFrame) -> list[str]:
-    """The paper of each system."""
-    first = table.drop_duplicates("name")
-    return [f"{row['name']}: {row['reference']}." for _, row in first.iterrows() if row["reference"]]
+    """The paper of each system; systems of one paper together."""
+    named = table[table["reference"] != ""].drop_duplicates("name")
+    return [
+        f"{', '.join(of_paper['name'])}: {reference}." for reference, of_paper in named.groupby("reference", sort=False)
+    ]
 
 
 def _settings(rows: pd.DataFrame, table: pd.DataFrame) -> str:
-    """The rows' settings after a comma; nothing where they are all of their system."""
-    if len(rows) == (table["name"] == rows["name"].iloc[0]).sum():
+    """What names the rows, after a comma; nothing where they are all of their system, variants where they are whole."""
+    of_system = table[table["name"] == rows["name"].iloc[0]]
+    if len(rows) == len(of_system):
         return ""
-    return f", {', '.join(row['setting'] or row['variant'] for _, row in rows.iterrows())}"
+    variants = list(dict.fromkeys(rows["variant"]))
+    if len(rows) == of_system["variant"].isin(variants).sum():
+        return f", {', '.join(variants)}"
+    return f", {'; '.join(row['setting'] or row['variant'] for _, row in rows.iterrows())}"
 
 
 def origin_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
