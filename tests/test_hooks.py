@@ -15,7 +15,7 @@ from mien import hooks
 from mien.errors import MienError
 from mien.hooks import ProjectHooks, check_disk, check_raw_folders, headlines, written_folders
 from mien.io.raw_folder import RawFolder
-from mien.io.tables import JsonDocument
+from mien.io.tables import JsonDocument, TextDocument
 from mien.nodes.params import SyntheticParams
 from mien.outputs import part_path
 
@@ -198,6 +198,7 @@ def test_the_end_tells_the_score_with_its_interval_and_where_to_look(caplog, tmp
     assert "sae: test accuracy 91.2 % (95 % interval 90.0 to 92.5, n = 3068)" in text
     assert "mlflow ui" in text
     assert "kedro viz run --pipeline=sae --env=paper" in text
+    assert "kedro run --pipelines=report --env=paper" in text
 
 
 @pytest.mark.filterwarnings("ignore:One or more dataset names contain")
@@ -210,6 +211,17 @@ def test_the_end_of_a_variant_names_it_and_leads_to_its_own_figures(caplog, tmp_
     text = farewell(caplog, tmp_path, METRICS, variant="keep_0.1")
     assert "sae keep_0.1: test accuracy" in text
     assert "kedro viz run --pipeline=sae --params=variant=keep_0.1" in text
+
+
+@pytest.mark.filterwarnings("ignore:One or more dataset names contain")
+def test_the_end_of_a_report_names_its_page(caplog, tmp_path):
+    page = tmp_path / "report.html"
+    pipeline = Pipeline([node(lambda x: x, "x", "report.html", name="write")])
+    catalog = DataCatalog({"report.html": TextDocument(filepath=str(page))})
+    run = {"pipeline_names": ["report"], "env": None, "runtime_params": None}
+    with caplog.at_level(logging.INFO, "mien"):
+        ProjectHooks().after_pipeline_run(run, pipeline, catalog)
+    assert f"Report, to be opened in a browser: {page}" in caplog.text
 
 
 def test_a_run_without_metrics_ends_without_a_score(caplog):

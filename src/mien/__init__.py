@@ -1,3 +1,3 @@
 """mien: published facial-analysis systems that run, are compared and are trusted, as one Kedro project."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

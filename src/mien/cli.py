@@ -228,20 +228,17 @@ def results(metadata: Any, env: str | None, last: int) -> None:
 
 
 @cli.command()
+@click.option("--picture", is_flag=True, help="Cut the README's picture anew too, of the demo's last run of sae.")
 @click.pass_obj
-def readme(metadata: Any) -> None:
-    """Write the generated blocks of README.md anew: lineage and results."""
+def readme(metadata: Any, picture: bool) -> None:
+    """Write the generated blocks of README.md, CONTRIBUTING.md and the systems' cards anew."""
     from kedro.framework.project import pipelines
 
-    from mien.readme import blocks, with_blocks
+    from mien.readme import write
 
-    file = metadata.project_path / "README.md"
-    before = file.read_text(encoding="utf-8")
-    text = _reported(
-        lambda: with_blocks(before, blocks(metadata.project_path, dict(pipelines))), "The blocks are made anew"
-    )
-    file.write_text(text, encoding="utf-8")
-    click.echo(f"Wrote the generated blocks of {file}")
+    root = metadata.project_path
+    for file in _reported(lambda: write(root, dict(pipelines), picture), "The blocks are made anew"):
+        click.echo(f"Wrote {file}")
 
 
 def mistake(error: BaseException) -> str | None:
@@ -259,7 +256,7 @@ def mistake(error: BaseException) -> str | None:
     for link in reversed(chain):
         if isinstance(link, ParameterValidationError):
             lines = [line for line in str(link).splitlines() if "errors.pydantic.dev" not in line]
-            return "\n".join([*lines, "Change it in --params or in conf/<env>/parameters_<pipeline>.yml."])
+            return "\n".join([*lines, "Change it in --params or in the parameters of conf/<env> or conf/local."])
         if isinstance(link, DataValidationError):
             return str(link)
         if isinstance(link, MienError) or (isinstance(link, ValueError) and _of_kedro(link.__traceback__)):

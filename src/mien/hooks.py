@@ -44,6 +44,10 @@ HEADLINES = {
 """Test scores that are logged at the end of a run, where a system has them: words, unit and factor."""
 
 
+REPORT = "report.html"
+"""The catalog entry of the report's page."""
+
+
 class ProjectHooks:
     """Announcement, preflight and farewell of a run."""
 
@@ -108,8 +112,12 @@ class ProjectHooks:
                 logger.info("%s: %s", name, words)
             logger.info("Metrics and figures as files: %s", Path(catalog.get(entry)._filepath).parent)
         logger.info("Runs side by side: mlflow ui, in the project's folder, then http://localhost:5000")
-        options = f" --env={run_params['env']}" if run_params["env"] else ""
-        options += f" --params=variant={variant}" if variant else ""
+        env = f" --env={run_params['env']}" if run_params["env"] else ""
+        if REPORT in pipeline.all_outputs():
+            logger.info("Report, to be opened in a browser: %s", catalog.get(REPORT)._filepath)
+        else:
+            logger.info("Report of all finished runs: kedro run --pipelines=report%s", env)
+        options = env + (f" --params=variant={variant}" if variant else "")
         names = run_params["pipeline_names"] or [DEFAULT_PIPELINE]
         logger.info("Lineage and figures: kedro viz run --pipeline=%s%s", names[0], options)
 

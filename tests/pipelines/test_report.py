@@ -119,7 +119,8 @@ def records(data: Path) -> list[RunRecord]:
 
 def cells(text: str) -> list[list[str]]:
     """Rows of the first table of a Markdown text, its escapes undone."""
-    lines = [line for line in text.split("\n\n## ")[0].splitlines() if line.startswith("| ")]
+    tables = [part for part in text.split("\n\n") if part.startswith("| ")]
+    lines = tables[0].splitlines()
     split = [re.split(r"(?<!\\) \| ", line.removeprefix("| ").removesuffix(" |")) for line in lines]
     return [[re.sub(r"\\(.)", r"\1", cell) for cell in line] for line in split]
 
@@ -181,17 +182,37 @@ def test_a_mean_over_different_settings_is_reported():
     assert row["note"].endswith("its runs differ in model.depth")
 
 
-def test_rows_that_are_not_run_are_starred_with_the_reason_and_the_command():
+def test_rows_that_are_not_run_stand_apart_with_the_reason_and_the_command():
     table = score_table([run("sae", "paper", 0.9)], REPORT)
     assert table["variant"].tolist() == ["paper", "keep_0.1"]
     assert table["not_run"].tolist() == ["", "no run here; it needs RAF-DB"]
     assert table.iloc[1]["command"] == (
         "kedro run --pipelines=sae --env=paper --params=variant=keep_0.1,sae.model.keep_rate=0.1,sae.training.seed=3"
     )
-    _, rows = formats.score_cells(table, REPORT.scores)
-    assert [row[0] for row in rows] == ["SAE", "SAE*"]
-    assert rows[1][3:] == ["RAF-DB", "40", "-", "91.13", "-"]
-    assert "* SAE, keep rate 0.1: no run here; it needs RAF-DB." in formats.notes(table)
+    real, not_run = formats.parts(table)
+    assert (real.title, not_run.title) == (formats.REAL, formats.NOT_RUN)
+    header, rows = formats.score_cells(real.rows, REPORT.scores)
+    assert header[6:] == ["Accuracy, % (ours)", "Accuracy, % (published)"]
+    assert rows[0][3:] == ["RAF-DB", "40", "1", "90.00 (88.00 to 91.00)", "91.17"]
+    header, rows = formats.score_cells(not_run.rows, REPORT.scores)
+    assert header[6:] == ["Accuracy, % (published)"]
+    assert rows == [["SAE", "keep rate 0.1", "keep_0.1", "RAF-DB", "40", "-", "91.13"]]
+
+
+def test_a_remark_names_variants_where_it_is_about_all_of_their_rows_and_else_settings():
+    rows = pd.DataFrame(
+        [
+            {"name": "A", "setting": setting, "variant": variant, "note": note}
+            for setting, variant, note in (
+                ("x", "full", ""),
+                ("y", "full", "half"),
+                ("x", "part", "n"),
+                ("y", "part", "n"),
+            )
+        ]
+    ).assign(not_run="no", measured_on="RAF-DB", reference="", n=1, paper_n=1)
+    assert formats.notes(rows) == ["A, y: half.", "A, part: n."]
+    assert formats.notes(rows.tail(2)) == ["A: n."]
 
 
 def test_rows_of_one_run_that_trained_several_models_are_distinguished():
@@ -208,7 +229,7 @@ def test_rows_of_one_run_that_trained_several_models_are_distinguished():
     scores = {"test/diff_cnn/accuracy": 0.7, "test/diff_cnn/accuracy_low": 0.6, "test/comb_1/accuracy": 0.8}
     scores |= {"test/diff_cnn/n": N, "test/comb_1/n": N}
     runs = [run("comp_cnn", "full", 0.8), run("comp_cnn", "demo", 0.8)]
-    runs = [replace(each, metrics={**each.metrics, **scores}) for each in runs]
+    runs = [replace(each, dataset="nvie", metrics={**each.metrics, **scores}) for each in runs]
     shown = score_table(runs, report)
     assert shown[["setting", "variant", "accuracy_paper", "accuracy", "paper_n"]].fillna(-1).to_numpy().tolist() == [
         ["DiffCNN", "full", 0.92, 0.7, N],
@@ -232,18 +253,24 @@ def test_systems_and_variants_without_a_papers_row_follow_the_papers():
 
 def test_synthetic_faces_are_marked_at_every_number_and_other_datasets_and_sizes_are_reported():
     drawn = run("sae", "paper", 0.9, metrics={"test/accuracy": 0.9, "test/n": 7, "synthetic_share": 1.0})
-    table = score_table([drawn], REPORT)
-    assert formats.ours(table.iloc[0], "accuracy") == "90.00 †"
-    assert any(note.startswith("† Measured on synthetic faces") for note in formats.notes(table))
+    (synthetic, not_run) = formats.parts(score_table([drawn], REPORT))
+    assert formats.ours(synthetic.rows.iloc[0], "accuracy") == "90.00 †"
+    assert formats.SYNTHETIC_NOTE in formats.notes(synthetic.rows)
+    assert synthetic.rows["setting"].tolist() == ["keep rate 0.6"]
+    assert synthetic.rows["accuracy_paper"].isna().all(), "a published score beside a synthetic one"
+    assert not_run.rows["accuracy_paper"].tolist() == [0.9117, 0.9113]
     other = run("sae", "paper", 0.9, dataset="sfew", metrics={"test/accuracy": 0.9, "test/n": 7})
-    table = score_table([other], REPORT)
-    assert table.iloc[0]["measured_on"] == "sfew"
-    assert "SAE, keep rate 0.6: tested on 7 samples, not on the paper's 40." in formats.notes(table)
+    real, _ = formats.parts(score_table([other], REPORT))
+    assert real.rows["measured_on"].tolist() == ["sfew"]
+    assert real.rows["accuracy_paper"].isna().all(), "a published score beside one on another dataset"
+    fewer = run("sae", "paper", 0.9, metrics={"test/accuracy": 0.9, "test/n": 7})
+    real, _ = formats.parts(score_table([fewer], REPORT))
+    assert "SAE: tested on 7 samples, not on the paper's 40." in formats.notes(real.rows)
 
 
 def test_columns_that_no_row_has_are_left_out():
     header, rows = formats.score_cells(score_table([], REPORT), REPORT.scores)
-    assert header[6:] == ["Accuracy, % (paper)"]
+    assert header[6:] == ["Accuracy, % (published)"]
     assert {len(row) for row in rows} == {7}
 
 
@@ -253,7 +280,7 @@ def test_every_score_that_can_be_requested_has_a_name():
 
 
 AWKWARD = score_table(
-    [run("sae", "paper", 0.9, machine="a|b", command=r"kedro run --params=a=<b>&c_d*e`f\g")],
+    [run("sae", "paper", 0.9, machine="a|b", command=r"kedro run --params=a=<b>&c_d*e`f\g"), run("linear", "v", 0.5)],
     REPORT.model_copy(
         update={
             "papers": {
@@ -270,7 +297,6 @@ def test_markdown_keeps_every_cell_whatever_its_letters():
     assert {len(row) for row in (header, rule, *rows)} == {len(header)}
     assert set(rule) == {"---"}
     assert rows[0][0] == "S|A*E <b>& 5 % #1 ~ {x} \\y $z$ ^2 [w] new"
-    assert rows[1][0].endswith("new*")
 
 
 def test_html_keeps_every_cell_whatever_its_letters_and_holds_its_drawing(tmp_path):
@@ -278,9 +304,9 @@ def test_html_keeps_every_cell_whatever_its_letters_and_holds_its_drawing(tmp_pa
     _, text, *_ = write(AWKWARD, comparison_table(runs, [SWEEP], REPORT), *set_beside_peers(runs, REPORT), REPORT)
     parser = TableParser()
     parser.feed(text)
-    header, first, *_ = parser.rows
-    assert " ".join(first[0].split()) == "S|A*E <b>& 5 % #1 ~ {x} \\y $z$ ^2 [w] new"
-    assert len(first) == len(header)
+    (origin,) = [row for row in parser.rows if row[3:4] == ["a|b"]]
+    assert " ".join(origin[0].split()) == "S|A*E <b>& 5 % #1 ~ {x} \\y $z$ ^2 [w] new"
+    assert len(origin) == len(parser.rows[parser.rows.index(origin) - 1])
     assert [r"kedro run --params=a=<b>&c_d*e`f\g", "a|b"] in [row[2:4] for row in parser.rows]
     svg = text[text.index("<svg") : text.index("</svg>") + 6]
     assert ElementTree.fromstring(svg).tag.endswith("svg")
@@ -289,10 +315,12 @@ def test_html_keeps_every_cell_whatever_its_letters_and_holds_its_drawing(tmp_pa
 
 def test_latex_escapes_what_it_would_read_as_commands():
     text = formats.to_latex(AWKWARD, peer_table([], REPORT), REPORT.scores)
-    body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
-    assert body.count(r" \\") == 2
-    assert len({len(re.findall(r"(?<!\\)&", line)) for line in body.splitlines()[1:]}) == 1
-    assert r"S|A$^{*}$E \textless{}b\textgreater{}\& 5 \% \#1 \textasciitilde{} \{x\} \textbackslash{}y" in body
+    bodies = re.findall(r"\\midrule(.*?)\\bottomrule", text, re.DOTALL)
+    assert [body.count(r" \\") for body in bodies] == [2, 1], "the rows that were run, and the one that was not"
+    for body in bodies:
+        assert len({len(re.findall(r"(?<!\\)&", line)) for line in body.splitlines()[1:]}) == 1
+    body = bodies[0]
+    assert r"S|A*E \textless{}b\textgreater{}\& 5 \% \#1 \textasciitilde{} \{x\} \textbackslash{}y" in body
     depth = re.sub(r"\\[{}]", "", text)
     assert depth.count("{") == depth.count("}")
 
@@ -381,8 +409,8 @@ def test_one_command_reports_two_systems_and_three_seeds_and_the_same_again(proj
     folder = project / "data/demo/08_reporting/report"
     assert {file.name for file in folder.iterdir()} == REPORTED
     text = (folder / "report.md").read_text()
-    assert [row[0] for row in cells(text)[2:]] == ["SAE", "SAE*", "linear"]
-    assert cells(text)[2][-2:] == ["91.17", "90.00 ± 5.00"]
+    assert [row[0] for row in cells(text)[2:]] == ["SAE", "linear"]
+    assert cells(text)[2][-2:] == ["90.00 ± 5.00", "91.17"]
     assert text.count("| linear/v-seed_") == 3
     assert "sae/keep_0.6 against linear/v, 3 seeds" in text
     assert "stands in 2 of 3 seeds" in text
@@ -392,11 +420,11 @@ def test_one_command_reports_two_systems_and_three_seeds_and_the_same_again(proj
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_without_any_run_the_report_has_every_row_starred(project, run_project):
+def test_without_any_run_the_report_has_every_row_with_its_command(project, run_project):
     run_project("report")
     text = (project / "data/demo/08_reporting/report/report.md").read_text()
-    rows = [row for row in cells(text) if row[0] not in ("System", "---")]
-    assert len(rows) > 30
-    assert all(row[0].endswith("*") for row in rows)
+    assert f"## {formats.NOT_RUN}" in text
+    assert f"## {formats.REAL}" not in text
+    assert text.count("| not run | - | - |") > 30
     assert "No finished run is here yet. Start one: kedro run --pipelines=sae" in text
     assert "No sweep has been started here" in text, "an empty table of comparisons, unsaid"

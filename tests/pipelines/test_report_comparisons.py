@@ -9,7 +9,8 @@ from tests.pipelines.test_report import REPORT, SWEEP, N, finish, finish_all, pr
 
 from mien.io.sweep_records import SweepRecord
 from mien.pipelines.report.comparisons import NO_SWEEP, comparison_sections, comparison_table
-from mien.pipelines.report.formats import to_html, to_markdown
+from mien.pipelines.report.formats import to_markdown
+from mien.pipelines.report.page import to_html
 from mien.pipelines.report.peers import peer_table
 from mien.pipelines.report.tables import score_table
 

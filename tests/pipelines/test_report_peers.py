@@ -11,10 +11,10 @@ from tests.project.project_config import load_config
 
 from mien.data.raf_db import PUBLISHED_COUNTS
 from mien.models.cost import macs_of
-from mien.pipelines.report import formats
+from mien.pipelines.report import formats, page
 from mien.pipelines.report.comparisons import comparison_table
 from mien.pipelines.report.params import PaperRow, Peer, ReportParams, TradeOff
-from mien.pipelines.report.peers import peer_cells, peer_notes, peer_table
+from mien.pipelines.report.peers import class_cells, comparable, peer_cells, peer_notes, peer_table
 from mien.pipelines.report.tables import score_table
 from mien.pipelines.report.trade_off import trade_off_figure, trade_off_plot, trade_off_table
 
@@ -71,6 +71,32 @@ def test_scores_on_synthetic_faces_are_marked_and_published_ones_say_where_they_
     assert peer_notes(table) == ["POSTER: there.", "SAE: Somebody, Something."]
 
 
+def test_published_rows_stand_only_beside_runs_on_the_same_dataset():
+    assert comparable(peer_table(seeds("keep_0.6", (0.9,), synthetic=1.0), PEERS)).empty
+    runs = [*seeds("keep_0.6", (0.9,)), *seeds("drawn", (0.5,), synthetic=1.0)]
+    shown = comparable(peer_table(runs, PEERS))
+    assert shown["method"].tolist() == ["POSTER", "SAE", "SAE", "SAE, keep_0.6"]
+
+
+def test_no_row_of_the_page_holds_a_published_and_a_synthetic_score():
+    runs = seeds("keep_0.6", (0.9,), synthetic=1.0)
+    pairs = comparison_table([], [], PEERS)
+    text = page.to_html(score_table(runs, PEERS), pairs, peer_table(runs, PEERS), PEERS.scores, {})
+    before, folded = text.split("<details>", 1)
+    assert "90.00 †" in before
+    for published in ("92.05", "91.17", "POSTER"):
+        assert published in folded
+        assert published not in before
+
+
+def test_the_ends_of_intervals_are_no_classes():
+    runs = seeds("keep_0.6", (0.9,))
+    runs[0].metrics.update({"test/recall/sad_low": 0.7, "test/recall/sad_high": 0.9})
+    header, rows = class_cells(peer_table(runs, PEERS).tail(1))
+    assert header == ["Accuracy of each class, %", "Sad", "Happy"]
+    assert rows == [["SAE, keep_0.6", "80.00", "90.00"]]
+
+
 def test_without_a_paper_there_is_no_table_and_without_a_run_there_are_the_published_rows():
     assert peer_table([], ReportParams(**{**REPORT.model_dump(), "papers": {}})).empty
     assert len(peer_table([], PEERS)) == 3
@@ -81,11 +107,11 @@ def test_the_table_reaches_markdown_html_and_latex():
     table, peers, pairs = score_table(runs, PEERS), peer_table(runs, PEERS), comparison_table([], [], PEERS)
     texts = [
         formats.to_markdown(table, pairs, peers, PEERS.scores),
-        formats.to_html(table, pairs, peers, PEERS.scores, {"a <drawing>": "<svg/>"}),
+        page.to_html(table, pairs, peers, PEERS.scores, {"a <drawing>": "<svg/>"}),
         formats.to_latex(table, peers, PEERS.scores),
     ]
     for text in texts:
-        assert "SAE beside its peers on RAF-DB" in text
+        assert "SAE beside published methods on RAF-DB" in text
         assert "POSTER" in text
     assert "a &lt;drawing&gt;" in texts[1]
 
@@ -105,16 +131,25 @@ def test_the_trade_off_counts_the_operations_of_each_variants_own_network():
 
 
 def test_the_trade_off_is_drawn_in_per_cent_with_the_cost_on_an_axis_of_its_own():
-    runs = [*seeds("keep_0.6", (0.9, 0.94), synthetic=1.0, keep_rate=0.6), *seeds("all", (0.95,), keep_rate=1.0)]
+    runs = [*seeds("keep_0.6", (0.9, 0.94), keep_rate=0.6), *seeds("all", (0.95,), keep_rate=1.0)]
     table = trade_off_table(runs, PEERS)
     ours, papers, cost = trade_off_figure(table).data
     assert sorted(ours.y) == pytest.approx([92, 95])
     assert sorted(papers.y) == pytest.approx([91.17, 91.13][::-1])
     assert cost.yaxis == "y2"
     assert list(cost.x) == [0.6, 1.0]
-    left, right = trade_off_plot(table).axes
-    assert "synthetic faces: no result" in left.get_title()
+    _, right = trade_off_plot(table).axes
     assert right.get_ylabel() == "GMAC of one image"
+
+
+def test_the_trade_off_on_synthetic_faces_stands_alone_and_says_so():
+    runs = [*seeds("keep_0.6", (0.9, 0.94), synthetic=1.0, keep_rate=0.6)]
+    table = trade_off_table(runs, PEERS)
+    assert table["whose"].tolist() == ["ours"]
+    left, _ = trade_off_plot(table).axes
+    assert "synthetic faces: no result" in left.get_title()
+    both = trade_off_table([*runs, *seeds("all", (0.95,), keep_rate=1.0)], PEERS)
+    assert both["variant"].tolist() == ["all", "keep rate 0.6", "keep rate 0.1"]
 
 
 def test_without_a_run_there_is_a_figure_that_says_so():

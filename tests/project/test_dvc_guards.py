@@ -68,6 +68,7 @@ def test_neither_a_card_nor_a_compiled_module_makes_a_stage_out_of_date(tmp_path
     with Repo(str(tmp_path)) as repository:
         ignored = repository.dvcignore
         assert ignored.is_ignored_file(str(package / "README.md"))
+        assert ignored.is_ignored_file(str(package / "figure.png"))
         assert ignored.is_ignored_dir(str(package / "__pycache__"))
         assert not ignored.is_ignored_file(str(package / "nodes.py"))
 

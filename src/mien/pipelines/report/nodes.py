@@ -8,12 +8,12 @@ import pandas as pd
 
 from mien.io.run_records import RunRecord
 from mien.io.sweep_records import SweepRecord
-from mien.pipelines.report import formats
+from mien.pipelines.report import formats, page
 from mien.pipelines.report.comparisons import comparison_sections, comparison_table
 from mien.pipelines.report.figures import scores_figure, scores_plot
 from mien.pipelines.report.panels import confusion_panels, feature_panels
 from mien.pipelines.report.params import ReportParams
-from mien.pipelines.report.peers import peer_table
+from mien.pipelines.report.peers import OURS, peer_table
 from mien.pipelines.report.tables import score_table
 from mien.pipelines.report.trade_off import trade_off_figure, trade_off_plot, trade_off_table
 
@@ -67,7 +67,7 @@ def set_beside_peers(runs: list[RunRecord], tables: ReportParams) -> tuple[pd.Da
 
 
 def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any, Any]:
-    """Draw every variant's main score with its spread, and accuracy against cost.
+    """Draw the main score of every variant that was run with its spread, and accuracy against cost.
 
     Args:
         table: Of ``tabulate``.
@@ -76,7 +76,13 @@ def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any, A
     Returns:
         Plotly's and matplotlib's figure of the scores, and those of accuracy and cost.
     """
-    return scores_figure(table), scores_plot(table), trade_off_figure(trade_off), trade_off_plot(trade_off)
+    ran = _run_rows(table)
+    return scores_figure(ran), scores_plot(ran), trade_off_figure(trade_off), trade_off_plot(trade_off)
+
+
+def _run_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that were run; a published score is drawn only where it stands in one of them."""
+    return table[table["not_run"] == ""]
 
 
 def draw_panels(runs: list[RunRecord], tables: ReportParams) -> tuple[Any, Any]:
@@ -99,7 +105,7 @@ def write(
     trade_off: pd.DataFrame,
     tables: ReportParams,
 ) -> tuple[str, str, str, str]:
-    """Write the report as Markdown, HTML and LaTeX, and its table as CSV.
+    """Write the report as Markdown, HTML and LaTeX, and its table as CSV. A figure of one point alone is left out.
 
     Args:
         table: Of ``tabulate``.
@@ -111,12 +117,13 @@ def write(
     Returns:
         The four texts.
     """
-    figures = {"Test scores, ours and the papers": _svg(scores_plot(table))}
-    if len(trade_off):
+    ran = _run_rows(table)
+    figures = {"Test scores": _svg(scores_plot(ran))} if len(ran) > 1 else {}
+    if (trade_off["whose"] == OURS).sum() > 1:
         figures["Accuracy and cost"] = _svg(trade_off_plot(trade_off))
     return (
         formats.to_markdown(table, comparisons, peers, tables.scores),
-        formats.to_html(table, comparisons, peers, tables.scores, figures),
+        page.to_html(table, comparisons, peers, tables.scores, figures),
         formats.to_latex(table, peers, tables.scores),
         table.to_csv(index=False),
     )

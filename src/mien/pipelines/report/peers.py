@@ -67,9 +67,21 @@ def _fractions(scores: Mapping[Any, float], recalls: Mapping[str, float]) -> dic
     return {**scores, **{f"{RECALL}{name}": value for name, value in recalls.items()}}
 
 
-def _ours(system: str, table: PaperTable, setting: str, runs: Sequence[RunRecord]) -> dict[str, Any]:
+def recall_names(metrics: Mapping[str, Any]) -> list[str]:
+    """The class accuracies of a run, without the ends of their intervals.
+
+    Example:
+        >>> recall_names({"test/recall/sad": 0.8, "test/recall/sad_low": 0.7, "test/recall/sad_high": 0.9, "test/n": 9})
+        ['recall/sad']
+    """
     first = f"test/{RECALL}"
-    names = [name.removeprefix("test/") for name in runs[0].metrics if name.startswith(first)]
+    names = [name for name in metrics if name.startswith(first)]
+    ends = {f"{name}{end}" for name in names for end in ("_low", "_high")}
+    return [name.removeprefix("test/") for name in names if name not in ends]
+
+
+def _ours(system: str, table: PaperTable, setting: str, runs: Sequence[RunRecord]) -> dict[str, Any]:
+    names = recall_names(runs[0].metrics)
     row: dict[str, Any] = {
         "system": system,
         "name": table.name,
@@ -85,6 +97,19 @@ def _ours(system: str, table: PaperTable, setting: str, runs: Sequence[RunRecord
         row[name] = float(values.mean())
         row[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else np.nan
     return row
+
+
+def comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """The published rows of each system with ours on the same dataset; none of a system without such a run.
+
+    Args:
+        table: Of ``peer_table``.
+    """
+    published = table["whose"] == PUBLISHED
+    datasets = table[published].groupby("system")["measured_on"].first()
+    same = table["measured_on"] == table["system"].map(datasets)
+    systems = table.loc[same & ~published, "system"].unique()
+    return table[same & table["system"].isin(systems)]
 
 
 def peer_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -104,6 +129,17 @@ def peer_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         cells = [row["method"], row["setting"] or MISSING, row["whose"], row["measured_on"], seeds]
         rows.append(cells + [_cell(row, column) for column in (*SHOWN_SCORES, *classes)])
     return header, rows
+
+
+def class_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the accuracy of each class alone, in per cent, by method.
+
+    Args:
+        table: Rows of ``peer_table`` of one system.
+    """
+    header, rows = peer_cells(table)
+    first = header.index(SCORE_NAMES[SHOWN_SCORES[-1]]) + 1
+    return ["Accuracy of each class, %", *header[first:]], [[row[0], *row[first:]] for row in rows]
 
 
 def _cell(row: pd.Series, column: str) -> str:

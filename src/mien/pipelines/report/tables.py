@@ -21,8 +21,10 @@ SEED_PARAMETER = "training.seed"
 def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFrame:
     """One row per variant, runs with different seeds together, each beside its paper's row.
 
-    Rows of a paper that no run repeats are there too, with the command that would. A run without a seed in its name
-    counts only for models that no run of its variant with a seed has: it may be one of them.
+    A paper's scores stand in the row of a run only where the run was tested on the paper's dataset: one on synthetic
+    faces, or on another dataset, has a row of its own. Rows of a paper that no run repeats are there too, with the
+    command that would. A run without a seed in its name counts only for models that no run of its variant with a seed
+    has: it may be one of them.
 
     Args:
         records: Finished runs.
@@ -42,21 +44,34 @@ def score_table(records: Sequence[RunRecord], report: ReportParams) -> pd.DataFr
         of_system = {variant: runs for (name, variant), runs in groups.items() if name == system}
         reported: set[tuple[str, str]] = set()
         for paper_row in table.rows:
-            repeated = [variant for variant in paper_row.variants if _has(of_system.get(variant, ()), paper_row.model)]
+            repeated = [
+                variant
+                for variant in paper_row.variants
+                if _repeats(of_system.get(variant, ()), paper_row.model, table)
+            ]
             reported |= {(variant, paper_row.model) for variant in repeated[:1]}
             rows.append(_row(system, table, paper_row, of_system[repeated[0]] if repeated else [], report.scores))
-        settings = {row.model: row.setting for row in reversed(table.rows) if row.model}
+        settings = _settings(table)
         for variant, runs in sorted(of_system.items()):
             for model in _models(runs):
                 if (variant, model) not in reported:
-                    own = PaperRow(setting=settings.get(model) or _words(model), variants=(variant,), model=model)
+                    setting = settings.get((variant, model)) or settings.get(("", model)) or _words(model)
+                    own = PaperRow(setting=setting, variants=(variant,), model=model)
                     rows.append(_row(system, table, own, runs, report.scores))
     return pd.DataFrame(rows, columns=_columns(report.scores))
 
 
-def _has(runs: Sequence[RunRecord], model: str) -> bool:
-    """Whether there are runs, and they have trained the model."""
-    return bool(runs) and (not model or model in _models(runs))
+def _repeats(runs: Sequence[RunRecord], model: str, table: PaperTable) -> bool:
+    """Whether there are runs that have trained the model and were tested on the paper's dataset."""
+    trained = bool(runs) and (not model or model in _models(runs))
+    return trained and measured_on(runs, table) == table.dataset
+
+
+def _settings(table: PaperTable) -> dict[tuple[str, str], str]:
+    """Names of settings by variant and model, and those of models by "" and model."""
+    rows = table.rows[::-1]  # of several with one key, the first counts
+    named = {("", row.model): row.setting for row in rows if row.model}
+    return named | {(variant, row.model): row.setting for row in rows for variant in row.variants}
 
 
 def _models(runs: Sequence[RunRecord]) -> list[str]:
@@ -156,10 +171,18 @@ def measured_on(runs: Sequence[RunRecord], table: PaperTable) -> str:
     return _dataset_name(max(runs, key=lambda run: run.date).dataset, table.dataset)
 
 
-def _dataset_name(key: str, name: str) -> str:
-    """The name in words where the key is its, as ``raf_db`` is RAF-DB's; else the key: another dataset was taken."""
-    same = key.replace("_", "") == "".join(letter for letter in name.lower() if letter.isalnum())
-    return name if same or not key else key
+def _dataset_name(keys: str, name: str) -> str:
+    """The name in words where a key is its, as ``raf_db`` is RAF-DB's; else the keys: another dataset was taken.
+
+    Example:
+        >>> _dataset_name("nvie", "USTC-NVIE"), _dataset_name("crema_d,ravdess", "CREMA-D")
+        ('USTC-NVIE', 'CREMA-D')
+        >>> _dataset_name("sfew", "SPOS")
+        'sfew'
+    """
+    letters = "".join(letter for letter in name.lower() if letter.isalnum())
+    same = any(letters.endswith(key.replace("_", "")) for key in keys.split(","))
+    return name if same else keys
 
 
 def _differences(runs: Sequence[RunRecord]) -> str:

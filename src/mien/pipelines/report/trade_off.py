@@ -11,7 +11,7 @@ import pandas as pd
 from mien.io.run_records import RunRecord
 from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, GREY, GRID, TEXT_POINTS, TITLE_POINTS, layout
 from mien.pipelines.report.params import PaperTable, ReportParams, TradeOff
-from mien.pipelines.report.peers import OURS, PUBLISHED
+from mien.pipelines.report.peers import OURS, PUBLISHED, recall_names
 from mien.pipelines.report.scores import SCORE_NAMES
 from mien.pipelines.report.tables import SYNTHETIC, grouped_runs, measured_on
 
@@ -36,6 +36,8 @@ def trade_off_table(records: Sequence[RunRecord], report: ReportParams) -> pd.Da
     Returns:
         One row per point: ``system``, ``name``, ``parameter``, ``value`` of it, ``whose`` (PUBLISHED or OURS),
         ``variant``, ``accuracy`` in [0, 1] with ``accuracy_sd`` over seeds, ``gmac`` (ours alone) and ``measured_on``.
+        A system has either points on the paper's dataset, beside the published ones, or points on synthetic faces or
+        another dataset, alone.
     """
     rows: list[dict[str, Any]] = []
     groups = grouped_runs(records)
@@ -44,10 +46,15 @@ def trade_off_table(records: Sequence[RunRecord], report: ReportParams) -> pd.Da
             continue
         parameter = table.trade_off.parameter
         common = {"system": system, "name": table.name, "parameter": parameter}
-        for (name, variant), runs in sorted(groups.items()):
-            if name == system and parameter in runs[0].parameters:
-                point = _ours(table, table.trade_off, runs)
-                rows.append({**common, "whose": OURS, "variant": variant, **point})
+        points = [
+            {**common, "whose": OURS, "variant": variant, **_ours(table, table.trade_off, runs)}
+            for (name, variant), runs in sorted(groups.items())
+            if name == system and parameter in runs[0].parameters
+        ]
+        comparable = [point for point in points if point["measured_on"] == table.dataset]
+        rows += comparable or points
+        if points and not comparable:
+            continue
         rows += [
             {**common, "whose": PUBLISHED, "variant": row.setting, "measured_on": table.dataset}
             | {"value": row.set[parameter], "accuracy": row.scores["accuracy"]}
@@ -66,7 +73,7 @@ def _ours(table: PaperTable, trade_off: TradeOff, runs: Sequence[RunRecord]) -> 
     own = {name.removeprefix("model."): value for name, value in runs[0].parameters.items()}
     architecture = own.get("architecture", trade_off.architecture)
     config = {name: own[name] for name in model_arguments(architecture) if name in own}
-    classes = sum(name.startswith("test/recall/") for name in runs[0].metrics)
+    classes = len(recall_names(runs[0].metrics))
     return {
         "measured_on": measured_on(runs, table),
         "value": runs[0].parameters[trade_off.parameter],
