@@ -59,11 +59,12 @@ def make(scale: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float | None
     return samples, history, {"test/accuracy": 0.5, "test/auroc": None, "best/val/accuracy": 0.75}
 
 
-def draw(history: pd.DataFrame) -> tuple[Any, Any]:
+def draw(history: pd.DataFrame) -> tuple[dict[str, Any], Any]:
     import plotly.graph_objects as go
     from matplotlib.figure import Figure
 
-    return go.Figure(go.Scatter(y=history["train/loss"].tolist())), Figure()
+    points = go.Figure(go.Scatter(y=history["train/loss"].tolist()))
+    return {"roc_thresholds": points, "curves": Figure()}, Figure()
 
 
 @functools.cache
@@ -71,7 +72,7 @@ def steps() -> Pipeline:
     return Pipeline(
         [
             node(make, "scale", ["d_samples", "s.history", "s.metrics"], name="make"),
-            node(draw, "s.history", ["s.roc_figure", "s.roc_plot"], name="draw"),
+            node(draw, "s.history", ["s.figures", "s.roc_plot"], name="draw"),
             node(lambda history: "weights", "s.history", "s.network", name="save_network"),
         ]
     )
@@ -88,7 +89,7 @@ def catalog(tmp_path) -> DataCatalog:
             "d_samples": entry("tables.ParquetTable", "samples.parquet", "samples"),
             "s.history": {**entry("tables.CsvTable", "history.csv", "history"), "save_args": {"index": False}},
             "s.metrics": entry("tables.JsonDocument", "metrics.json", "metrics"),
-            "s.roc_figure": entry("figures.PlotlyFigure", "roc.json", "figure"),
+            "s.figures": entry("figures.FigureFolder", "figures", "figures"),
             "s.roc_plot": entry("figures.PaperFigure", "roc.png", "plot"),
             "s.network": {"type": "MemoryDataset", "metadata": {"tracking": "network"}},
         }
@@ -140,8 +141,9 @@ def test_a_run_that_finishes_leaves_one_finished_run_with_all_that_its_entries_n
     for name in of_epochs:
         assert [each.step for each in client.get_metric_history(run.info.run_id, name)] == [1, 2, 3], name
     assert sorted(file.path for file in client.list_artifacts(run.info.run_id)) == [
-        "roc.html",
+        "curves.png",
         "roc.png",
+        "roc_thresholds.html",
         "scores.json",
     ]
     (data,) = run.inputs.dataset_inputs

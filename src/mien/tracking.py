@@ -1,11 +1,10 @@
 """MLflow tracking as Kedro hooks: one run per ``kedro run``.
 
 The catalog says what is tracked: an entry with ``metadata: {tracking: <kind>}`` is logged when it is saved. The kinds
-are ``metrics``, ``history``, ``children`` (a run per line of a table), ``figure`` (interactive), ``plot`` (PNG),
-``figures`` and ``plots`` (several by name), ``table`` (its file),
-``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model). ``targets`` is logged when it is read: the
-parameter ``training.targets`` says what a classifier was trained towards, as its rows say and not as the dataset's
-parameters do, which may have changed since it was prepared.
+are ``metrics``, ``history``, ``children`` (a run per line of a table), ``plot`` (PNG), ``figures`` (several by name),
+``table`` (its file), ``sheet`` (of faces), ``samples`` (digest) and ``network`` (the model). ``targets`` is logged when
+it is read: the parameter ``training.targets`` says what a classifier was trained towards, as its rows say and not as
+the dataset's parameters do, which may have changed since it was prepared.
 """
 
 import atexit
@@ -189,16 +188,14 @@ class TrackingHooks:
                 self._run.log_epoch(record)
         elif kind == "children":
             self._run.log_children(data)
-        elif kind == "figure":
-            self._run.log_figure(name.removesuffix("_figure"), data)
         elif kind in ("plot", "table"):
             self._run.log_file(name.removesuffix("_plot"), Path(entry._filepath))
-        elif kind in ("figures", "plots"):
-            for each, figure in data.items():
-                if kind == "figures":
-                    self._run.log_figure(each, figure)
+        elif kind == "figures":
+            for each, file in entry.files().items():
+                if file.suffix == ".png":
+                    self._run.log_file(each, file)
                 else:
-                    self._run.log_file(each, entry.files()[each])
+                    self._run.log_figure(each, data[each])
         elif kind == "sheet":
             self._run.log_sheet(name.removesuffix("_sheet"), data)
         elif kind == "samples":

@@ -20,7 +20,7 @@ def test_interactive_figures_come_back_by_name(tmp_path):
 
 
 def test_printed_ones_are_png_beside_svg(tmp_path):
-    folder = FigureFolder(filepath=str(tmp_path / "models_plots"), printed=True, dpi=50)
+    folder = FigureFolder(filepath=str(tmp_path / "models_plots"), dpi=50)
     folder.save({"age_cnn_age": drawn("plot")})
     assert sorted(file.name for file in (tmp_path / "models_plots").iterdir()) == ["age_cnn_age.png", "age_cnn_age.svg"]
     assert folder.load() == {"age_cnn_age": tmp_path / "models_plots" / "age_cnn_age.png"}

@@ -36,19 +36,20 @@ def synthetic_map():
 
 
 def test_a_map_is_drawn_for_the_screen_and_for_a_paper(synthetic_map):
-    assert [type(figure) for figure in synthetic_map[1:]] == [PlotlyFigure, MatplotlibFigure]
+    kinds = {name: type(figure) for name, figure in synthetic_map[1].items()}
+    assert kinds == {"features": MatplotlibFigure, "features_points": PlotlyFigure}
 
 
 def test_the_test_rows_with_a_face_are_its_points(synthetic_map):
-    assert sum(len(trace.x) for trace in synthetic_map[1].data if trace.x is not None) == 29
+    assert sum(len(trace.x) for trace in synthetic_map[1]["features_points"].data if trace.x is not None) == 29
 
 
 def test_it_says_that_the_faces_are_drawn(synthetic_map):
-    assert synthetic_map[1].layout.title.subtitle.text == "synthetic faces"
+    assert synthetic_map[1]["features_points"].layout.title.subtitle.text == "synthetic faces"
 
 
 def test_the_table_has_the_places_of_the_figure(synthetic_map):
-    table, figure, _ = synthetic_map
+    table, figure = synthetic_map[0], synthetic_map[1]["features_points"]
     assert len(table) == table["sample_id"].nunique() == 29
     for label, trace in enumerate(figure.data):
         np.testing.assert_allclose(table.loc[table["label"] == label, "x"], np.array(trace.x, float), rtol=1e-6)

@@ -1,5 +1,7 @@
 """Figures of a run: drawn from the test rows, of the two kinds, and honest about synthetic faces."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from plotly.graph_objects import Figure as PlotlyFigure
 
 from mien.nodes.evaluation import evaluate_classes
 from mien.nodes.params import EvaluationParams
-from mien.nodes.plots import DRAWN, plot_classes, print_classes, show_mistakes
+from mien.nodes.plots import plot_classes, show_mistakes
 
 HISTORY = pd.DataFrame({"epoch": [1, 2], "train/loss": [2.0, 1.0], "val/loss": [2.1, 1.5], "lr": [0.1, 0.09]})
 EVALUATION = EvaluationParams(resamples=100, seed=0, subgroups=())
@@ -28,42 +30,45 @@ def predictions(synthetic: bool = False) -> pd.DataFrame:
     )
 
 
-def synthetic_figures(draw, table: pd.DataFrame) -> dict[str, object]:
+def drawn(table: pd.DataFrame) -> dict[str, Any]:
     metrics, _ = evaluate_classes(table, EVALUATION)
-    return dict(zip(DRAWN, draw(table, metrics, HISTORY), strict=True))
+    return plot_classes(table, metrics, HISTORY)
 
 
-def test_the_interactive_figures_are_plotly_and_the_printed_ones_matplotlib():
-    assert {type(figure) for figure in synthetic_figures(plot_classes, predictions()).values()} == {PlotlyFigure}
-    assert {type(figure) for figure in synthetic_figures(print_classes, predictions()).values()} == {MatplotlibFigure}
+def test_roc_thresholds_are_plotlys_and_all_else_is_matplotlibs():
+    kinds = {name: type(figure) for name, figure in drawn(predictions()).items()}
+    assert kinds.pop("roc_thresholds") is PlotlyFigure
+    assert set(kinds.values()) == {MatplotlibFigure}
+    assert set(kinds) == {
+        *("confusion_matrix", "roc", "precision_recall", "reliability", "class_recall", "training_curves")
+    }
 
 
 def test_only_test_rows_are_counted():
-    shown = synthetic_figures(plot_classes, predictions())
-    assert [list(row) for row in shown["confusion_matrix"].data[0].z] == [[100, 0], [50, 50]]
-    assert "n = 3" in shown["confusion_matrix"].layout.title.text
-    assert "n = 3" in shown["roc"].layout.title.text
-    assert {trace.name for trace in shown["training_curves"].data} >= {"train", "val"}
+    shown = drawn(predictions())
+    assert "n = 3" in shown["confusion_matrix"]._suptitle.get_text()
+    assert "n = 3" in shown["roc_thresholds"].layout.title.text
+    cells = [text.get_text() for text in shown["confusion_matrix"].axes[0].texts]
+    assert cells == ["100.0\n1", "0.0\n0", "50.0\n1", "50.0\n1"]
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_figures_say_so_where_the_faces_are_drawn(synthetic):
-    for name, figure in synthetic_figures(plot_classes, predictions(synthetic)).items():
-        assert (figure.layout.title.subtitle.text == "synthetic faces") == synthetic, name
-    for name, figure in synthetic_figures(print_classes, predictions(synthetic)).items():
+def test_figures_say_so_where_the_faces_are_synthetic(synthetic):
+    shown = drawn(predictions(synthetic))
+    assert (shown.pop("roc_thresholds").layout.title.subtitle.text == "synthetic faces") == synthetic
+    for name, figure in shown.items():
         assert ("synthetic faces" in [text.get_text() for text in figure.texts]) == synthetic, name
 
 
 def test_one_synthetic_face_among_real_ones_is_enough_to_say_so():
     table = predictions()
     table.loc[0, "synthetic"] = True
-    shown = synthetic_figures(plot_classes, table)
-    assert shown["confusion_matrix"].layout.title.subtitle.text == "synthetic faces"
+    assert drawn(table)["roc_thresholds"].layout.title.subtitle.text == "synthetic faces"
 
 
 def test_a_class_that_the_test_split_lacks_has_no_curve_and_the_legend_says_none():
-    shown = synthetic_figures(plot_classes, predictions().query("split == 'val' or target == 1"))
-    (trace,) = [trace for trace in shown["roc"].data if "happy" in trace.name]
+    shown = drawn(predictions().query("split == 'val' or target == 1"))
+    (trace,) = [trace for trace in shown["roc_thresholds"].data if "happy" in trace.name]
     assert trace.name.split() == ["none", "happy", "(0)"]
     assert pd.isna(list(trace.x)).all()
 

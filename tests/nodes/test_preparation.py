@@ -7,7 +7,6 @@ from tests.nodes.located import alignment
 from mien.data.synthetic.folder import synthesize_folder
 from mien.nodes.alignment import POINT_COLUMNS
 from mien.nodes.params import SyntheticParams
-from mien.nodes.plots import DRAWN
 from mien.nodes.prediction import predict_classes
 from mien.nodes.preparation import face_dataset_pipeline, list_samples, provide_folder
 from mien.nodes.samples import select_train_and_val
@@ -36,7 +35,7 @@ def steps(pipeline) -> dict[str, tuple[list[str], list[str]]]:
 
 PUBLISHED = {"train": {"happy": 2}}
 REPORT = [
-    *["sfew.counts", "sfew.summary", "sfew.overview_figure", "sfew.overview_plot"],
+    *["sfew.counts", "sfew.summary", "sfew.overview_plot"],
     *["sfew.aligned_sheet", "sfew.rejected_sheet", "sfew.file_account"],
 ]
 
@@ -152,15 +151,14 @@ def test_a_system_is_the_line_select_initialise_train_predict_evaluate_plot():
             ["poster.predictions", "params:poster.evaluation"],
             ["poster.metrics", "poster.subgroups"],
         ),
-        "poster.plot": (measured, [f"poster.{name}_figure" for name in DRAWN]),
-        "poster.plot_for_paper": (measured, [f"poster.{name}_plot" for name in DRAWN]),
+        "poster.plot": (measured, ["poster.figures"]),
         "poster.show_mistakes": (
             ["poster.predictions", "sfew_samples", "sfew_faces_112"],
             ["poster.mistakes_sheet", "poster.mistakes_grid_sheet"],
         ),
         "poster.map_features": (
             ["sfew_samples", "sfew_faces_112", "poster.network", "params:poster.prediction"],
-            ["poster.feature_map", "poster.features_figure", "poster.features_plot"],
+            ["poster.feature_map", "poster.features_figures"],
         ),
     }
     assert {step.namespace for step in pipeline.nodes} == {"poster"}

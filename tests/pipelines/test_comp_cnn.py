@@ -338,7 +338,7 @@ def test_sequences_go_the_whole_way_from_synthetic_frames_to_scores(project, run
             "nvie": {"reader": {"num_frames": 3}, "synthetic": {"num_frames": 5}},
         },
     )
-    shown = ("nvie.aligned_sheet", "comp_cnn.mistakes_sheet", "comp_cnn.features_figure")
+    shown = ("nvie.aligned_sheet", "comp_cnn.mistakes_sheet", "comp_cnn.features_plot")
     run_project("comp_cnn", params=params, to_outputs=["comp_cnn.metrics", *shown])
     catalog = open_catalog(project, params=params)
     listed = catalog.load("nvie_samples")

@@ -17,7 +17,7 @@ from mien.io.run_records import METRICS, RECORD, RunRecord, RunRecords
 from mien.io.sweep_records import SweepRecord, SweepRecords
 from mien.pipelines.report import formats
 from mien.pipelines.report.comparisons import comparison_table
-from mien.pipelines.report.figures import scores_figure, scores_plot
+from mien.pipelines.report.figures import scores_plot
 from mien.pipelines.report.nodes import set_beside_peers, write
 from mien.pipelines.report.params import PanelRun, Panels, PaperRow, PaperTable, ReportParams
 from mien.pipelines.report.peers import peer_table
@@ -328,12 +328,10 @@ def test_latex_escapes_what_it_would_read_as_commands():
 def test_the_figure_shows_scores_papers_and_spreads_in_the_unit_of_the_table():
     runs = [run("sae", f"keep_0.6-seed_{seed}", value) for seed, value in enumerate((0.8, 0.9))]
     table = score_table([*runs, run("linear", "v", 0.5)], REPORT)
-    ours, papers = scores_figure(table).data
-    assert list(ours.x) == pytest.approx([85, 50])
-    assert list(ours.error_x.array) == pytest.approx([100 * np.std([0.8, 0.9], ddof=1), 1])
-    assert list(ours.error_x.arrayminus) == pytest.approx([100 * np.std([0.8, 0.9], ddof=1), 2])
-    assert list(papers.x) == pytest.approx([91.17, 91.13])
     axes = scores_plot(table).axes[0]
+    points = [line.get_xdata().tolist() for line in axes.lines if len(line.get_xdata()) == 2]
+    assert any(np.allclose(line, [85, 50]) for line in points)
+    assert any(np.allclose(line, [91.17, 91.13]) for line in points)
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "SAE, keep rate 0.6",
         "SAE, keep rate 0.1",
@@ -347,7 +345,6 @@ def test_each_unit_has_its_panel_and_no_score_at_all_is_a_figure_that_says_so():
     assert [axes.get_xlabel() for axes in plot.axes] == ["Accuracy, %", "MAE, years"]
     empty = score_table([], REPORT.model_copy(update={"papers": {}}))
     assert [text.get_text() for text in scores_plot(empty).axes[0].texts] == ["no score yet"]
-    assert not scores_figure(empty).data
 
 
 def test_the_projects_tables_are_complete_and_say_what_every_row_would_take():
@@ -383,7 +380,8 @@ def test_a_copied_folder_does_not_count_as_another_run(tmp_path):
         records(tmp_path)
 
 
-REPORTED = {f"{name}.{kind}" for name in ("scores", "trade_off") for kind in ("plotly.json", "png", "svg")} | {
+REPORTED = {f"{name}.{kind}" for name in ("scores", "trade_off") for kind in ("png", "svg")} | {
+    "trade_off.plotly.json",
     "confusions.png",
     "confusions.svg",
     "feature_maps.png",

@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure as MatplotlibFigure
-from plotly.graph_objects import Figure as PlotlyFigure
 from tests.pipelines.tiny_systems import PREDICTION_CPU, TINY
 
+from mien import figures
 from mien.models import create_model
 from mien.models.network import Network
-from mien.nodes import figures
 from mien.nodes.params import PredictionParams
 from mien.pipelines.sae.tokens import first_of_each, kept_frequency, kept_patches, show_tokens
 
@@ -60,24 +58,28 @@ def sheet_given(monkeypatch) -> dict:
     return seen
 
 
+def words_of(figure) -> str:
+    """A figure's title, whose lines are broken to fit."""
+    return " ".join(figure._suptitle.get_text().split())
+
+
 def test_the_sheet_has_the_first_test_faces_of_each_class_and_the_maps_all_of_them(samples, faces, sheet_given):
-    sheet, figure, plot = show_tokens(samples, faces, network(), PREDICTION)
+    sheet, figure = show_tokens(samples, faces, network(), PREDICTION)
     assert (sheet.dtype, sheet.ndim) == (np.uint8, 3)
-    assert (type(figure), type(plot)) == (PlotlyFigure, MatplotlibFigure)
     np.testing.assert_array_equal(sheet_given["faces"], faces[[2, 4, 1, 3]])  # face 0 has no row; 8 // 3 per class
     assert sheet_given["stage_names"] == ["block 0", "block 1"]
     assert sheet_given["synthetic"] is True
-    titles = [note.text for note in figure.layout.annotations]
-    assert titles == ["mean face", "happy<br>(n = 9)", "sad<br>(n = 10)", "fear<br>(n = 0)"]
-    assert figure.layout.title.text == "Test faces, 5 of 9 patches kept after block 1 in both streams (n = 19)"
-    assert figure.layout.title.subtitle.text == "synthetic faces"
-    np.testing.assert_array_equal(figure.data[0].z, faces[1:20].mean(axis=0).round())
+    titles = [axes.get_title() for axes in figure.axes[:4]]
+    assert titles == ["mean face", "happy\n(n = 9)", "sad\n(n = 10)", "fear\n(n = 0)"]
+    assert words_of(figure) == "Test faces, 5 of 9 patches kept after block 1 in both streams (n = 19)"
+    assert "synthetic faces" in [text.get_text() for text in figure.texts]
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), faces[1:20].mean(axis=0).round())
 
 
 def test_each_map_adds_up_to_the_patches_that_are_kept(samples, faces):
-    _, figure, _ = show_tokens(samples, faces, network(), PREDICTION)
-    for heatmap in figure.data[1:3]:
-        assert np.sum(heatmap.z) == pytest.approx(100 * 5)  # 9 tokens at keep rate 0.5
+    _, figure = show_tokens(samples, faces, network(), PREDICTION)
+    for axes in figure.axes[1:3]:
+        assert np.sum(axes.images[0].get_array()) == pytest.approx(100 * 5)  # 9 tokens at keep rate 0.5
 
 
 @pytest.mark.parametrize(
@@ -98,11 +100,11 @@ def test_each_map_adds_up_to_the_patches_that_are_kept(samples, faces):
     ],
 )
 def test_what_is_kept_is_said_in_words(samples, faces, sheet_given, changes, words):
-    _, figure, _ = show_tokens(samples, faces, network(**changes), PREDICTION)
+    _, figure = show_tokens(samples, faces, network(**changes), PREDICTION)
     assert sheet_given["title"] == f"The first test faces of each class: {words}"
-    assert figure.layout.title.text == f"Test faces, {words} (n = 19)"
+    assert words_of(figure) == f"Test faces, {words} (n = 19)"
     if "nothing" in words:
-        assert all(np.all(heatmap.z == np.float64(100)) for heatmap in figure.data[1:3])
+        assert all(np.all(axes.images[0].get_array() == np.float64(100)) for axes in figure.axes[1:3])
 
 
 def test_the_patches_are_those_that_the_network_names(samples, faces):

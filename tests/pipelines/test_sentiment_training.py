@@ -17,7 +17,7 @@ from mien.io.schemas import ClipPredictions
 from mien.nodes.digest import weights_digest
 from mien.nodes.params import EvaluationParams, PredictionParams
 from mien.nodes.training import track_epochs_with
-from mien.pipelines.sentiment.drawing import DRAWN, plot
+from mien.pipelines.sentiment.drawing import plot
 from mien.pipelines.sentiment.evaluation import evaluate, of_row, primary_row, tabulate
 from mien.pipelines.sentiment.fusion import fit_linear
 from mien.pipelines.sentiment.members import MEMBERS, members_of, rows_to_score
@@ -272,8 +272,8 @@ def test_a_learned_fusion_alone_is_drawn_without_a_weight(tmp_path):
     network, history = trained(tmp_path, rows)
     predictions = predict(SAMPLES, INPUTS, network, PREDICTION)
     metrics, _ = evaluate(predictions, EVALUATION)
-    weight = dict(zip(DRAWN, plot(predictions, metrics, history), strict=True))["fusion_weight"]
-    assert "no weighted sum" in [trace.name for trace in weight.data]
+    weight = plot(predictions, metrics, history)["fusion_weight"]
+    assert "no weighted sum" in [text.get_text() for text in weight.legends[0].get_texts()]
     assert tabulate(predictions, metrics)[1][["one", "other"]].to_numpy().tolist() == [["fused_learned", "face_mean"]]
 
 

@@ -1,5 +1,6 @@
 """A clone of the working tree in which commands run in processes of their own, as people give them."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,8 @@ def make_clone(folder: Path) -> Path:
     for name in ("pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".telemetry"):
         shutil.copy(ROOT / name, folder)
     demo = folder / "conf/demo/parameters.yml"
-    demo.write_text(yaml.safe_dump({**yaml.safe_load(demo.read_text()), **TINY, **TINY_SOURCES}))
+    sections = {**yaml.safe_load(demo.read_text()), **TINY, **TINY_SOURCES}
+    demo.write_text(yaml.safe_dump(json.loads(json.dumps(sections))))  # no aliases of shared sections, as people write
     for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@t commit -qm clone"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)
     return folder

@@ -40,13 +40,13 @@ def test_the_lineage_site_holds_layers_tables_figures_and_faces(ran):
     ids = {node["name"]: node["id"] for node in main["nodes"]}
     previews = {
         name: json.loads((ran / "build/api/nodes" / ids[name]).read_text()).get("preview")
-        for name in ("raf_db_samples", "raf_db_faces_112", "sae.metrics", "sae.roc_figure", "sae.roc_plot")
+        for name in ("raf_db_samples", "raf_db_faces_112", "sae.metrics", "sae.figures", "sae.features_figures")
     }
     assert previews["raf_db_samples"]["columns"][:2] == ["sample_id", "image"]
     assert previews["raf_db_faces_112"].startswith("iVBOR")  # a PNG in base64
     assert "test/accuracy" in str(previews["sae.metrics"])
-    assert len(previews["sae.roc_figure"]["data"]) >= 7
-    assert previews["sae.roc_plot"].startswith("iVBOR")
+    assert previews["sae.figures"].startswith("iVBOR")
+    assert previews["sae.features_figures"].startswith("iVBOR")
 
 
 @pytest.fixture(scope="module")

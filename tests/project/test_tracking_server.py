@@ -87,7 +87,7 @@ def test_a_server_named_in_the_environment_has_the_run_and_its_model_serves_pred
         assert tracked.info.status == "FINISHED"
         saved = json.loads((clone / "data/demo/08_reporting/sae/demo/metrics.json").read_text())
         assert tracked.data.metrics["test/accuracy"] == saved["test/accuracy"]
-        assert {"roc.html", "confusion_matrix.png"} <= {
+        assert {"roc_thresholds.html", "confusion_matrix.png"} <= {
             file.path for file in client.list_artifacts(tracked.info.run_id)
         }
         (version,) = client.search_model_versions()

@@ -7,6 +7,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.plotly import JSONDataset
 
+from mien.io.sheets import pictures_base64
 from mien.io.write_then_move import WriteThenMove
 from mien.outputs import FileError, in_words, replacing
 
@@ -43,26 +44,23 @@ class PaperFigure(WriteThenMove, MatplotlibDataset):
 
 
 class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
-    """Figures by name in one folder, as many as a run has: Plotly's as JSON, or printed ones as PNG and SVG.
+    """Figures by name in one folder, as many as a run has: matplotlib's as PNG and SVG, Plotly's as JSON.
 
     Args:
         filepath: The folder.
-        printed: Whether they are matplotlib's.
         dpi: Of the PNG.
     """
 
-    def __init__(
-        self, *, filepath: str, printed: bool = False, dpi: int = 300, metadata: dict[str, Any] | None = None
-    ) -> None:
-        self._filepath, self._printed, self._dpi = Path(filepath), printed, dpi
+    def __init__(self, *, filepath: str, dpi: int = 300, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath, self._dpi = Path(filepath), dpi
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
-        """Interactive figures by name; of printed ones their files."""
-        files = self.files()
-        return (
-            files if self._printed else {name: PlotlyFigure(filepath=str(file)).load() for name, file in files.items()}
-        )
+        """Plotly's figures by name; of matplotlib's, which are not read again, the PNG."""
+        return {
+            name: PlotlyFigure(filepath=str(file)).load() if file.name.endswith(_JSON) else file
+            for name, file in self.files().items()
+        }
 
     def save(self, data: dict[str, Any]) -> None:
         """Write them all under another folder's name, then put it in the place of the one before."""
@@ -74,21 +72,27 @@ class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
 
     def files(self) -> dict[str, Path]:
         """The PNG or JSON file of each figure."""
-        suffix = ".png" if self._printed else _JSON
-        return {file.name.removesuffix(suffix): file for file in sorted(self._filepath.glob(f"*{suffix}"))}
+        files = (file for file in sorted(self._filepath.glob("*")) if file.name.endswith((".png", _JSON)))
+        return {file.name.removesuffix(_JSON).removesuffix(".png"): file for file in files}
+
+    def preview(self) -> str:
+        """The matplotlib figures side by side, base64, for kedro-viz."""
+        from kedro_datasets._typing import ImagePreview
+
+        return ImagePreview(pictures_base64([file for file in self.files().values() if file.suffix == ".png"]))
 
     def _save_entry(self, part: Path, name: str, figure: Any) -> None:
         """Save one figure; a fault of the disk is reported with the folder's own name, not the temporary one."""
         try:
-            self._entry(part, name).save(figure)
+            self._entry(part, name, figure).save(figure)
         except DatasetError as error:
             reported = error.__cause__
             if isinstance(reported, FileError):
                 raise FileError(str(reported).replace(str(part), str(self._filepath))) from reported.__cause__
             raise
 
-    def _entry(self, folder: Path, name: str) -> Any:
-        if self._printed:
+    def _entry(self, folder: Path, name: str, figure: Any) -> Any:
+        if hasattr(figure, "savefig"):  # matplotlib's, known without importing it
             return PaperFigure(filepath=str(folder / f"{name}.png"), save_args={"format": "png", "dpi": self._dpi})
         return PlotlyFigure(filepath=str(folder / f"{name}{_JSON}"))
 
@@ -96,4 +100,4 @@ class FigureFolder(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return self._filepath.is_dir()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "printed": self._printed}
+        return {"filepath": str(self._filepath)}

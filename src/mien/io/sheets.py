@@ -14,6 +14,7 @@ from mien.outputs import in_words, reading, replacing
 
 COLUMNS = 8  # ours: eight faces of 112 px fill the width of kedro-viz's preview
 
+_PREVIEW = 480  # pixels: width of a figure in kedro-viz's preview
 _GAP = 6
 _LINE_HEIGHT = 14
 _LETTER_WIDTH = 6.3  # of the font below, on average
@@ -81,6 +82,25 @@ def face_sheet_base64(faces: np.ndarray) -> str:
     sheet = tiles.reshape(rows, COLUMNS, height, width, channels)
     sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(rows * height, COLUMNS * width, channels)
     return base64.b64encode(_png(sheet)).decode("ascii")
+
+
+def pictures_base64(files: Sequence[Path]) -> str:
+    """Lay out pictures from files, three in a row, as one PNG in base64.
+
+    Args:
+        files: n ≥ 0 pictures of any sizes; of none the PNG is white.
+    """
+    pictures = [cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR) for file in files]
+    pictures = [cv2.resize(each, (_PREVIEW, round(_PREVIEW * each.shape[0] / each.shape[1]))) for each in pictures]
+    lines = []
+    for start in range(0, len(pictures), 3):
+        line = pictures[start : start + 3]
+        sheet = np.full((max(each.shape[0] for each in line), 3 * _PREVIEW, 3), 255, np.uint8)
+        for number, each in enumerate(line):
+            sheet[: each.shape[0], number * _PREVIEW : (number + 1) * _PREVIEW] = each
+        lines.append(sheet)
+    whole = np.concatenate(lines) if lines else np.full((1, 1, 3), 255, np.uint8)
+    return base64.b64encode(_png(whole[..., ::-1])).decode("ascii")
 
 
 def captioned_sheet(

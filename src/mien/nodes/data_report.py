@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from mien.data.file_account import NUM_NAMED, PublishedCounts, count_table
+from mien.figures.mistakes import TILE, face_tile
+from mien.figures.style import SYNTHETIC
 from mien.io.schemas import FACE_REASONS, SOUND_REASONS
 from mien.io.sheets import COLUMNS, captioned_sheet, message_tile
 from mien.nodes.alignment import image_columns
-from mien.nodes.figures.mistakes import TILE, face_tile
-from mien.nodes.figures.style import SYNTHETIC
 
 if TYPE_CHECKING:
     from mien.data.image_source import ImageSource
@@ -41,7 +41,7 @@ def report_faces(
     *,
     published: PublishedCounts,
     column: str = "expression",
-) -> tuple[pd.DataFrame, dict[str, Any], Any, Any, np.ndarray, np.ndarray]:
+) -> tuple[pd.DataFrame, dict[str, Any], Any, np.ndarray, np.ndarray]:
     """Report on a dataset: what is there, what is published, what became of each image.
 
     Args:
@@ -53,17 +53,16 @@ def report_faces(
         column: Of ``counted`` that names the class.
 
     Returns:
-        The table of counts, the summary, the overview as Plotly's and as matplotlib's figure, and two sheets
+        The table of counts, the summary, the overview as a figure, and two sheets
         (H, W, 3) uint8: of aligned faces, and of images that gave none, several, or could not be read.
     """
-    from mien.nodes.data_figures import overview_figure, overview_plot
+    from mien.figures.overview import overview_plot
 
     counts = count_table(counted, published, column)
     drawn = bool(samples["synthetic"].any())
     return (
         counts,
         summarise_faces(samples),
-        overview_figure(counts, samples, raw.name, synthetic=drawn),
         overview_plot(counts, samples, raw.name, synthetic=drawn),
         aligned_sheet(samples, faces, column),
         rejected_sheet(samples, raw),

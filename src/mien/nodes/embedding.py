@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien import figures
 from mien.models.network import Network
-from mien.nodes import figures
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_network, unseen_samples
 
@@ -16,7 +16,7 @@ SEED = 0
 
 def map_features(
     samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
-) -> tuple[pd.DataFrame, Any, Any]:
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Draw the vectors that the network classifies, of the test samples, in a plane by t-SNE.
 
     Args:
@@ -27,7 +27,7 @@ def map_features(
 
     Returns:
         Table: one row per sample that is shown, ``sample_id``, ``expression``, ``label``, ``drawn`` and its place
-        ``x``, ``y``; and Plotly's and matplotlib's figure.
+        ``x``, ``y``; and figures by name: ``features`` is matplotlib's, ``features_points`` Plotly's.
     """
     test = unseen_samples(samples, ("test",))
     vectors = apply_network(test, faces, network, prediction, network.model.features)
@@ -36,4 +36,7 @@ def map_features(
     said = {"left_out": len(left_out), "synthetic": bool(test["synthetic"].any())}
     placed = test.loc[rows, ["sample_id", "expression", "label", "synthetic"]].reset_index(drop=True)
     placed = placed.assign(x=points[:, 0], y=points[:, 1])
-    return placed, figures.embedding_figure(*shown, **said), figures.embedding_plot(*shown, **said)
+    return placed, {
+        "features": figures.embedding_plot(*shown, **said),
+        "features_points": figures.embedding_figure(*shown, **said),
+    }

@@ -137,7 +137,7 @@ def _arrays(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
 
 def intervals(metrics: dict[str, Any], metric: str, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     """95 % interval of a test metric by class, and of its mean under ``macro average``, where they are defined."""
-    from mien.nodes.figures import MACRO_AVERAGE
+    from mien.figures import MACRO_AVERAGE
 
     bounds = {name: (f"{metric}/{name}_low", f"{metric}/{name}_high") for name in names}
     bounds[MACRO_AVERAGE] = (f"{metric}_low", f"{metric}_high")

@@ -5,15 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.nodes import figures
+from mien import figures
 from mien.nodes.evaluation import intervals, split_rows, split_scores
 
-DRAWN = ("confusion_matrix", "roc", "precision_recall", "reliability", "class_recall", "training_curves")
-"""Figures of a classifier, in the order in which the functions below return them."""
 
-
-def plot_classes(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
-    """Interactive figures of the test split, and training curves.
+def plot_classes(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> dict[str, Any]:
+    """Draw what a classifier scored on the test split, and its training.
 
     Args:
         predictions: The table of ``predict_classes``.
@@ -21,56 +18,38 @@ def plot_classes(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd
         history: One row per epoch.
 
     Returns:
-        Plotly figures, in the order of ``DRAWN``.
+        Figures by name; ``roc_thresholds`` is Plotly's, the others are matplotlib's.
     """
-    return _draw(predictions, metrics, history, "figure")
-
-
-def print_classes(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
-    """The same figures at a paper's column width.
-
-    Args:
-        predictions: The table of ``predict_classes``.
-        metrics: Of ``evaluate_classes``, for the intervals.
-        history: One row per epoch.
-
-    Returns:
-        Matplotlib figures, in the order of ``DRAWN``.
-    """
-    return _draw(predictions, metrics, history, "plot")
-
-
-def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame, kind: str) -> tuple[Any, ...]:
     from mien.metrics import confusion_counts, reliability_bins
-
-    def draw(name: str, *arguments: Any, **options: Any) -> Any:
-        return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)
 
     target, scores, names = split_scores(predictions, "test")
     synthetic = bool(predictions["synthetic"].any())
     counts = confusion_counts(target, scores.argmax(axis=1), len(names))
     error = [metrics[f"test/calibration_error{end}"] for end in ("", "_low", "_high")]
     recall = [[metrics[f"test/recall/{name}{end}"] for name in names] for end in ("", "_low", "_high")]
-    each = {"class_names": names, "target": target, "scores": scores}
-    return (
-        draw("confusion_matrix", counts, names, "Confusion matrix, test"),
-        draw("roc", **each, title="ROC curves, test", intervals=intervals(metrics, "auroc", names)),
-        draw(
-            "precision_recall",
+    each: dict[str, Any] = {"class_names": names, "target": target, "scores": scores, "synthetic": synthetic}
+    roc = {"title": "ROC curves, test", "intervals": intervals(metrics, "auroc", names)}
+    return {
+        "confusion_matrix": figures.confusion_matrix_plot(counts, names, "Confusion matrix, test", synthetic=synthetic),
+        "roc": figures.roc_plot(**each, **roc),
+        "roc_thresholds": figures.roc_figure(**each, **roc),
+        "precision_recall": figures.precision_recall_plot(
             **each,
             title="Precision and recall, test",
             intervals=intervals(metrics, "average_precision", names),
         ),
-        draw(
-            "reliability",
+        "reliability": figures.reliability_plot(
             reliability_bins(target, scores),
             error[0],
             "Reliability, test",
             interval=None if None in error else (error[1], error[2]),
+            synthetic=synthetic,
         ),
-        draw("class_bars", names, *recall, counts.sum(axis=1), "Recall by class, test"),
-        draw("training_curves", history, "Training"),
-    )
+        "class_recall": figures.class_bars_plot(
+            names, *recall, counts.sum(axis=1), "Recall by class, test", synthetic=synthetic
+        ),
+        "training_curves": figures.training_curves_plot(history, "Training", synthetic=synthetic),
+    }
 
 
 def show_mistakes(predictions: pd.DataFrame, samples: pd.DataFrame, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

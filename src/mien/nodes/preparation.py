@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 CROPS: Mapping[int, Channels] = {112: "rgb", 48: "rgb"}
 """Packed faces by side: 112 px for networks pretrained on aligned faces, 48 px as FER2013's."""
 
-REPORTED = ("counts", "summary", "overview_figure", "overview_plot", "aligned_sheet", "rejected_sheet", "file_account")
+REPORTED = ("counts", "summary", "overview_plot", "aligned_sheet", "rejected_sheet", "file_account")
 """What a data report consists of, as entries of the catalog."""
 
 

@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline, node
 
 from mien.nodes.embedding import map_features
 from mien.nodes.evaluation import evaluate_classes
-from mien.nodes.plots import DRAWN, plot_classes, print_classes, show_mistakes
+from mien.nodes.plots import plot_classes, show_mistakes
 from mien.nodes.prediction import predict_classes
 from mien.nodes.samples import select_train_and_val
 from mien.nodes.training import train_classifier
@@ -95,8 +95,7 @@ def classifier_figures(rows: str = "samples", features: bool = True) -> list[Nod
     """
     plotted_from = ["predictions", "metrics", "history"]
     nodes = [
-        node(plot_classes, plotted_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(print_classes, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(plot_classes, plotted_from, "figures", name="plot"),
         node(
             show_mistakes,
             ["predictions", rows, "faces"],
@@ -109,7 +108,7 @@ def classifier_figures(rows: str = "samples", features: bool = True) -> list[Nod
             node(
                 map_features,
                 [rows, "faces", "network", "params:prediction"],
-                ["feature_map", "features_figure", "features_plot"],
+                ["feature_map", "features_figures"],
                 name="map_features",
             )
         )

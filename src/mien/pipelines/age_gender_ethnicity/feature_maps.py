@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien import figures
 from mien.models.network import Network
-from mien.nodes import figures
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import unseen_samples
 
@@ -23,9 +23,7 @@ FACES_SHOWN = 6
 _TILE = 96  # pixels: twice the face's side
 
 
-def show_components(
-    samples: pd.DataFrame, faces: np.ndarray, network: Network
-) -> tuple[Any, Any, np.ndarray, np.ndarray]:
+def show_components(samples: pd.DataFrame, faces: np.ndarray, network: Network) -> tuple[Any, np.ndarray, np.ndarray]:
     """Show what the principal components keep of the test faces, and the first of them.
 
     Args:
@@ -34,7 +32,7 @@ def show_components(
         network: The trained networks.
 
     Returns:
-        The explained variance as Plotly's and matplotlib's figure; a sheet of test faces, each above what its
+        The explained variance as a figure; a sheet of test faces, each above what its
         components restore; a sheet of the first components as faces.
     """
     import torch
@@ -54,7 +52,6 @@ def show_components(
     heading = f"Test faces, and what {count} principal components keep of them{_drawn(synthetic)}"
     first = components.directions[:COMPONENTS_SHOWN].reshape(-1, size, size).numpy()
     return (
-        figures.explained_variance_figure(*shown, synthetic=synthetic),
         figures.explained_variance_plot(*shown, synthetic=synthetic),
         captioned_sheet(tiles, captions, heading=heading, columns=len(images)),
         captioned_sheet(

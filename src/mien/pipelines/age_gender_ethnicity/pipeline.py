@@ -6,17 +6,16 @@ from mien.nodes.system import system_pipeline
 from mien.pipelines.age_gender_ethnicity.evaluation import evaluate
 from mien.pipelines.age_gender_ethnicity.feature_maps import show_components, show_networks
 from mien.pipelines.age_gender_ethnicity.nodes import initialise, predict, train
-from mien.pipelines.age_gender_ethnicity.plots import plot_data, plot_models, print_models
+from mien.pipelines.age_gender_ethnicity.plots import plot_data, plot_models
 
 
 def create_pipeline() -> Pipeline:
     """Faces of Kaggle's CSV at 48 px → networks for age, gender and ethnicity → predictions → metrics and figures."""
     plotted_from = ["predictions", "metrics", "history"]
-    components = ["explained_variance_figure", "explained_variance_plot", "restored_sheet", "components_sheet"]
+    components = ["explained_variance_plot", "restored_sheet", "components_sheet"]
     figures = [
-        node(plot_data, "samples", ["attributes_figure", "attributes_plot"], name="plot_data"),
-        node(plot_models, plotted_from, "models_figures", name="plot"),
-        node(print_models, plotted_from, "models_plots", name="plot_for_paper"),
+        node(plot_data, "samples", "attributes_plot", name="plot_data"),
+        node(plot_models, plotted_from, "figures", name="plot"),
         node(show_components, ["samples", "faces", "network"], components, name="show_components"),
         node(
             show_networks,

@@ -6,33 +6,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien import figures
 from mien.labels import ETHNICITIES, GENDERS
-from mien.nodes import figures
 from mien.nodes.evaluation import intervals, split_scores
 from mien.pipelines.age_gender_ethnicity.evaluation import by_model
 from mien.pipelines.age_gender_ethnicity.params import TARGETS
 
 
-def plot_data(samples: pd.DataFrame) -> tuple[Any, Any]:
+def plot_data(samples: pd.DataFrame) -> Any:
     """Draw how ethnicities, genders and ages are distributed.
 
     Args:
         samples: The samples table.
-
-    Returns:
-        Plotly's and matplotlib's figure.
     """
     counted = [
         [(name, int((samples[column] == code).sum())) for code, name in enumerate(names)]
         for column, names in (("gender", GENDERS), ("ethnicity", ETHNICITIES))
     ]
-    shown = samples["age"].to_numpy(np.int64), *counted, "Ethnicity, gender and age"
-    synthetic = bool(samples["synthetic"].any())
-    return figures.attributes_figure(*shown, synthetic=synthetic), figures.attributes_plot(*shown, synthetic=synthetic)
+    ages, synthetic = samples["age"].to_numpy(np.int64), bool(samples["synthetic"].any())
+    return figures.attributes_plot(ages, *counted, "Ethnicity, gender and age", synthetic=synthetic)
 
 
 def plot_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> dict[str, Any]:
-    """Interactive figures of every network on the test split, and its training curves.
+    """Draw what every network scored on the test split, and its training.
 
     Args:
         predictions: The table of ``predict``.
@@ -40,41 +36,31 @@ def plot_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.
         history: One row per network and epoch.
 
     Returns:
-        Plotly figures by name: ``<target>_models``, which compares where there are several; per network
+        Figures by name: ``<target>_models``, which compares where there are several; per network
         ``<target>_<model>_age`` and ``_age_bands``, or ``_confusion_matrix`` and ``_roc``; and
         ``<network>_training_curves``.
     """
-    return dict(_draw(predictions, metrics, history, "figure"))
+    return dict(_draw(predictions, metrics, history))
 
 
-def print_models(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> dict[str, Any]:
-    """The same figures at a paper's column width; arguments as in ``plot_models``."""
-    return dict(_draw(predictions, metrics, history, "plot"))
-
-
-def _draw(
-    predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame, kind: str
-) -> Iterator[tuple[str, Any]]:
+def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> Iterator[tuple[str, Any]]:
     synthetic = bool(predictions["synthetic"].any())
-
-    def draw(name: str, *arguments: Any, **options: Any) -> Any:
-        return getattr(figures, f"{name}_{kind}")(*arguments, synthetic=synthetic, **options)
-
     parts = by_model(predictions)
     for target in TARGETS:
         models = [model for each, model in parts if each == target]
         if len(models) > 1:
-            yield f"{target}_models", draw("class_bars", **_compared(metrics, target, models))
+            bars = _compared(metrics, target, models)
+            yield f"{target}_models", figures.class_bars_plot(**bars, synthetic=synthetic)
     for (target, model), rows in parts.items():
         part = f"{target}/{model}"
         own = {key.replace(f"{part}/", "", 1): value for key, value in metrics.items() if f"/{part}/" in key}
-        drawn = _of_ages(draw, model, rows, own) if target == "age" else _of_classes(draw, target, model, rows, own)
+        drawn = _of_ages(model, rows, own, synthetic) if target == "age" else _of_classes(part, rows, own, synthetic)
         for name, figure in drawn:
             yield f"{target}_{model}_{name}", figure
     for name, epochs in history.groupby("model", sort=False):
         if len(epochs) > 1:
-            curves = epochs.dropna(axis="columns", how="all")
-            yield f"{name}_training_curves", draw("training_curves", curves, f"Training of {_words(name)}")
+            curves, title = epochs.dropna(axis="columns", how="all"), f"Training of {_words(name)}"
+            yield f"{name}_training_curves", figures.training_curves_plot(curves, title, synthetic=synthetic)
 
 
 def _compared(metrics: dict[str, Any], target: str, models: list[str]) -> dict[str, Any]:
@@ -95,7 +81,7 @@ def _compared(metrics: dict[str, Any], target: str, models: list[str]) -> dict[s
     }
 
 
-def _of_ages(draw: Any, model: str, rows: pd.DataFrame, own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _of_ages(model: str, rows: pd.DataFrame, own: dict[str, Any], synthetic: bool) -> Iterator[tuple[str, Any]]:
     test = rows[rows["split"] == "test"]
     true, predicted = test["target"].to_numpy(np.float64), test["value"].to_numpy(np.float64)
     bounds = {
@@ -103,7 +89,8 @@ def _of_ages(draw: Any, model: str, rows: pd.DataFrame, own: dict[str, Any]) -> 
         for short, name in (("mae", "mae_years"), ("pearson", "pearson"))
         if own[f"test/{name}_low"] is not None
     }
-    yield "age", draw("age", true, predicted, f"Age by {_words(model)}, test", intervals=bounds)
+    title = f"Age by {_words(model)}, test"
+    yield "age", figures.age_plot(true, predicted, title, intervals=bounds, synthetic=synthetic)
     names = [key.removeprefix("test/n/") for key in own if key.startswith("test/n/") and own[key]]
     bands = pd.DataFrame(
         {
@@ -115,20 +102,19 @@ def _of_ages(draw: Any, model: str, rows: pd.DataFrame, own: dict[str, Any]) -> 
             },
         }
     )
-    yield "age_bands", draw("age_bands", bands, f"Error by age, {_words(model)}, test")
+    yield "age_bands", figures.age_bands_plot(bands, f"Error by age, {_words(model)}, test", synthetic=synthetic)
 
 
-def _of_classes(
-    draw: Any, target: str, model: str, rows: pd.DataFrame, own: dict[str, Any]
-) -> Iterator[tuple[str, Any]]:
+def _of_classes(part: str, rows: pd.DataFrame, own: dict[str, Any], synthetic: bool) -> Iterator[tuple[str, Any]]:
     from mien.metrics import confusion_counts
 
+    target, model = part.split("/")
     true, scores, names = split_scores(rows, "test")
     title = f"{target.capitalize()} by {_words(model)}, test"
     counts = confusion_counts(true.astype(int), scores.argmax(axis=1), len(names))
-    yield "confusion_matrix", draw("confusion_matrix", counts, names, title)
-    each = {"class_names": names, "target": true.astype(int), "scores": scores}
-    yield "roc", draw("roc", **each, title=title, intervals=intervals(own, "auroc", names))
+    yield "confusion_matrix", figures.confusion_matrix_plot(counts, names, title, synthetic=synthetic)
+    areas = intervals(own, "auroc", names)
+    yield "roc", figures.roc_plot(true.astype(int), scores, names, title, intervals=areas, synthetic=synthetic)
 
 
 def _words(name: str) -> str:

@@ -75,7 +75,7 @@ def draw(table: pd.DataFrame) -> Any:
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    from mien.nodes.figures import COLORS, layout
+    from mien.figures import COLORS, layout
 
     sizes = table["image_size"].unique().tolist()
     figure = make_subplots(rows=len(sizes), cols=1, subplot_titles=[f"{size} px" for size in sizes])

@@ -25,7 +25,7 @@ def draw_networks(table: pd.DataFrame) -> Any:
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    from mien.nodes.figures import COLORS, layout
+    from mien.figures import COLORS, layout
 
     passes = table[table["part"] != TRAINING_STEP]
     panels = list(passes.groupby(["mode", "threads", "batch_size"], sort=False))

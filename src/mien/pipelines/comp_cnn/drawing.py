@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien import figures
 from mien.data.folds import FOLD
 from mien.models.network import Network
-from mien.nodes import figures
 from mien.nodes.params import PredictionParams
 from mien.pipelines.comp_cnn.params import NAMES
 
@@ -20,7 +20,7 @@ CURVES = ("diff_cnn", "sub_svm", "comb_svm")
 
 def draw_models(
     models: pd.DataFrame, emotion_scores: pd.DataFrame, learning_curve: pd.DataFrame, predictions: pd.DataFrame
-) -> tuple[Any, ...]:
+) -> dict[str, Any]:
     """Draw error rates by row and by emotion, and accuracy against the number of training subjects.
 
     Args:
@@ -30,7 +30,7 @@ def draw_models(
         predictions: Of ``predict``: says whether faces are drawn.
 
     Returns:
-        Interactive and printed figure of the rows, of the emotions of the primary row, and of the learning curve.
+        Figures by name: of the rows, of the emotions of the primary row, and of the learning curve.
     """
     synthetic = bool(predictions["synthetic"].any())
     primary = models.loc[models["primary"], "model"].iloc[0]
@@ -44,14 +44,11 @@ def draw_models(
     by_row = _error_bars(models["name"], models, "Error rate of each row, all folds")
     by_emotion = _error_bars(of_primary["emotion"], of_primary, f"Error rate by emotion, {NAMES[primary]}")
     title, axes = "Accuracy by training subjects", {"size": "training subjects", "quantity": "test accuracy"}
-    return (
-        figures.class_bars_figure(*by_row, **_PER_CENT, total=pairs, synthetic=synthetic),
-        figures.class_bars_plot(*by_row, **_PER_CENT, total=pairs, synthetic=synthetic),
-        figures.class_bars_figure(*by_emotion, **_PER_CENT, synthetic=synthetic),
-        figures.class_bars_plot(*by_emotion, **_PER_CENT, synthetic=synthetic),
-        figures.learning_curve_figure(curve, title, **axes, synthetic=synthetic),
-        figures.learning_curve_plot(curve, title, **axes, synthetic=synthetic),
-    )
+    return {
+        "models": figures.class_bars_plot(*by_row, **_PER_CENT, total=pairs, synthetic=synthetic),
+        "emotions": figures.class_bars_plot(*by_emotion, **_PER_CENT, synthetic=synthetic),
+        "train_subjects": figures.learning_curve_plot(curve, title, **axes, synthetic=synthetic),
+    }
 
 
 _PER_CENT: dict[str, Any] = {"quantity": "error rate, %", "limit": None}
@@ -62,9 +59,7 @@ def _error_bars(names: pd.Series, table: pd.DataFrame, title: str) -> tuple[Any,
     return names.tolist(), *values, table["n"].round().astype(int).to_numpy(), title
 
 
-def show_maps(
-    samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
-) -> tuple[Any, Any]:
+def show_maps(samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams) -> Any:
     """Draw the maps of a posed and a spontaneous test pair before and after the comparison layer.
 
     Args:
@@ -74,7 +69,7 @@ def show_maps(
         prediction: Unused: a few pairs are looked at on the CPU.
 
     Returns:
-        Interactive and printed figure: per net and pair the onset's and the apex's maps, and their comparison.
+        A figure: per net and pair the onset's and the apex's maps, and their comparison.
     """
     ensemble: Any = network.model
     trial, seed = next(training for training in ensemble.trainings if training[0].startswith(f"{FOLD}_"))
@@ -93,11 +88,7 @@ def show_maps(
     for number in range(1, SHOWN_MAPS + 1):
         columns += [f"onset\nmap {number}", f"apex\nmap {number}", f"compared\nmap {number}"]
     title = "Feature maps before and after the comparison, each scaled by itself"
-    drawn = (maps, names, columns, title)
-    synthetic = bool(test["synthetic"].any())
-    return figures.feature_maps_figure(*drawn, synthetic=synthetic), figures.feature_maps_plot(
-        *drawn, synthetic=synthetic
-    )
+    return figures.feature_maps_plot(maps, names, columns, title, synthetic=bool(test["synthetic"].any()))
 
 
 def _frames(faces: np.ndarray, rows: np.ndarray, ensemble: Any) -> Any:

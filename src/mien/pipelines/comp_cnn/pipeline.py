@@ -31,14 +31,18 @@ def _on(name: str, dataset: str) -> Pipeline:
             node(
                 show_maps,
                 ["trials", "faces", "network", "params:prediction"],
-                ["features_figure", "features_plot"],
+                "features_plot",
                 name="show_maps",
             ),
         ],
     )
-    drawn = [f"{figure}_{kind}" for figure in ("models", "emotions", "train_subjects") for kind in ("figure", "plot")]
     own = [
         node(evaluate_models, ["predictions", "params:evaluation"], list(TABLES), name="evaluate_models"),
-        node(draw_models, ["models", "emotion_scores", "learning_curve", "predictions"], drawn, name="draw_models"),
+        node(
+            draw_models,
+            ["models", "emotion_scores", "learning_curve", "predictions"],
+            "models_figures",
+            name="draw_models",
+        ),
     ]
     return line + Pipeline(own, namespace=name)

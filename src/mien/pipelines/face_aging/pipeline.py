@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from mien.nodes.system import system_pipeline
 from mien.pipelines.face_aging.evaluation import evaluate
 from mien.pipelines.face_aging.nodes import initialise, predict, train
-from mien.pipelines.face_aging.plots import DRAWN, plot_faces, print_faces
+from mien.pipelines.face_aging.plots import plot_faces
 from mien.pipelines.face_aging.sheets import show_ages
 
 
@@ -16,8 +16,7 @@ def create_pipeline() -> Pipeline:
     """
     plotted_from = ["predictions", "metrics", "history"]
     figures = [
-        node(plot_faces, plotted_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(print_faces, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(plot_faces, plotted_from, "figures", name="plot"),
         node(
             show_ages,
             ["samples", "faces", "network", "params:prediction"],

@@ -5,15 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mien import figures
 from mien.errors import MienError
 from mien.labels import LANDMARK_GROUPS
-from mien.nodes import figures
 from mien.nodes.evaluation import METRIC_PREFIX
 from mien.pipelines.landmarks.nodes import LANDMARK_COLUMNS, PREDICTED_COLUMNS, points_of
 from mien.pipelines.landmarks.params import LandmarkEvaluationParams
-
-FIGURES = ("cumulative_error", "training_curves")
-"""Figures that are drawn, in the order in which ``plot_errors`` and ``print_errors`` return them."""
 
 
 def evaluate(
@@ -81,8 +78,8 @@ def _synthetic_errors(
     return metrics | {"nme_interocular_of_mean_shape": float(nothing_seen.mean())}
 
 
-def plot_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, ...]:
-    """Interactive figures: cumulative errors of the synthetic test faces, and training curves.
+def plot_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> dict[str, Any]:
+    """Draw cumulative errors of the synthetic test faces, and training curves.
 
     Args:
         predictions: The table of ``predict``.
@@ -90,17 +87,8 @@ def plot_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.Da
         history: One row per epoch.
 
     Returns:
-        Plotly figures, in the order of ``FIGURES``.
+        Figures by name.
     """
-    return _draw(predictions, samples, history, "figure")
-
-
-def print_errors(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame) -> tuple[Any, ...]:
-    """The same figures at a paper's column width; arguments as in ``plot_errors``."""
-    return _draw(predictions, samples, history, "plot")
-
-
-def _draw(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFrame, kind: str) -> tuple[Any, ...]:
     from mien.metrics.landmarks import interocular_distances, mean_shape, normalised_errors
 
     test = predictions[predictions["split"] == "test"]
@@ -111,12 +99,10 @@ def _draw(predictions: pd.DataFrame, samples: pd.DataFrame, history: pd.DataFram
         "MobileFaceNet": normalised_errors(true, predicted, lengths),
         "mean shape": normalised_errors(true, np.broadcast_to(shape, true.shape), lengths),
     }
-    curves = getattr(figures, f"cumulative_error_{kind}")
-    training = getattr(figures, f"training_curves_{kind}")
-    return (
-        curves(errors, "Landmark errors, test", synthetic=True),
-        training(history, "Training of the landmark network", synthetic=True),
-    )
+    return {
+        "cumulative_error": figures.cumulative_error_plot(errors, "Landmark errors, test", synthetic=True),
+        "training_curves": figures.training_curves_plot(history, "Training of the landmark network", synthetic=True),
+    }
 
 
 def show_points(predictions: pd.DataFrame, faces: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from mien.nodes.samples import select_train_and_val
-from mien.pipelines.landmarks.evaluation import FIGURES, evaluate, plot_errors, print_errors, show_points
+from mien.pipelines.landmarks.evaluation import evaluate, plot_errors, show_points
 from mien.pipelines.landmarks.nodes import initialise, list_faces, pack_faces, predict, train
 
 NETWORK = "landmark_network"
@@ -47,8 +47,7 @@ def create_pipeline() -> Pipeline:
             "errors",
             name="evaluate",
         ),
-        node(plot_errors, plotted_from, [f"{name}_figure" for name in FIGURES], name="plot"),
-        node(print_errors, plotted_from, [f"{name}_plot" for name in FIGURES], name="plot_for_paper"),
+        node(plot_errors, plotted_from, "figures", name="plot"),
         node(show_points, ["predictions", "faces"], "points_sheet", name="show_points"),
     ]
     return Pipeline(steps, namespace="landmarks", outputs={"network": NETWORK})

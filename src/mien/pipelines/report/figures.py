@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mien.nodes.figures.style import COLORS, GRID, TEXT_POINTS, TITLE_POINTS, layout
+from mien.figures.style import COLORS, GRID, TEXT_POINTS, TITLE_POINTS
 from mien.pipelines.report.scores import SCORE_NAMES, printed_unit
 from mien.pipelines.report.tables import SYNTHETIC
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 PAGE_WIDTH = 7.0
 """Inches: both columns of the two-column layouts of IEEE and CVF."""
@@ -52,51 +51,6 @@ class _Panel:
             (PAPERS, self.paper, np.isfinite(self.paper), True),
         ]
         return [kind for kind in kinds if kind[2].any()]
-
-
-def scores_figure(table: pd.DataFrame) -> PlotlyFigure:
-    """Interactive dot plot, one panel per score.
-
-    Args:
-        table: Of ``score_table``.
-    """
-    from plotly.subplots import make_subplots
-
-    panels = _panels(table)
-    sizes = [len(panel.labels) for panel in panels] or [1]
-    figure = make_subplots(rows=len(sizes), cols=1, row_heights=sizes, vertical_spacing=0.25 / len(sizes))
-    named: set[str] = set()
-    for row, panel in enumerate(panels, start=1):
-        for name, values, rows, hollow in panel.parts():
-            paper = name == PAPERS
-            color = _PAPER_COLOR if paper else _OUR_COLOR
-            error = {"type": "data", "symmetric": False, "thickness": 1.5, "color": color}
-            error |= {"array": panel.above[rows].tolist(), "arrayminus": panel.below[rows].tolist()}
-            figure.add_scatter(
-                x=values[rows].tolist(),
-                y=np.flatnonzero(rows).tolist(),
-                customdata=[panel.labels[place] for place in np.flatnonzero(rows)],
-                error_x=None if paper else error,
-                mode="markers",
-                marker={"color": color, "size": 10, "symbol": ("diamond" if paper else "circle") + "-open" * hollow},
-                name=name,
-                legendgroup=name,
-                showlegend=name not in named,
-                hovertemplate=f"%{{customdata}}<br>{name} %{{x:.2f}}<extra></extra>",
-                row=row,
-                col=1,
-            )
-            named.add(name)
-        places = {"tickvals": list(range(len(panel.labels))), "ticktext": panel.labels, "ticks": ""}
-        figure.update_yaxes(range=[len(panel.labels) - 0.5, -0.5], automargin=True, **places, row=row, col=1)
-        figure.update_xaxes(title_text=SCORE_NAMES[panel.score], showgrid=True, gridcolor=GRID, row=row, col=1)
-    figure.update_layout(
-        **layout(f"{TITLE}<br><sup>{SPREAD}</sup>", synthetic=False),
-        width=900,
-        height=190 + sum(70 + 34 * n for n in sizes),
-    )
-    figure.update_layout(legend={"orientation": "h", "y": -110 / (190 + sum(sizes) * 34), "x": 0})
-    return figure
 
 
 def scores_plot(table: pd.DataFrame) -> MatplotlibFigure:

@@ -10,7 +10,7 @@ from mien.io.run_records import RunRecord
 from mien.io.sweep_records import SweepRecord
 from mien.pipelines.report import formats, page
 from mien.pipelines.report.comparisons import comparison_sections, comparison_table
-from mien.pipelines.report.figures import scores_figure, scores_plot
+from mien.pipelines.report.figures import scores_plot
 from mien.pipelines.report.panels import confusion_panels, feature_panels
 from mien.pipelines.report.params import ReportParams
 from mien.pipelines.report.peers import OURS, peer_table
@@ -66,7 +66,7 @@ def set_beside_peers(runs: list[RunRecord], tables: ReportParams) -> tuple[pd.Da
     return peer_table(runs, tables), trade_off_table(runs, tables)
 
 
-def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any, Any]:
+def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any]:
     """Draw the main score of every variant that was run with its spread, and accuracy against cost.
 
     Args:
@@ -74,10 +74,10 @@ def draw(table: pd.DataFrame, trade_off: pd.DataFrame) -> tuple[Any, Any, Any, A
         trade_off: Of ``set_beside_peers``.
 
     Returns:
-        Plotly's and matplotlib's figure of the scores, and those of accuracy and cost.
+        The figure of the scores, and Plotly's and matplotlib's of accuracy and cost.
     """
     ran = _run_rows(table)
-    return scores_figure(ran), scores_plot(ran), trade_off_figure(trade_off), trade_off_plot(trade_off)
+    return scores_plot(ran), trade_off_figure(trade_off), trade_off_plot(trade_off)
 
 
 def _run_rows(table: pd.DataFrame) -> pd.DataFrame:

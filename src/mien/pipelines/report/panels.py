@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mien import figures
 from mien.io.run_records import RunRecord
-from mien.nodes import figures
 from mien.nodes.evaluation import split_scores
 from mien.pipelines.report.params import PanelRun, Panels
 from mien.pipelines.report.tables import grouped_runs

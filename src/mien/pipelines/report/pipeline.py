@@ -7,13 +7,12 @@ from mien.pipelines.report.nodes import compare, draw, draw_panels, set_beside_p
 
 def create_pipeline() -> Pipeline:
     """Records of finished runs and of sweeps → table and paired comparisons → figure, Markdown, HTML, LaTeX and CSV."""
-    figures = [f"{name}_{kind}" for name in ("scores", "trade_off") for kind in ("figure", "plot")]
     return Pipeline(
         [
             node(tabulate, ["runs", "params:tables"], "table", name="tabulate"),
             node(compare, ["runs", "sweeps", "params:tables"], "comparisons", name="compare"),
             node(set_beside_peers, ["runs", "params:tables"], ["peers", "trade_off"], name="set_beside_peers"),
-            node(draw, ["table", "trade_off"], figures, name="draw"),
+            node(draw, ["table", "trade_off"], ["scores_plot", "trade_off_figure", "trade_off_plot"], name="draw"),
             node(
                 draw_panels,
                 ["runs", "params:tables"],

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mien.figures.style import COLORS, COLUMN_WIDTH, GREY, GRID, TEXT_POINTS, TITLE_POINTS, layout
 from mien.io.run_records import RunRecord
-from mien.nodes.figures.style import COLORS, COLUMN_WIDTH, GREY, GRID, TEXT_POINTS, TITLE_POINTS, layout
 from mien.pipelines.report.params import PaperTable, ReportParams, TradeOff
 from mien.pipelines.report.peers import OURS, PUBLISHED, recall_names
 from mien.pipelines.report.scores import SCORE_NAMES

@@ -18,6 +18,6 @@ def create_pipelines() -> dict[str, Pipeline]:
 def _on(name: str, dataset: str) -> Pipeline:
     line = system_pipeline(name, initialise=initialise, dataset=dataset, networks=("landmark_network",))
     faces = {"samples": f"{dataset}_samples", "faces": f"{dataset}_faces_112"}
-    figures = ["tokens_sheet", "kept_frequency_figure", "kept_frequency_plot"]
+    figures = ["tokens_sheet", "kept_frequency_plot"]
     tokens = node(show_tokens, ["samples", "faces", "network", "params:prediction"], figures, name="show_tokens")
     return line + Pipeline([tokens], namespace=name, inputs=faces)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mien import figures
 from mien.io.sheets import COLUMNS
 from mien.models.network import Network
-from mien.nodes import figures
 from mien.nodes.params import PredictionParams
 from mien.nodes.prediction import apply_network, unseen_samples
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show_tokens(
     samples: pd.DataFrame, faces: np.ndarray, network: Network, prediction: PredictionParams
-) -> tuple[np.ndarray, Any, Any]:
+) -> tuple[np.ndarray, Any]:
     """Draw which patches of the test faces survive the pruning blocks.
 
     On the sheet stand the first faces of each class in the table's order, as many as fill a row; the maps are of all
@@ -32,7 +32,7 @@ def show_tokens(
         prediction: Batch size and device.
 
     Returns:
-        Sheet (H, W, 3) uint8 RGB; Plotly's and matplotlib's figure of the kept frequencies.
+        Sheet (H, W, 3) uint8 RGB; the figure of the kept frequencies.
     """
     test = unseen_samples(samples, ("test",))
     stream: Stream = "landmark" if network.config.get("tokenizer") == "poster_view" else "image"
@@ -50,11 +50,7 @@ def show_tokens(
     frequency, sizes = kept_frequency(alive, labels, len(names))
     mean_face = np.mean(faces[rows], axis=0).round().astype(np.uint8)
     drawn = (frequency, sizes, names, mean_face, f"Test faces, {said}")
-    return (
-        sheet,
-        figures.kept_frequency_figure(*drawn, synthetic=synthetic),
-        figures.kept_frequency_plot(*drawn, synthetic=synthetic),
-    )
+    return sheet, figures.kept_frequency_plot(*drawn, synthetic=synthetic)
 
 
 def kept_patches(

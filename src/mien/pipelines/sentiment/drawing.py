@@ -5,23 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mien.nodes import figures, plots
+from mien import figures
+from mien.nodes import plots
 from mien.nodes.prediction import SCORE_PREFIX
 from mien.pipelines.sentiment.clips import ClipInputs
 from mien.pipelines.sentiment.evaluation import NAMES, class_names_of, fused_of, of_row, primary_row, scores_of
 from mien.pipelines.sentiment.fusion import fuse
 from mien.pipelines.sentiment.members import ABLATED
 
-DRAWN = (*plots.DRAWN, "models", "lopes_steps", "fusion_weight")
-"""Figures of the predictions, in the order in which the functions below return them."""
-
-
 WEIGHTS = np.linspace(0, 1, 21)
 """On the curve of the fusion's weight."""
 
 
-def plot(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
-    """Interactive figures: those of any classifier for the primary row, and three of the whole table.
+def plot(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> dict[str, Any]:
+    """Draw what any classifier has of the primary row, and three figures of the whole table.
 
     Args:
         predictions: The table of ``predict``.
@@ -29,14 +26,9 @@ def plot(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFra
         history: One row per epoch.
 
     Returns:
-        Plotly figures, in the order of ``DRAWN``.
+        Figures by name.
     """
-    return (*plots.plot_classes(*_of_primary(predictions, metrics, history)), *_table(predictions, metrics, "figure"))
-
-
-def plot_for_paper(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFrame) -> tuple[Any, ...]:
-    """The same figures at a paper's column width; arguments as in ``plot``."""
-    return (*plots.print_classes(*_of_primary(predictions, metrics, history)), *_table(predictions, metrics, "plot"))
+    return plots.plot_classes(*_of_primary(predictions, metrics, history)) | _table(predictions, metrics)
 
 
 def _of_primary(
@@ -47,11 +39,11 @@ def _of_primary(
     return of_row(predictions, primary_row(predictions)), metrics, history[["epoch", *shown, "lr"]]
 
 
-def _table(predictions: pd.DataFrame, metrics: dict[str, Any], kind: str) -> tuple[Any, ...]:
+def _table(predictions: pd.DataFrame, metrics: dict[str, Any]) -> dict[str, Any]:
     synthetic = bool(predictions["synthetic"].any())
     rows = list(dict.fromkeys(predictions["model"]))
     n = int((of_row(predictions, rows[0])["split"] == "test").sum())
-    points = getattr(figures, f"intervals_{kind}")
+    points = figures.intervals_plot
     models = points(
         [NAMES[row] for row in rows],
         *_with_ends(metrics, [f"test/{row}/accuracy" for row in rows]),
@@ -61,7 +53,7 @@ def _table(predictions: pd.DataFrame, metrics: dict[str, Any], kind: str) -> tup
     )
     steps = [row for row in ABLATED if f"test/face_mean_minus_{row}/accuracy" in metrics]
     losses = _with_ends(metrics, [f"test/face_mean_minus_{row}/accuracy" for row in steps])
-    synthetic_steps = (
+    drawn_steps = (
         points(
             [row.removeprefix("without_") for row in steps],
             *losses,
@@ -75,14 +67,14 @@ def _table(predictions: pd.DataFrame, metrics: dict[str, Any], kind: str) -> tup
             ["no step left out"], [0.0], [None], [None], "Lopes' steps", quantity="accuracy", synthetic=synthetic
         )
     )
-    return models, synthetic_steps, _weight_curve(predictions, synthetic, kind)
+    return {"models": models, "lopes_steps": drawn_steps, "fusion_weight": _weight_curve(predictions, synthetic)}
 
 
 def _with_ends(metrics: dict[str, Any], keys: list[str]) -> list[list[float | None]]:
     return [[metrics[f"{key}{end}"] for key in keys] for end in ("", "_low", "_high")]
 
 
-def _weight_curve(predictions: pd.DataFrame, synthetic: bool, kind: str) -> Any:
+def _weight_curve(predictions: pd.DataFrame, synthetic: bool) -> Any:
     face, voice = fused_of(predictions)
     rows = set(predictions["model"])
     curves, chosen = {}, 0.5
@@ -101,7 +93,7 @@ def _weight_curve(predictions: pd.DataFrame, synthetic: bool, kind: str) -> Any:
             )
     title = f"Weighted sum of {NAMES.get(str(face), 'face')} and {NAMES.get(str(voice), 'voice')}"
     drawn = curves or {"no weighted sum": np.full(len(WEIGHTS), np.nan)}
-    return getattr(figures, f"fusion_weight_{kind}")(WEIGHTS, drawn, chosen, title, synthetic=synthetic)
+    return figures.fusion_weight_plot(WEIGHTS, drawn, chosen, title, synthetic=synthetic)
 
 
 def _known(rows: pd.DataFrame) -> np.ndarray:
@@ -109,7 +101,7 @@ def _known(rows: pd.DataFrame) -> np.ndarray:
     return np.where((rows["senses"] == "none").to_numpy()[:, None], np.nan, scores_of(rows))
 
 
-def render_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, inputs: ClipInputs) -> tuple[Any, Any]:
+def render_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, inputs: ClipInputs) -> Any:
     """Draw one test clip over time: its frames, scores of face and voice, and what they come to.
 
     The clip is the one with both senses that the fusion has right while most of its parts are wrong, of equals the one
@@ -119,9 +111,6 @@ def render_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, input
         predictions: The table of ``predict``.
         scores_over_time: The table of ``score_over_time``.
         inputs: With the pictures.
-
-    Returns:
-        Plotly's and matplotlib's figure.
     """
     test = predictions[predictions["split"] == "test"]
     names = class_names_of(predictions)
@@ -142,9 +131,7 @@ def render_clip(predictions: pd.DataFrame, scores_over_time: pd.DataFrame, input
     )
     title = f"Clip {chosen}, {names[timeline.target]}"
     synthetic = bool(reported["synthetic"].any())
-    return tuple(
-        getattr(figures, f"timeline_{kind}")(timeline, title, synthetic=synthetic) for kind in ("figure", "plot")
-    )
+    return figures.timeline_plot(timeline, title, synthetic=synthetic)
 
 
 def _telling_clip(test: pd.DataFrame) -> tuple[str, dict[str, str]]:
@@ -167,7 +154,7 @@ def _telling_clip(test: pd.DataFrame) -> tuple[str, dict[str, str]]:
     return str(fused["sample_id"].iloc[best]), present
 
 
-def draw_cues(predictions: pd.DataFrame, scores_over_time: pd.DataFrame) -> tuple[Any, Any]:
+def draw_cues(predictions: pd.DataFrame, scores_over_time: pd.DataFrame) -> Any:
     """Draw how far each of Matsugu et al.'s cues speaks for a smile, by the clip's true expression.
 
     Args:
@@ -175,7 +162,7 @@ def draw_cues(predictions: pd.DataFrame, scores_over_time: pd.DataFrame) -> tupl
         scores_over_time: The table of ``score_over_time``.
 
     Returns:
-        Plotly's and matplotlib's figure of the means over test clips, of each clip its largest value over time.
+        A figure of the means over test clips, of each clip its largest value over time.
     """
     from mien.data.smile_cues import CUES
 
@@ -187,7 +174,7 @@ def draw_cues(predictions: pd.DataFrame, scores_over_time: pd.DataFrame) -> tupl
     means = of_clip.groupby(target.loc[of_clip.index].to_numpy()).mean().reindex(range(len(names)))
     synthetic = bool(predictions["synthetic"].any())
     shown = (means.to_numpy(float), names, columns, f"Cues of a smile, test clips (n = {len(of_clip):,})")
-    return figures.cues_figure(*shown, synthetic=synthetic), figures.cues_plot(*shown, synthetic=synthetic)
+    return figures.cues_plot(*shown, synthetic=synthetic)
 
 
 def show_mistakes(predictions: pd.DataFrame, inputs: ClipInputs) -> np.ndarray:

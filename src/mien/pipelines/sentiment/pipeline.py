@@ -15,7 +15,7 @@ from mien.pipelines.sentiment.clips import (
     leave_steps_out,
     select_clips,
 )
-from mien.pipelines.sentiment.drawing import DRAWN, draw_cues, plot, plot_for_paper, render_clip, show_mistakes
+from mien.pipelines.sentiment.drawing import draw_cues, plot, render_clip, show_mistakes
 from mien.pipelines.sentiment.evaluation import evaluate, tabulate
 from mien.pipelines.sentiment.nodes import initialise, predict, score_over_time, train
 
@@ -102,12 +102,11 @@ def _system(
     moments = ["predictions", "scores_over_time", INPUTS]
     figures = [
         node(score_over_time, over_time, "scores_over_time", name="score_over_time"),
-        node(plot, plotted_from, [f"{name}_figure" for name in DRAWN], name="plot"),
-        node(plot_for_paper, plotted_from, [f"{name}_plot" for name in DRAWN], name="plot_for_paper"),
+        node(plot, plotted_from, "figures", name="plot"),
         node(tabulate, plotted_from[:2], ["models", "model_comparisons"], name="tabulate"),
         node(show_mistakes, ["predictions", INPUTS], "mistakes_sheet", name="show_mistakes"),
-        node(render_clip, moments, ["timeline_figure", "timeline_plot"], name="render_clip"),
-        node(draw_cues, moments[:2], ["cues_figure", "cues_plot"], name="draw_cues"),
+        node(render_clip, moments, "timeline_plot", name="render_clip"),
+        node(draw_cues, moments[:2], "cues_plot", name="draw_cues"),
     ]
     return system_pipeline(
         system,
