@@ -41,6 +41,9 @@ OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EIO)
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
+DEFAULT_ENV = "demo"
+"""As ``CONFIG_LOADER_ARGS`` has it; the settings import more than a command line needs to print its help."""
+
 KEDRO_CODE = f"{Path(kedro.__file__).parent}{os.sep}"
 """Kedro's folder; its name alone would not do, because a virtual environment may lie in a folder kedro."""
 
@@ -101,11 +104,13 @@ def _check_once(names: Sequence[str]) -> None:
             raise click.UsageError(f"--params names {name} and also {twice[0]}. Give one of the two.")
 
 
-def _reading_lists(option: click.Parameter) -> click.Parameter:
-    if option.name != "params":
-        return option
+def _ours(option: click.Parameter) -> click.Parameter:
+    """Kedro's option of ``run``, where it has another default or reading here."""
     option = copy.copy(option)
-    option.callback = params_with_lists
+    if option.name == "params":
+        option.callback = params_with_lists
+    if option.name == "env" and isinstance(option, click.Option):
+        option.help = f"Environment, a folder of conf. The default is {DEFAULT_ENV}: synthetic faces, small networks."
     return option
 
 
@@ -176,9 +181,7 @@ def stopped_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN if stopping else before)
 
 
-run = click.Command(
-    "run", callback=_run, params=[_reading_lists(option) for option in kedro_run.params], help=kedro_run.help
-)
+run = click.Command("run", callback=_run, params=[_ours(option) for option in kedro_run.params], help=kedro_run.help)
 """Under this name ``python -m mien`` finds it."""
 cli.add_command(run)
 

@@ -38,10 +38,14 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(one)
     for name, value in other.items():
         below = result.get(name)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        same = both and (name not in KINDS or value.get("name", below.get("name")) == below.get("name"))
-        result[name] = merged(below, value) if same else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and _same_kind(name, below, value):
+            value = merged(below, value)
+        result[name] = value
     return result
+
+
+def _same_kind(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return name not in KINDS or other.get("name", one.get("name")) == one.get("name")
 
 
 def expanded(sections: Mapping[str, Any], global_sections: Mapping[str, Any]) -> dict[str, Any]:

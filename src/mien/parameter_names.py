@@ -131,7 +131,7 @@ def _named(section: Known, options: tuple[str, ...] = ()) -> str:
     return ", ".join([*names, *options]) or "names of your own"
 
 
-def _section(known: Known, path: Path_) -> Known:
+def _section(known: Any, path: Path_) -> Known:
     for name in path:
         known = known.get(name, known.get(ANY))
     return known

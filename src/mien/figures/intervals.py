@@ -82,7 +82,7 @@ def intervals_plot(
     axes.hlines(places, shown.lows, shown.highs, color=COLORS[0], linewidth=1)
     axes.plot(shown.values, places, "o", color=COLORS[0], markersize=3.5)
     for place, text in zip(places, shown.texts, strict=True):
-        axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=TEXT_POINTS)
+        axes.text(1.03, float(place), text, transform=axes.get_yaxis_transform(), va="center", fontsize=TEXT_POINTS)
     axes.set_yticks(places, lines)
     axes.set(xlim=_with(shown.limits, reference), ylim=(len(lines) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0)

@@ -6,7 +6,7 @@ Histograms are binned here, so that the figure does not grow with the number of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def _draw_counts(axes: Axes, counts: pd.DataFrame) -> None:
             clip_on=False,
         )
     crowded = sum(len(name) for name in names) > 80  # letters of 7 pt beside each other across the page
-    rotation = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    rotation: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
     axes.set_xticks(range(len(names)), names, **rotation)
     axes.tick_params(axis="x", length=0)
     axes.legend(fontsize=TEXT_POINTS, frameon=False)

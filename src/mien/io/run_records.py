@@ -100,7 +100,7 @@ class RunRecord:
 
     def _table(self, file: Path) -> pd.DataFrame:
         with reading(file, "a Parquet table", f"Run it again: {self.command}"):
-            return pd.read_parquet(file, **CHECKED)
+            return pd.read_parquet(file, **CHECKED)  # type: ignore[call-overload]
 
 
 def read_record(folder: Path) -> RunRecord | None:

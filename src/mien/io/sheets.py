@@ -36,8 +36,7 @@ class SheetImage(AbstractDataset[np.ndarray, np.ndarray]):
             FileError: The file is missing or damaged.
         """
         with reading(self._filepath, "a picture"):
-            encoded = np.frombuffer(self._filepath.read_bytes(), np.uint8)
-            return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            return cv2.cvtColor(_decoded(self._filepath), cv2.COLOR_BGR2RGB)
 
     def save(self, data: np.ndarray) -> None:
         """Write the picture under a temporary name, then move it to its own.
@@ -84,13 +83,18 @@ def face_sheet_base64(faces: np.ndarray) -> str:
     return base64.b64encode(_png(sheet)).decode("ascii")
 
 
+def _decoded(file: Path) -> Any:
+    """A picture (H, W, 3) uint8, blue first; None where the file holds none."""
+    return cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+
+
 def pictures_base64(files: Sequence[Path]) -> str:
     """Lay out pictures from files, three in a row, as one PNG in base64.
 
     Args:
         files: n ≥ 0 pictures of any sizes; of none the PNG is white.
     """
-    pictures = [cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR) for file in files]
+    pictures = [_decoded(file) for file in files]
     pictures = [cv2.resize(each, (_PREVIEW, round(_PREVIEW * each.shape[0] / each.shape[1]))) for each in pictures]
     lines = []
     for start in range(0, len(pictures), 3):

@@ -18,7 +18,8 @@ class WriteThenMove:
     _part: Path | None = None
 
     def _get_save_path(self) -> PurePosixPath:
-        return super()._get_save_path() if self._part is None else PurePosixPath(self._part)
+        base: Any = super()  # a class of kedro-datasets, beside which this one is named first
+        return base._get_save_path() if self._part is None else PurePosixPath(self._part)
 
     def load(self) -> Any:
         """Load the file.
@@ -26,9 +27,10 @@ class WriteThenMove:
         Raises:
             FileError: It is missing or damaged.
         """
-        path = Path(self._get_load_path())
+        base: Any = super()
+        path = Path(base._get_load_path())
         with reading(path, self.KIND):
-            return super().load()
+            return base.load()
 
     def save(self, data: Any) -> None:
         """Save ``data`` under a temporary name, then move it to its own.
@@ -36,10 +38,11 @@ class WriteThenMove:
         Raises:
             FileError: The disk does not take it.
         """
-        final = Path(super()._get_save_path())
+        base: Any = super()
+        final = Path(base._get_save_path())
         with replacing(final) as part, in_words(final):
             self._part = part
             try:
-                super().save(data)
+                base.save(data)
             finally:
                 self._part = None
