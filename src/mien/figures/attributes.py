@@ -32,7 +32,7 @@ def attributes_plot(
         genders: Name and number of samples of each.
         ethnicities: Likewise.
         title: n is appended.
-        synthetic: Say under the title that the faces are drawn.
+        synthetic: Say under the title that the faces are synthetic.
 
     Raises:
         MienError: No ages, or one that is no whole number from 0 on.
@@ -66,7 +66,7 @@ def explained_variance_plot(explained: np.ndarray, title: str, *, synthetic: boo
     Args:
         explained: (K,) share of each.
         title: The number of components and their share are appended.
-        synthetic: Say under the title that the faces are drawn.
+        synthetic: Say under the title that the faces are synthetic.
 
     Raises:
         MienError: No shares, or shares that add up to more than 1.

@@ -78,7 +78,7 @@ def class_bars_plot(
         quantity: what the values are, with its unit; the name of the axis.
         limit: the largest value possible, where the axis ends; None lets it end above the largest bound.
         total: samples in all, where bars share them.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: not K of each, no value at all, a value out of range, or a lower bound above its upper one.

@@ -66,7 +66,7 @@ def reliability_plot(
         error: expected calibration error; stands in the title.
         title: n and the error are appended.
         interval: 95 % interval of the error.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: a column is missing, no bin has a prediction, or a value is out of its range.

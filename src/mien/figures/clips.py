@@ -78,7 +78,7 @@ def fusion_weight_plot(
         curves: Accuracy (K,) by split.
         chosen: The weight that was fitted.
         title: of the figure.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: A curve has not one value per weight, or there is none.
@@ -103,7 +103,7 @@ def timeline_plot(timeline: Timeline, title: str, *, synthetic: bool = False) ->
     Args:
         timeline: The clip.
         title: of the figure.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: There is neither a face nor a voice.
@@ -151,7 +151,7 @@ def cues_plot(
         class_names: M names.
         cue_names: C names.
         title: of the figure.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: The table is not (M, C) of values from 0 to 1.

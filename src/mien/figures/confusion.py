@@ -33,7 +33,7 @@ def confusion_matrix_plot(
         counts: (M, M) integers, true class in rows. A class without rows stays blank.
         class_names: the M names, in the order of the ids.
         title: n is appended.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: ``counts`` is not a square of counts, all of them 0, or there is not one name per class.

@@ -87,7 +87,7 @@ def roc_figure(
         title: n is appended.
         intervals: 95 % interval of the area by class name, and by ``MACRO_AVERAGE`` of the mean over the classes that
             have a curve; those that are missing are not mentioned.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: as ``mien.metrics.roc_curve_points``, there is not one name per class, or an interval is of another
@@ -114,7 +114,7 @@ def roc_plot(
         title: n is appended.
         intervals: 95 % interval of the area by class name, and by ``MACRO_AVERAGE`` of the mean over the classes that
             have a curve; those that are missing are not mentioned.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: as ``mien.metrics.roc_curve_points``, there is not one name per class, or an interval is of another
@@ -143,7 +143,7 @@ def precision_recall_plot(
         class_names: the M names, in the order of the ids.
         title: n is appended.
         intervals: as in ``roc_plot``, of the average precision.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: as ``roc_plot``.

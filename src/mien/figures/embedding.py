@@ -95,7 +95,7 @@ def embedding_figure(
         class_names: the M names, in the order of the ids. A class without points stays in the legend.
         title: n is appended, and of how many samples the points were chosen where some were left out.
         left_out: number of samples that are not shown.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: no points, not one label per point, or a label without a name.
@@ -134,7 +134,7 @@ def embedding_plot(
         class_names: the M names, in the order of the ids. A class without points stays in the legend.
         title: n is appended, and of how many samples the points were chosen where some were left out.
         left_out: number of samples that are not shown.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: no points, not one label per point, or a label without a name.

@@ -30,7 +30,7 @@ def feature_maps_plot(
         row_names: of the R rows.
         column_names: of the K columns.
         title: of the figure.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: not one name per row and column, or no map.

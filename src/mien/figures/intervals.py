@@ -67,7 +67,7 @@ def intervals_plot(
         title: of the figure.
         quantity: what the values are, with its unit; the name of the axis.
         reference: where a line is drawn, as at 0 for differences; None for none.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: not K of each, or no value at all.

@@ -40,7 +40,7 @@ def cumulative_error_plot(errors: Mapping[str, np.ndarray], title: str, *, synth
     Args:
         errors: (n,) normalised error of each face, by what made them; as many in each.
         title: n is appended.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: nothing to draw, or different numbers of faces.
@@ -77,7 +77,7 @@ def landmarks_sheet(
         known: (n, P, 2) known points, x and y with (0, 0) and (1, 1) the corners of the face.
         predicted: (n, Q, 2) predicted points, likewise.
         errors: (n,) error of each face.
-        title: begins the line above; it says whether the faces are drawn.
+        title: begins the line above; it says whether the faces are synthetic.
         most: faces at the most, at least 1.
 
     Returns:

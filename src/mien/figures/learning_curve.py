@@ -38,7 +38,7 @@ def learning_curve_plot(
         title: the number of test samples is appended.
         size: what the sizes count; the name of the abscissa.
         quantity: what the values are, with their unit.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: a column is missing.

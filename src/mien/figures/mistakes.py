@@ -59,7 +59,7 @@ def mistakes_sheet(
         class_names: the M names, in the order of the ids.
         title: begins the line above.
         most: faces at the most, at least 1.
-        synthetic: say in the line above that the faces are drawn.
+        synthetic: say in the line above that the faces are synthetic.
 
     Returns:
         (H, W, 3) uint8 RGB; a sheet that says so where there is no mistake.

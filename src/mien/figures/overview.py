@@ -45,7 +45,7 @@ def overview_plot(counts: pd.DataFrame, samples: pd.DataFrame, title: str, *, sy
         counts: The table of ``mien.data.file_account.count_table``.
         samples: The table of ``mien.nodes.alignment.locate_faces``.
         title: The number of samples is appended.
-        synthetic: Say under the title that the faces are drawn.
+        synthetic: Say under the title that the faces are synthetic.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -39,7 +39,7 @@ class MatrixPanel:
         title: Above the panel; n is appended.
         counts: (M, M) integers, true class in rows; None where there is no run.
         class_names: The M names.
-        synthetic: The faces are drawn.
+        synthetic: The faces are synthetic.
     """
 
     title: str
@@ -57,7 +57,7 @@ class MapPanel:
         points: (n, 2) places, as of ``tsne_points``; None where there is no run.
         labels: (n,) class ids.
         class_names: The M names.
-        synthetic: The faces are drawn.
+        synthetic: The faces are synthetic.
     """
 
     title: str

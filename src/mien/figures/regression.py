@@ -70,7 +70,7 @@ def age_plot(
         title: n, the mean absolute error and Pearson's r are appended.
         intervals: 95 % intervals by ``mae`` and ``pearson``; those that are missing are not mentioned.
         names: what stands at the abscissa, for ``target``, and at the ordinate.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: not two vectors of one length, no rows, an age that is not finite, or an interval of another metric.
@@ -112,7 +112,7 @@ def age_bands_plot(bands: pd.DataFrame, title: str, *, synthetic: bool = False) 
         bands: one row per band: ``band`` as it is to be named, ``n`` samples, ``mae`` in years, its 95 % interval
             ``low`` and ``high``; NaN where unknown.
         title: n is appended.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: a column is missing; else as ``class_bars_plot``.

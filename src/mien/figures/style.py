@@ -122,7 +122,7 @@ def layout(title: str, synthetic: bool) -> dict[str, Any]:
 
     Args:
         title: of the figure; its lines are put together.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
     """
     heading: dict[str, Any] = {"text": title.replace("\n", ", "), "x": 0.5, "xanchor": "center", "font": {"size": 18}}
     if synthetic:
@@ -153,7 +153,7 @@ def canvas(
         width: in inches.
         height: in inches, with a title of one line; what further lines take is added.
         title: of the figure; its lines are wrapped.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
         ratios: relative height of each row of panels.
         sharex: whether all panels have one abscissa.
         columns: panels side by side.

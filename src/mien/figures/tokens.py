@@ -47,7 +47,7 @@ def tokens_sheet(
         class_names: the M names, in the order of the ids.
         stage_names: the S names, as in ``block 0``.
         title: the line above.
-        synthetic: say in the line above that the faces are drawn.
+        synthetic: say in the line above that the faces are synthetic.
 
     Returns:
         (H, W, 3) uint8 RGB. Dropped patches are pale.
@@ -102,7 +102,7 @@ def kept_frequency_plot(
         class_names: the M names, in the order of the ids.
         mean_face: (H, H, 3) uint8 RGB, which shows what lies where.
         title: n is appended.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: not one row, size and name per class, N no square, or a share outside [0, 1].

@@ -31,7 +31,7 @@ def training_curves_plot(history: pd.DataFrame, title: str, *, synthetic: bool =
         history: one row per epoch; ``epoch``, columns ``train/<quantity>`` and ``val/<quantity>``, and ``lr`` where it
             is known. Other columns, and those without a number, are left out. Gaps stay gaps.
         title: of the figure.
-        synthetic: say under the title that the faces are drawn.
+        synthetic: say under the title that the faces are synthetic.
 
     Raises:
         MienError: no rows, no ``epoch``, or nothing to draw.

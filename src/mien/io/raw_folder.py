@@ -1,4 +1,4 @@
-"""A dataset's folder in its published layout: drawn for the demo, the user's own otherwise."""
+"""A dataset's folder in its published layout: generated for the demo, the user's own otherwise."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -30,7 +30,7 @@ SURE_ROLL = 20.0
 
 UPRIGHT_LOG_ODDS = 2.0
 """Advantage of a face with less than 45 degrees of roll over one turned further, found in another look. Ours, because
-people hold cameras upright: without it one drawn upright face in thirty is taken for a turned one."""
+people hold cameras upright: without it one synthetic upright face in thirty is taken for a turned one."""
 
 CLOSER_LOOKS = 2
 """O-Net's passes over the face turned upright; each straightens what the last one left. Ours: a third gains nothing."""

@@ -101,7 +101,7 @@ def list_clips(clips: pd.DataFrame, raw: Path, *, name: str, published: Publishe
         published: Clips by class, as ``{"all": ...}``.
 
     Returns:
-        ``clips`` with ``drawn``, whether faces and voices are synthetic.
+        ``clips`` with ``synthetic``, whether faces and voices are synthetic.
     """
     counted = list_samples(clips.assign(split="all"), raw, name=name, published=published)
     return clips.assign(synthetic=counted["synthetic"].to_numpy())
@@ -123,7 +123,7 @@ def list_frames(clips: pd.DataFrame, raw: Path, frames: FrameParams, max_passed_
 
     Returns:
         One row per frame: ``sample_id`` ("<clip>_f012"), ``clip``, ``image`` ("<video>#frame=12"), ``time_seconds``
-        after the first frame, and ``label``, ``expression``, ``split``, ``subject`` and ``drawn`` of the clip.
+        after the first frame, and ``label``, ``expression``, ``split``, ``subject`` and ``synthetic`` of the clip.
 
     Raises:
         MienError: No clip has a video, or too many videos cannot be read.

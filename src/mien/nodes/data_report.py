@@ -59,11 +59,11 @@ def report_faces(
     from mien.figures.overview import overview_plot
 
     counts = count_table(counted, published, column)
-    drawn = bool(samples["synthetic"].any())
+    synthetic = bool(samples["synthetic"].any())
     return (
         counts,
         summarise_faces(samples),
-        overview_plot(counts, samples, raw.name, synthetic=drawn),
+        overview_plot(counts, samples, raw.name, synthetic=synthetic),
         aligned_sheet(samples, faces, column),
         rejected_sheet(samples, raw),
     )

@@ -26,7 +26,7 @@ def map_features(
         prediction: Batch size and device.
 
     Returns:
-        Table: one row per sample that is shown, ``sample_id``, ``expression``, ``label``, ``drawn`` and its place
+        Table: one row per sample that is shown, ``sample_id``, ``expression``, ``label``, ``synthetic`` and its place
         ``x``, ``y``; and figures by name: ``features`` is matplotlib's, ``features_points`` Plotly's.
     """
     test = unseen_samples(samples, ("test",))

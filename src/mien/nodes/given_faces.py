@@ -21,7 +21,7 @@ LEAST = 12
 FILLS = 0.5
 """Median height of the face over the image's shorter side, below which images are no aligned crops.
 
-Source: ours: by our detector 1.09 in FER+ (79 images), 0.90 in drawn aligned faces, so that half is a photograph's.
+Source: ours: by our detector 1.09 in FER+ (79 images), 0.90 in synthetic aligned faces, so that half is a photograph's.
 """
 
 

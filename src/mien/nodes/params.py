@@ -129,7 +129,7 @@ def _single(value: Any) -> Iterator[Any]:
 
 
 class SyntheticParams(Params):
-    """The synthetic version of a dataset; each dataset adds how much of what is drawn.
+    """The synthetic version of a dataset; each dataset adds how much of what is generated.
 
     Attributes:
         generate: Generate the published layout with synthetic faces; otherwise the user's files are expected.

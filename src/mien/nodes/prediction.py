@@ -31,7 +31,7 @@ def predict_classes(
         prediction: Batch size and device.
 
     Returns:
-        One row per sample, in the table's order: ``sample_id``, ``split``, ``drawn``, ``target`` (-1 if unlabelled),
+        One row per sample, in the table's order: ``sample_id``, ``split``, ``synthetic``, ``target`` (-1: unlabelled),
         what the dataset knows of subject, subgroup and leaks, and one column ``score/<class>`` per class, the softmax
         of the outputs, which add up to 1.
     """

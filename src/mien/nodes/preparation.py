@@ -57,19 +57,19 @@ def list_samples(
         column: Of ``samples`` that names the class.
 
     Returns:
-        ``samples`` with ``drawn``, whether the faces are synthetic.
+        ``samples`` with ``synthetic``, whether the faces are synthetic.
     """
     from mien.data.synthetic.folder import is_synthetic
 
-    drawn = is_synthetic(raw)
-    if drawn:
+    synthetic = is_synthetic(raw)
+    if synthetic:
         logger.info(
             "%d synthetic samples in %s's layout: scores on them say nothing about real faces", len(samples), name
         )
     else:
         for deviation in count_deviations(count_table(samples, published, column)):
             logger.warning("%s: %s", name, deviation)
-    return samples.assign(synthetic=drawn)
+    return samples.assign(synthetic=synthetic)
 
 
 def face_dataset_pipeline(

@@ -39,8 +39,8 @@ def evaluate(predictions: pd.DataFrame, evaluation: EvaluationParams) -> tuple[d
         ``pearson``, by decade, and ``mae_years_of_mean``, that of always saying the mean age of split val; of classes
         as in ``mien.metrics.classification_metrics``. ``test/mae_years``, ``test/gender_accuracy`` and
         ``test/ethnicity_accuracy`` are those of the network that has the least error or log loss on split val.
-        ``synthetic_share`` is the part of the test samples that were drawn. And a table of subgroups: ``target_name``,
-        ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
+        ``synthetic_share`` is the part of the test samples that are synthetic. And a table of subgroups:
+        ``target_name``, ``model``, ``attribute``, ``value``, ``n`` and the metrics with their intervals.
 
     Raises:
         MienError: There is no row of a split.

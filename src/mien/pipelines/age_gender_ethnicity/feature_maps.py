@@ -49,7 +49,7 @@ def show_components(samples: pd.DataFrame, faces: np.ndarray, network: Network) 
     tiles = [_tile(image[0].numpy()) for image in (*images, *restored)]
     count = len(components.directions)
     captions = [["original"]] * len(images) + [[f"of {count}"]] * len(images)
-    heading = f"Test faces, and what {count} principal components keep of them{_drawn(synthetic)}"
+    heading = f"Test faces, and what {count} principal components keep of them{_origin(synthetic)}"
     first = components.directions[:COMPONENTS_SHOWN].reshape(-1, size, size).numpy()
     return (
         figures.explained_variance_plot(*shown, synthetic=synthetic),
@@ -57,7 +57,7 @@ def show_components(samples: pd.DataFrame, faces: np.ndarray, network: Network) 
         captioned_sheet(
             [_tile(_symmetric(each)) for each in first],
             [[str(number)] for number in range(1, len(first) + 1)],
-            heading=f"The first {len(first)} principal components of the train faces{_drawn(synthetic)}",
+            heading=f"The first {len(first)} principal components of the train faces{_origin(synthetic)}",
             columns=10,
         ),
     )
@@ -82,7 +82,7 @@ def show_networks(
     from mien.engine.device import limited_threads
 
     test = unseen_samples(samples, ("test",))
-    drawn = _drawn(bool(test["synthetic"].any()))
+    origin = _origin(bool(test["synthetic"].any()))
     model = network.model
     names = [name for name, reads in model.reads.items() if reads == "image"]
     images = _grey(faces, test["face_index"].to_numpy()[:FACES_SHOWN], model.image_size)
@@ -90,14 +90,14 @@ def show_networks(
         nothing = _nothing("No network that reads the image was trained")
         return nothing, nothing, nothing
     with limited_threads(prediction.device.threads):
-        maps = [_feature_maps(name, model.members[name].eval(), images[:1], drawn) for name in names]
-        kernels = [_kernels(name, model.members[name], drawn) for name in names]
-        seen = [_grad_cam(name, model.members[name], network.class_names[model.columns(name)], images, drawn)
+        maps = [_feature_maps(name, model.members[name].eval(), images[:1], origin) for name in names]
+        kernels = [_kernels(name, model.members[name], origin) for name in names]
+        seen = [_grad_cam(name, model.members[name], network.class_names[model.columns(name)], images, origin)
                 for name in names]  # fmt: skip
     return _stacked(maps), _stacked(kernels), _stacked(seen)
 
 
-def _feature_maps(name: str, member: Any, image: Any, drawn: str) -> np.ndarray:
+def _feature_maps(name: str, member: Any, image: Any, origin: str) -> np.ndarray:
     import torch
 
     from mien.io.sheets import captioned_sheet
@@ -111,11 +111,11 @@ def _feature_maps(name: str, member: Any, image: Any, drawn: str) -> np.ndarray:
             tiles.append(_tile(_stretched(each.numpy())))
             captions.append([f"stage {number}, {channel + 1}"])
     return captioned_sheet(
-        tiles, captions, heading=f"{name}: feature maps of a test face{drawn}", columns=MAPS_PER_STAGE
+        tiles, captions, heading=f"{name}: feature maps of a test face{origin}", columns=MAPS_PER_STAGE
     )
 
 
-def _kernels(name: str, member: Any, drawn: str) -> np.ndarray:
+def _kernels(name: str, member: Any, origin: str) -> np.ndarray:
     """The first kernels of each stage, of the first channel that they read."""
     from mien.io.sheets import captioned_sheet
 
@@ -126,11 +126,11 @@ def _kernels(name: str, member: Any, drawn: str) -> np.ndarray:
             tiles.append(_tile(_symmetric(each)))
             captions.append([f"stage {number}, {channel + 1}"])
     return captioned_sheet(
-        tiles, captions, heading=f"{name}: kernels, light is positive{drawn}", columns=MAPS_PER_STAGE
+        tiles, captions, heading=f"{name}: kernels, light is positive{origin}", columns=MAPS_PER_STAGE
     )
 
 
-def _grad_cam(name: str, member: Any, outputs: Sequence[str], images: Any, drawn: str) -> np.ndarray:
+def _grad_cam(name: str, member: Any, outputs: Sequence[str], images: Any, origin: str) -> np.ndarray:
     """Where the last stage speaks for each face's age and for its predicted classes."""
     import torch
     from captum.attr import LayerAttribution, LayerGradCam
@@ -150,7 +150,7 @@ def _grad_cam(name: str, member: Any, outputs: Sequence[str], images: Any, drawn
             tiles.append(_overlaid(image[0].numpy(), _stretched(heat[0].numpy())))
             word = outputs[column].rsplit("/", 1)[1]
             captions.append([f"{values[column]:.0f} years" if word == "years" else word])
-    return captioned_sheet(tiles, captions, heading=f"{name}: Grad-CAM of test faces{drawn}", columns=len(images))
+    return captioned_sheet(tiles, captions, heading=f"{name}: Grad-CAM of test faces{origin}", columns=len(images))
 
 
 def _grey(faces: np.ndarray, rows: np.ndarray, size: int) -> Any:
@@ -203,5 +203,5 @@ def _nothing(words: str) -> np.ndarray:
     return message_tile(words, 2 * _TILE, 4 * _TILE)
 
 
-def _drawn(synthetic: bool) -> str:
+def _origin(synthetic: bool) -> str:
     return " - synthetic faces" if synthetic else ""

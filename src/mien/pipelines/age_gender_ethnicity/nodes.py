@@ -86,7 +86,7 @@ def predict(samples: pd.DataFrame, faces: np.ndarray, network: Network, predicti
         prediction: Batch size and device.
 
     Returns:
-        One row per sample, target and network: ``sample_id``, ``split``, ``drawn``, ``gender`` and ``ethnicity`` in
+        One row per sample, target and network: ``sample_id``, ``split``, ``synthetic``, ``gender`` and ``ethnicity`` in
         words, ``age``, ``target_name``, ``model``, ``target`` (years or class id), ``value`` (the predicted one,
         likewise) and ``score/<class>``, NaN for classes of other targets.
     """

@@ -17,7 +17,7 @@ class DetectorBenchmark(Params):
 
     Attributes:
         image_sizes: Sides of the synthetic square scenes, in pixels.
-        batch_sizes: Images detected together. As many scenes are drawn as the largest holds.
+        batch_sizes: Images detected together. As many scenes are rendered as the largest holds.
         threads: Threads that torch and OpenCV compute on.
         repeats: Times that everything is timed, all ways in turn.
         min_face_size: Smallest face looked for, in pixels.

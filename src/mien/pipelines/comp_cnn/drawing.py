@@ -27,7 +27,7 @@ def draw_models(
         models: Of ``score_models``.
         emotion_scores: Of ``score_emotions``.
         learning_curve: Of ``score_curve``.
-        predictions: Of ``predict``: says whether faces are drawn.
+        predictions: Of ``predict``: says whether faces are synthetic.
 
     Returns:
         Figures by name: of the rows, of the emotions of the primary row, and of the learning curve.

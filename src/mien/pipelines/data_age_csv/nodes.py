@@ -35,7 +35,7 @@ def read_listed(raw: Path, reader: AgeCsvReader) -> tuple[pd.DataFrame, pd.DataF
 
     Returns:
         One row per face: ``sample_id``, ``image``, ``age`` in years, ``gender``, ``ethnicity`` (codes),
-        ``ethnicity_name``, ``split`` (train, val, test), ``subject``, ``drawn`` (whether the faces are synthetic).
+        ``ethnicity_name``, ``split`` (train, val, test), ``subject``, ``synthetic`` (whether the faces are synthetic).
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.age_csv import PUBLISHED_COUNTS, divide_rows, list_age_csv

@@ -33,7 +33,7 @@ def read_listed_clips(raw: Path, reader: CremaDReader) -> tuple[pd.DataFrame, pd
         reader: How the actors are divided.
 
     Returns:
-        One row per clip, as ``mien.data.crema_d.read_crema_d`` says, with ``drawn``.
+        One row per clip, as ``mien.data.crema_d.read_crema_d`` says, with ``synthetic``.
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.crema_d import PUBLISHED_COUNTS, read_crema_d

@@ -34,8 +34,8 @@ def read_listed(raw: Path, reader: FerPlusReader) -> tuple[pd.DataFrame, pd.Data
     Returns:
         One row per labelled image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
         One row per labelled image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
-        ``subject``, ``target/<expression>``, ``target_mode``, ``duplicate_of``, ``leaks``, ``drawn`` (whether the faces
-        are synthetic). Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
+        ``subject``, ``target/<expression>``, ``target_mode``, ``duplicate_of``, ``leaks``, ``synthetic``.
+        Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.ferplus import published_counts, read_ferplus
     from mien.data.ferplus_files import choose_sources

@@ -33,7 +33,7 @@ def read_listed(raw: Path, reader: RafDbReader) -> tuple[pd.DataFrame, pd.DataFr
 
     Returns:
         One row per listed image: ``sample_id``, ``image``, ``label``, ``expression``, ``split`` (train, val, test),
-        ``subject``, ``drawn`` (whether the faces are synthetic).
+        ``subject``, ``synthetic`` (whether the faces are synthetic).
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.file_account import FileAccount

@@ -33,7 +33,7 @@ def read_listed_clips(raw: Path, reader: RavdessReader) -> tuple[pd.DataFrame, p
         reader: Which clips, and how the actors are divided.
 
     Returns:
-        One row per clip, as ``mien.data.ravdess.read_ravdess`` says, with ``drawn``.
+        One row per clip, as ``mien.data.ravdess.read_ravdess`` says, with ``synthetic``.
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.file_account import FileAccount

@@ -33,8 +33,7 @@ def read_listed(raw: Path, reader: SfewReader) -> tuple[pd.DataFrame, pd.DataFra
 
     Returns:
         One row per image: ``sample_id``, ``image``, ``label`` (-1 in Test), ``expression``, ``split`` (train and val
-        from Train, test from Val, unlabelled from Test), ``official_split``, ``movie``, ``subject``, ``drawn`` (whether
-        the faces are synthetic).
+        from Train, test from Val, unlabelled from Test), ``official_split``, ``movie``, ``subject``, ``synthetic``.
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.file_account import FileAccount

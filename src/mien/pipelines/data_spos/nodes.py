@@ -37,7 +37,7 @@ def read_listed(raw: Path, reader: SposReader) -> tuple[pd.DataFrame, pd.DataFra
     Returns:
         One row per complete pair: ``sample_id``, ``onset``, ``apex``, ``frame_1`` and so on (between the two, where
         more than 2 frames are read), ``label`` (0 posed, 1 spontaneous), ``kind``, ``expression``, ``subject``,
-        ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``drawn`` (whether the faces are synthetic).
+        ``split`` ("folds"), ``fold``, ``illumination``, ``glasses``, ``synthetic`` (whether the faces are synthetic).
         Beside it, what became of every file: the table of ``mien.data.file_account.FileAccount``.
     """
     from mien.data.file_account import FileAccount

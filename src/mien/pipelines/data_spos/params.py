@@ -9,7 +9,7 @@ class SyntheticSpos(SyntheticParams):
     """The synthetic version of SPOS.
 
     Attributes:
-        share: Of the published 84 posed and 150 spontaneous pairs, how many are drawn.
+        share: Of the published 84 posed and 150 spontaneous pairs, how many are generated.
         image_size: Side of the synthetic images, in pixels.
         num_frames: Images of each expression, from its onset to its apex.
     """

@@ -88,7 +88,7 @@ def predict(
         prediction: Batch size, device, seed.
 
     Returns:
-        One row per sample: ``sample_id``, ``split``, ``drawn``, ``gender``, ``age``, ``ethnicity``, ``target`` (its
+        One row per sample: ``sample_id``, ``split``, ``synthetic``, ``gender``, ``age``, ``ethnicity``, ``target`` (its
         age, which the generator is requested), ``value`` (what the estimator says of the generated face),
         ``estimated_age`` (of the real one), ``critic/real`` and ``critic/generated`` (probability of being real),
         ``distance/real`` and ``distance/generated`` (from another face, root mean square over pixels in 0 to 1),

@@ -43,19 +43,19 @@ def show_ages(
 
     model = network.model.eval()
     test = unseen_samples(samples, ("test",)).iloc[:ROWS]
-    drawn = " - trained on synthetic faces" if test["synthetic"].any() else ""
+    origin = " - trained on synthetic faces" if test["synthetic"].any() else ""
     noise = torch.from_numpy(
         np.random.default_rng(prediction.seed).standard_normal((ROWS, model.noise_dim)).astype(np.float32)
     )
     with limited_threads(prediction.device.threads):
         sheets = [
-            by_age(model, noise, ages, f"The same noise in each row, requested {ages[0]} to {ages[-1]} years{drawn}")
+            by_age(model, noise, ages, f"The same noise in each row, requested {ages[0]} to {ages[-1]} years{origin}")
             for ages in (FIGURE_AGES, LIFE_AGES)
         ]
         if model.encoder is None:
             nothing = message_tile("No encoder was trained: no given person can be aged", 4 * _TILE, 4 * _TILE)
             return sheets[0], sheets[1], nothing
-        return sheets[0], sheets[1], _persons(model, test, faces, f"Test persons at other ages{drawn}")
+        return sheets[0], sheets[1], _persons(model, test, faces, f"Test persons at other ages{origin}")
 
 
 def by_age(model: Any, noise: Any, ages: Sequence[int], heading: str) -> np.ndarray:

@@ -38,7 +38,7 @@ class CropParams(Params):
 
 
 class SyntheticFacesParams(SplitParams):
-    """The faces that are drawn to train on.
+    """The synthetic faces that are trained on.
 
     Attributes:
         num_faces: How many.

@@ -165,7 +165,7 @@ def _row(
 
 
 def measured_on(runs: Sequence[RunRecord], table: PaperTable) -> str:
-    """The dataset of the runs in words; SYNTHETIC where any test face was drawn."""
+    """The dataset of the runs in words; SYNTHETIC where any test face was synthetic."""
     if any(synthetic_share(run.metrics) for run in runs):
         return SYNTHETIC
     return _dataset_name(max(runs, key=lambda run: run.date).dataset, table.dataset)

@@ -197,8 +197,8 @@ def _panels(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _title(name: str, points: pd.DataFrame) -> str:
-    drawn = (points["measured_on"] == SYNTHETIC).any()
-    return f"{name}{', ours on synthetic faces: no result' if drawn else ''}"
+    synthetic = (points["measured_on"] == SYNTHETIC).any()
+    return f"{name}{', ours on synthetic faces: no result' if synthetic else ''}"
 
 
 def _abscissa(points: pd.DataFrame) -> str:
