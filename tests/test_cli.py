@@ -7,6 +7,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import click
@@ -398,3 +400,26 @@ def test_help_of_run_names_the_environment_that_runs_without_an_option(project):
     text = " ".join(invoke("run", "--help").output.split())
     assert f"The default is {module.DEFAULT_ENV}" in text
     assert "`local`" not in text
+
+
+class Watched:
+    """Something that ends with an interrupt in its weak reference's callback, which swallows it."""
+
+
+def swallowed() -> None:
+    thing = Watched()
+    watched = weakref.ref(thing, lambda _: interrupt())
+    with module.stopped_once():
+        del thing
+        time.sleep(5)
+    assert watched() is None
+
+
+def test_an_interrupt_that_a_callback_swallows_is_given_again(capsys):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            swallowed()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "Exception ignored" not in capsys.readouterr().err

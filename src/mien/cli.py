@@ -1,5 +1,6 @@
 """The project's commands: ``kedro run`` with mistakes reported in one message, ``kedro lineage``, ``kedro readme``."""
 
+import _thread
 import copy
 import errno
 import logging
@@ -40,6 +41,9 @@ OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EIO)
 """Errors of a disk that are reported by reading and by writing."""
 
 TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
+
+AGAIN = 0.1
+"""Seconds until an interrupt that was swallowed is given again: the callback has ended by then."""
 
 DEFAULT_ENV = "demo"
 """As ``CONFIG_LOADER_ARGS`` has it; the settings import more than a command line needs to print its help."""
@@ -173,10 +177,20 @@ def stopped_once() -> Iterator[None]:
         for child in multiprocessing.active_children():
             child.terminate()
 
-    before = signal.signal(signal.SIGINT, stop)
+    def swallowed(unraisable: Any) -> None:
+        """Interrupt again where the first one fell into a callback of the interpreter's, which lets nothing out."""
+        nonlocal stopping
+        if not (stopping and issubclass(unraisable.exc_type, KeyboardInterrupt)):
+            return hook(unraisable)
+        stopping = False
+        return threading.Timer(AGAIN, _thread.interrupt_main).start()
+
+    before, hook = signal.signal(signal.SIGINT, stop), sys.unraisablehook
+    sys.unraisablehook = swallowed
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         # Ignored, because Python takes a handler of its own away when it ends, and the next signal would kill it.
         signal.signal(signal.SIGINT, signal.SIG_IGN if stopping else before)
 
