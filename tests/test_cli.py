@@ -289,7 +289,7 @@ def test_every_spelling_of_a_run_ends_with_status_0_and_its_files(project, spell
     assert (project / "data/demo/04_feature/raf_db/faces_112.npy").is_file()
 
 
-def test_an_interrupt_says_how_to_go_on_and_exits_as_the_shell_expects(monkeypatch):
+def test_an_interrupt_says_how_to_go_on_and_exits_as_the_shell_expects(project, monkeypatch):
     def interrupted(**options):
         raise KeyboardInterrupt
 
