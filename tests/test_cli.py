@@ -394,9 +394,6 @@ def test_a_disk_that_fails_wherever_it_strikes_is_a_mistake_in_words(number, wha
 
 
 def test_help_of_run_names_the_environment_that_runs_without_an_option(project):
-    from mien.settings import CONFIG_LOADER_ARGS
-
-    assert CONFIG_LOADER_ARGS["default_run_env"] == module.DEFAULT_ENV
     text = " ".join(invoke("run", "--help").output.split())
     assert f"The default is {module.DEFAULT_ENV}" in text
     assert "`local`" not in text

@@ -48,6 +48,24 @@ def test_the_users_folder_of_datasets_is_not_the_demos(tmp_path):
     assert ConfigLoader(str(tmp_path), env="paper", **CONFIG_LOADER_ARGS)["globals"]["raw"] == "mine"
 
 
+def test_an_entry_of_the_catalog_is_replaced_and_not_mixed_with_the_one_before(tmp_path):
+    entry = "{type: pandas.ParquetDataset, filepath: a, metadata: {tracking: table}}"
+    made = loader(
+        tmp_path, base__catalog=f"a: {entry}\nb: {entry}", local__catalog="a: {type: pandas.CSVDataset, filepath: c}"
+    )
+    assert made["catalog"]["a"] == {"type": "pandas.CSVDataset", "filepath": "c"}
+    assert made["catalog"]["b"]["metadata"] == {"tracking": "table"}
+
+
+def test_a_section_may_stand_in_two_files_of_one_folder_but_a_value_in_one_alone(tmp_path):
+    parts = {"base__parameters_a": "a: {model: {depth: 1}}", "base__parameters_b": "a: {training: {epochs: 2}}"}
+    assert loader(tmp_path, **parts, demo__globals="{}")["parameters"] == {
+        "a": {"model": {"depth": 1}, "training": {"epochs": 2}}
+    }
+    with pytest.raises(ValueError, match="Duplicate keys"):
+        _ = loader(tmp_path, base__parameters_c="a: {model: {depth: 3}}")["parameters"]
+
+
 def test_a_section_of_globals_stands_once_for_all_that_extend_it(tmp_path):
     read = loader(
         tmp_path,

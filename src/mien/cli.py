@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from mien.errors import MienError
-from mien.names import DEFAULT_PIPELINE, check_run_names, did_you_mean
+from mien.names import DEFAULT_ENV, DEFAULT_PIPELINE, check_run_names, did_you_mean
 from mien.outputs import FileError, write_fault
 
 logger = logging.getLogger(__name__)
@@ -44,9 +44,6 @@ TRACEBACK_VARIABLE = "MIEN_TRACEBACK"
 
 AGAIN = 0.1
 """Seconds until an interrupt that was swallowed is given again: the callback has ended by then."""
-
-DEFAULT_ENV = "demo"
-"""As ``CONFIG_LOADER_ARGS`` has it; the settings import more than a command line needs to print its help."""
 
 KEDRO_CODE = f"{Path(kedro.__file__).parent}{os.sep}"
 """Kedro's folder; its name alone would not do, because a virtual environment may lie in a folder kedro."""

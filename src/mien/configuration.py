@@ -1,5 +1,6 @@
 """How configuration is put together: base, the environment, the user's own ``conf/local``, the command line."""
 
+import operator
 import os
 from collections.abc import Mapping
 from copy import deepcopy
@@ -64,6 +65,7 @@ def expanded(sections: Mapping[str, Any], global_sections: Mapping[str, Any]) ->
     """
 
     def other(name: Any, where: str, above: tuple[str, ...]) -> Any:
+        """The section of a name, whole, where it is extended after those above."""
         text = str(name)
         place, key = (global_sections, text[len(GLOBALS) :]) if text.startswith(GLOBALS) else (sections, text)
         if text in above:
@@ -74,6 +76,7 @@ def expanded(sections: Mapping[str, Any], global_sections: Mapping[str, Any]) ->
         return whole(place[key], text, (*above, text))
 
     def whole(value: Any, where: str, above: tuple[str, ...]) -> Any:
+        """A value with all that the sections in it extend."""
         if isinstance(value, list):
             return [whole(each, where, above) for each in value]
         if not isinstance(value, Mapping):
@@ -122,8 +125,9 @@ class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader with ``conf/local``, sections that extend others, ``~``, and brackets in its folder's path.
 
     Values of parameters count in this order: command line, ``conf/local``, the environment, base. Globals count
-    environment before ``conf/local``, so that a user's folder of datasets is not the demo's. Each kind of
-    configuration is read once: hooks, context and catalog ask for the same parameters.
+    environment before ``conf/local``, so that a user's folder of datasets is not the demo's. Of parameters and globals
+    sections are merged value by value; of all else, such as the catalog, a whole entry replaces another. Each kind is
+    read once: hooks, context and catalog read the same parameters.
 
     Source: ours, because Kedro resolves references within one environment before it merges two.
     """
@@ -149,13 +153,13 @@ class ConfigLoader(OmegaConfigLoader):
         return [folder for folder in folders if folder.is_dir()]
 
     def _read(self, key: str) -> dict[str, Any]:
-        patterns = list(self.config_patterns[key])
-        # Under another name than "parameters", to which Kedro would add the runtime parameters of every folder
-        kind = "sections" if key == "parameters" else key
+        layers = [self._read_folder(folder, key) for folder in self.folders(key)]
+        if key == "parameters":
+            return expanded(reduce(merged, [*layers, dict(self.runtime_params or {})]), self["globals"])
+        return reduce(merged if key == "globals" else operator.or_, layers)
+
+    def _read_folder(self, folder: Path, key: str) -> dict[str, Any]:
         secret = key == "credentials"  # whose values may name environment variables
-        layers = [
-            self.load_and_merge_dir_config(str(folder), patterns, kind, set(), secret) for folder in self.folders(key)
-        ]
-        if key != "parameters":
-            return reduce(merged, layers)
-        return expanded(reduce(merged, [*layers, dict(self.runtime_params or {})]), self["globals"])
+        files = self._read_dir_configs(str(folder), list(self.config_patterns[key]), key, set(), secret)
+        # Of another name than "parameters", to which Kedro would add the runtime parameters of every folder
+        return self._merge_and_resolve("sections" if key == "parameters" else key, files)

@@ -80,8 +80,7 @@ def connect(root: Path) -> "MlflowClient":
     for name in ("alembic", "mlflow.store.db.utils"):  # they report each migration of a new store
         logging.getLogger(name).setLevel(logging.WARNING)
     uri = tracking_uri(root)
-    file = database_file(uri)
-    if file is not None:
+    if (file := database_file(uri)) is not None:
         prepare_database(file)
     with configured_store(uri):
         return mlflow.MlflowClient(uri)
@@ -95,11 +94,9 @@ def experiment_id(client: "MlflowClient", name: str, root: Path) -> str:
     """
     uri = tracking_uri(root)
     with configured_store(uri), store_lock(uri):  # of two first runs, the second finds the experiment of the first
-        found = client.get_experiment_by_name(name)
-        if found is not None:
+        if (found := client.get_experiment_by_name(name)) is not None:
             return found.experiment_id
-        local = uri.startswith("sqlite:")
-        folder = (root / LOCAL_ARTIFACTS).as_uri() if local else None
+        folder = (root / LOCAL_ARTIFACTS).as_uri() if uri.startswith("sqlite:") else None
         return client.create_experiment(name, artifact_location=folder, tags=KIND)
 
 
@@ -128,6 +125,7 @@ def _warn_if_not_sent(log: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(log)
     def wrapped(self: "MlflowRun", *args: Any) -> None:
+        """Log, or note what was not sent."""
         from mlflow.exceptions import MlflowException
 
         item = " ".join([log.__name__.removeprefix("log_"), *(str(arg)[:60] for arg in args[:1])])

@@ -10,6 +10,9 @@ from mien.errors import MienError
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
+DEFAULT_ENV = "demo"
+"""Environment that runs where none is named."""
+
 DEFAULT_PIPELINE = "sae"
 """What runs where none is named: the system of README's first command."""
 

@@ -294,7 +294,7 @@ def picture(sheet: Path) -> bytes:
 
 
 def write(root: Path, pipelines: dict[str, "Pipeline"], with_picture: bool) -> list[Path]:
-    """Write every generated block, and where it is asked for the picture; the files that were written.
+    """Write every generated block, and on request the picture; the files that were written.
 
     Raises:
         MienError: A marker, git, or the sheet that the picture is cut of is missing.

@@ -8,6 +8,7 @@ from kedro.framework.project import LOGGING, find_config_file
 
 from mien.configuration import ConfigLoader
 from mien.hooks import ProjectHooks
+from mien.names import DEFAULT_ENV
 from mien.tracking import TrackingHooks
 
 HOOKS = (ProjectHooks(), TrackingHooks())
@@ -32,6 +33,6 @@ CONFIG_LOADER_CLASS = ConfigLoader
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
-    "default_run_env": "demo",
+    "default_run_env": DEFAULT_ENV,
     "config_patterns": {"project": ["project*"], "sweeps": ["sweeps*"]},
 }

@@ -69,33 +69,6 @@ class _Curves:
     title: str
 
 
-def roc_figure(
-    target: np.ndarray,
-    scores: np.ndarray,
-    class_names: Sequence[str],
-    title: str,
-    *,
-    intervals: Mapping[str, Interval] | None = None,
-    synthetic: bool = False,
-) -> PlotlyFigure:
-    """Interactive ROC curves, each class against the rest, with the area under each in the legend.
-
-    Args:
-        target: (n,) true class ids, 0 to M - 1. A class of all or no rows has no curve, and the legend says so.
-        scores: (n, M) probabilities.
-        class_names: the M names, in the order of the ids.
-        title: n is appended.
-        intervals: 95 % interval of the area by class name, and by ``MACRO_AVERAGE`` of the mean over the classes that
-            have a curve; those that are missing are not mentioned.
-        synthetic: say under the title that the faces are synthetic.
-
-    Raises:
-        MienError: as ``mien.metrics.roc_curve_points``, there is not one name per class, or an interval is of another
-            class.
-    """
-    return _figure(_measured(_ROC, target, scores, class_names, intervals, title), synthetic)
-
-
 def roc_plot(
     target: np.ndarray,
     scores: np.ndarray,
@@ -121,6 +94,19 @@ def roc_plot(
             class.
     """
     return _plot(_measured(_ROC, target, scores, class_names, intervals, title), synthetic)
+
+
+def roc_figure(
+    target: np.ndarray,
+    scores: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    *,
+    intervals: Mapping[str, Interval] | None = None,
+    synthetic: bool = False,
+) -> PlotlyFigure:
+    """Interactive ROC curves, whose points tell their rates; arguments and errors as in ``roc_plot``."""
+    return _figure(_measured(_ROC, target, scores, class_names, intervals, title), synthetic)
 
 
 def precision_recall_plot(

@@ -78,45 +78,6 @@ def tsne_points(
     return points, rows, np.setdiff1d(np.arange(n), rows)
 
 
-def embedding_figure(
-    points: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    title: str,
-    *,
-    left_out: int = 0,
-    synthetic: bool = False,
-) -> PlotlyFigure:
-    """Interactive map of samples, by class. Its axes have no unit: only who lies near whom says something.
-
-    Args:
-        points: (n, 2) places, as of ``tsne_points``.
-        labels: (n,) class ids, 0 to M - 1.
-        class_names: the M names, in the order of the ids. A class without points stays in the legend.
-        title: n is appended, and of how many samples the points were chosen where some were left out.
-        left_out: number of samples that are not shown.
-        synthetic: say under the title that the faces are synthetic.
-
-    Raises:
-        MienError: no points, not one label per point, or a label without a name.
-    """
-    import plotly.graph_objects as go
-
-    legend, order, heading = _described(points, labels, class_names, title, left_out)
-    figure = go.Figure()
-    for label, name in enumerate(legend):
-        x, y = points[labels == label].T.tolist() if (labels == label).any() else ([None], [None])
-        marker = {"color": class_color(label), "symbol": class_marker(label)[1], "size": 6, "opacity": 0.8}
-        figure.add_scatter(
-            x=x, y=y, mode="markers", name=name.replace("\n", "<br>"), marker=marker, zorder=order[label]
-        )
-    figure.update_traces(hovertemplate="%{fullData.name}<extra></extra>")
-    figure.update_layout(**layout(heading, synthetic), width=860, height=700)
-    bare = {"showticklabels": False, "ticks": "", "mirror": True}
-    figure.update_layout(legend={"itemsizing": "constant"}, xaxis=bare, yaxis={**bare, "scaleanchor": "x"})
-    return figure
-
-
 def embedding_plot(
     points: np.ndarray,
     labels: np.ndarray,
@@ -144,6 +105,33 @@ def embedding_plot(
     figure, (axes,) = canvas(COLUMN_WIDTH, height, heading, synthetic=synthetic)
     handles = draw_points(axes, points, labels, order)
     legend_below(figure, handles, legend, handle_width=1)
+    return figure
+
+
+def embedding_figure(
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    *,
+    left_out: int = 0,
+    synthetic: bool = False,
+) -> PlotlyFigure:
+    """Interactive map of samples, by class; arguments and errors as in ``embedding_plot``."""
+    import plotly.graph_objects as go
+
+    legend, order, heading = _described(points, labels, class_names, title, left_out)
+    figure = go.Figure()
+    for label, name in enumerate(legend):
+        x, y = points[labels == label].T.tolist() if (labels == label).any() else ([None], [None])
+        marker = {"color": class_color(label), "symbol": class_marker(label)[1], "size": 6, "opacity": 0.8}
+        figure.add_scatter(
+            x=x, y=y, mode="markers", name=name.replace("\n", "<br>"), marker=marker, zorder=order[label]
+        )
+    figure.update_traces(hovertemplate="%{fullData.name}<extra></extra>")
+    figure.update_layout(**layout(heading, synthetic), width=860, height=700)
+    bare = {"showticklabels": False, "ticks": "", "mirror": True}
+    figure.update_layout(legend={"itemsizing": "constant"}, xaxis=bare, yaxis={**bare, "scaleanchor": "x"})
     return figure
 
 

@@ -13,8 +13,6 @@ from mien.data.synthetic.identity import HAIR_STYLES, Identity
 from mien.data.synthetic.scene import Pose
 from mien.data.synthetic.skin import hair_colour, iris_colour, lip_colour, skin_colour, texture
 
-_DARK = (0.09, 0.05, 0.05)
-
 
 def paint_eyes(canvas: Canvas, identity: Identity, curves: FaceCurves, pose: Pose) -> None:
     """Paint lids, whites, irises, pupils and lashes."""

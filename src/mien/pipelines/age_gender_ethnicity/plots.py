@@ -54,8 +54,8 @@ def _draw(predictions: pd.DataFrame, metrics: dict[str, Any], history: pd.DataFr
     for (target, model), rows in parts.items():
         part = f"{target}/{model}"
         own = {key.replace(f"{part}/", "", 1): value for key, value in metrics.items() if f"/{part}/" in key}
-        drawn = _of_ages(model, rows, own, synthetic) if target == "age" else _of_classes(part, rows, own, synthetic)
-        for name, figure in drawn:
+        of_model = _of_ages(model, rows, own, synthetic) if target == "age" else _of_classes(part, rows, own, synthetic)
+        for name, figure in of_model:
             yield f"{target}_{model}_{name}", figure
     for name, epochs in history.groupby("model", sort=False):
         if len(epochs) > 1:

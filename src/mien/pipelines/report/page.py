@@ -125,8 +125,8 @@ def _system(system: str, rows: pd.DataFrame, peers: pd.DataFrame, scores: Sequen
         classes = class_cells(of_part)
         if len(classes[0]) > 1 and (synthetic or not len(beside)):
             lines.append(_table(*classes))
-        told = {SPREAD_NOTE, SYNTHETIC_NOTE, *sources(part)}
-        lines.append(_list([note for note in notes(part) if note not in told]))
+        above = {SPREAD_NOTE, SYNTHETIC_NOTE, *sources(part)}
+        lines.append(_list([note for note in notes(part) if note not in above]))
         if len(beside) and not synthetic:
             lines += [f"<h3>{html.escape(peer_title(rows['name'].iloc[0], beside))}</h3>", _table(*peer_cells(beside))]
             lines.append(_list(peer_notes(beside)))
