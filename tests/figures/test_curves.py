@@ -37,6 +37,8 @@ def test_four_rows_have_the_curves_that_one_draws_by_hand():
     roc = figures.roc_figure(TARGET, SCORES, "ab", "SAE").data[1]
     assert (list(roc.x), list(roc.y)) == ([0, 0, 0.5, 0.5, 1], [0, 0.5, 0.5, 1, 1])
     assert roc.name == "0.750  b (2)"
+    assert list(roc.customdata) == ["no row", "score ≥ 0.800", "score ≥ 0.400", "score ≥ 0.350", "score ≥ 0.100"]
+    assert "%{customdata}" in roc.hovertemplate
     plot = figures.precision_recall_plot(TARGET, SCORES, "ab", "SAE")
     steps = plot.axes[0].lines[1]
     assert list(steps.get_xdata()) == [0, 0.5, 0.5, 0.5, 0.5, 1, 1, 1]

@@ -1,4 +1,8 @@
+import base64
+
+import cv2
 import matplotlib.pyplot as plt
+import numpy as np
 import plotly.graph_objects as go
 
 from mien.io.figures import FigureFolder
@@ -32,3 +36,21 @@ def test_what_an_earlier_run_had_drawn_is_gone(tmp_path):
     folder.save({"one": drawn("figure")})
     assert list(folder.files()) == ["one"]
     assert [path.name for path in tmp_path.iterdir()] == ["figures"]
+
+
+def test_the_preview_has_every_printed_figure_side_by_side(tmp_path):
+    folder = FigureFolder(filepath=str(tmp_path / "figures"), dpi=50)
+    for count, width in ((0, 1), (1, 480), (2, 960), (4, 1440)):
+        folder.save({"roc_thresholds": drawn("figure"), **{f"plot_{n}": drawn("plot") for n in range(count)}})
+        picture = cv2.imdecode(np.frombuffer(base64.b64decode(folder.preview()), np.uint8), 1)
+        assert picture.shape[1] == width
+        assert (picture < 255).any() == (count > 0)
+
+
+def test_figures_of_both_kinds_are_listed_with_the_file_that_shows_them(tmp_path):
+    folder = FigureFolder(filepath=str(tmp_path / "figures"), dpi=50)
+    folder.save({"roc": drawn("plot"), "roc_thresholds": drawn("figure")})
+    assert {name: file.name for name, file in folder.files().items()} == {
+        "roc": "roc.png",
+        "roc_thresholds": "roc_thresholds.plotly.json",
+    }

@@ -12,7 +12,9 @@ from mien.metrics import precision_recall_points, roc_curve_points
 
 def test_the_area_under_the_roc_points_is_the_auroc():
     target, scores = drawn(200, 4, seed=9)
-    false_positive_rate, true_positive_rate = roc_curve_points(target, scores, 2)
+    false_positive_rate, true_positive_rate, thresholds = roc_curve_points(target, scores, 2)
+    for rate, threshold in zip(true_positive_rate, thresholds, strict=True):
+        assert rate == (scores[target == 2, 2] >= threshold).mean()
     assert (false_positive_rate[0], true_positive_rate[0]) == (0, 0)
     assert (false_positive_rate[-1], true_positive_rate[-1]) == (1, 1)
     area = np.trapezoid(true_positive_rate, false_positive_rate)

@@ -52,4 +52,7 @@ def test_the_table_has_the_places_of_the_figure(synthetic_map):
     table, figure = synthetic_map[0], synthetic_map[1]["features_points"]
     assert len(table) == table["sample_id"].nunique() == 29
     for label, trace in enumerate(figure.data):
-        np.testing.assert_allclose(table.loc[table["label"] == label, "x"], np.array(trace.x, float), rtol=1e-6)
+        own = table[table["label"] == label]
+        np.testing.assert_allclose(own["x"], np.array(trace.x, float), rtol=1e-6)
+        assert list(trace.customdata) == own["sample_id"].tolist(), "which face a point is"
+        assert "%{customdata}" in trace.hovertemplate

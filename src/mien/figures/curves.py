@@ -45,18 +45,19 @@ class _Kind:
     area: str
     x: str
     y: str
-    points: Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray, float]]
+    points: Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray, float, np.ndarray]]
     needs_others: bool  # rows of other classes, without which a rate is 0/0
     chance: str | None
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """One class: points (P,) of its curve, and what the legend says."""
+    """One class: points (P,) of its curve, what the legend says, and of ROC curves the thresholds of the points."""
 
     x: list[float]
     y: list[float]
     legend: str
+    thresholds: list[float]
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def roc_figure(
     intervals: Mapping[str, Interval] | None = None,
     synthetic: bool = False,
 ) -> PlotlyFigure:
-    """Interactive ROC curves, whose points tell their rates; arguments and errors as in ``roc_plot``."""
+    """Interactive ROC curves, whose points have their thresholds; arguments and errors as in ``roc_plot``."""
     return _figure(_measured(_ROC, target, scores, class_names, intervals, title), synthetic)
 
 
@@ -137,21 +138,21 @@ def precision_recall_plot(
     return _plot(_measured(_PRECISION_RECALL, target, scores, class_names, intervals, title), synthetic)
 
 
-def _roc_points(target: np.ndarray, scores: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray, float]:
+def _roc_points(target: np.ndarray, scores: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
     from sklearn.metrics import auc
 
-    x, y = roc_curve_points(target, scores, label)
-    return x, y, auc(x, y)
+    x, y, thresholds = roc_curve_points(target, scores, label)
+    return x, y, auc(x, y), thresholds
 
 
 def _precision_recall_corners(
     target: np.ndarray, scores: np.ndarray, label: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Corners of the steps from recall 0 to 1, and the average precision."""
+) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    """Corners of the steps from recall 0 to 1, the average precision, and no thresholds."""
     recall, precision = precision_recall_points(target, scores, label)
     steps = recall > 0  # at recall 0 the curve has no width, and its precision is a convention
     recall, precision = np.concatenate([[0], recall[steps]]), precision[steps]
-    return np.repeat(recall, 2)[1:-1], np.repeat(precision, 2), float(np.diff(recall) @ precision)
+    return np.repeat(recall, 2)[1:-1], np.repeat(precision, 2), float(np.diff(recall) @ precision), np.zeros(0)
 
 
 _ROC = _Kind("AUC", "false positive rate", "true positive rate", _roc_points, True, "0.500  chance")
@@ -172,11 +173,14 @@ def _measured(
     for label, (name, n) in enumerate(zip(class_names, class_sizes(target, len(class_names)), strict=True)):
         named = f"{wrapped(name, letters=_NAME_LETTERS)} ({n:,})"
         if n == 0 or (kind.needs_others and n == len(target)):
-            curves.append(_Curve([np.nan], [np.nan], f"none   {named}"))  # a point nowhere: Plotly drops empty lines
+            curves.append(
+                _Curve([np.nan], [np.nan], f"none   {named}", [])
+            )  # a point nowhere: Plotly drops empty lines
             continue
-        x, y, area = kind.points(target, scores, label)
+        x, y, area, thresholds = kind.points(target, scores, label)
         areas.append(area)
-        curves.append(_Curve(x.tolist(), y.tolist(), f"{with_interval(area, intervals.get(name))}  {named}"))
+        legend = f"{with_interval(area, intervals.get(name))}  {named}"
+        curves.append(_Curve(x.tolist(), y.tolist(), legend, thresholds.tolist()))
     mean = with_interval(float(np.mean(areas)), intervals.get(MACRO_AVERAGE)) if areas else "none"
     bounds = " [95 % interval]" if "[" in mean + "".join(curve.legend for curve in curves) else ""
     heading = f"{kind.area}{bounds}, class against the rest (n)\n{mean}  {MACRO_AVERAGE}"
@@ -205,7 +209,8 @@ def _figure(shown: _Curves, synthetic: bool) -> PlotlyFigure:
             mode="lines",
             name=curve.legend.replace("\n", "<br>"),
             line={"color": class_color(label), "dash": class_dash(label)[1], "width": 2},
-            hovertemplate=f"{shown.kind.x} %{{x:.3f}}<br>{shown.kind.y} %{{y:.3f}}",
+            customdata=[f"score ≥ {each:.3f}" if np.isfinite(each) else "no row" for each in curve.thresholds],
+            hovertemplate=f"%{{customdata}}<br>{shown.kind.x} %{{x:.3f}}<br>{shown.kind.y} %{{y:.3f}}",
         )
     if shown.kind.chance:
         chance: dict[str, Any] = {"color": GREY, "dash": "dot", "width": 1}

@@ -116,19 +116,30 @@ def embedding_figure(
     *,
     left_out: int = 0,
     synthetic: bool = False,
+    sample_ids: Sequence[str] = (),
 ) -> PlotlyFigure:
-    """Interactive map of samples, by class; arguments and errors as in ``embedding_plot``."""
+    """Interactive map of samples, by class; arguments and errors as in ``embedding_plot``.
+
+    Beside them ``sample_ids``, (n,), are what a point is called where the mouse is over it; none where empty.
+    """
     import plotly.graph_objects as go
 
     legend, order, heading = _described(points, labels, class_names, title, left_out)
-    figure = go.Figure()
+    figure, ids = go.Figure(), np.asarray(sample_ids, object)
     for label, name in enumerate(legend):
         x, y = points[labels == label].T.tolist() if (labels == label).any() else ([None], [None])
         marker = {"color": class_color(label), "symbol": class_marker(label)[1], "size": 6, "opacity": 0.8}
         figure.add_scatter(
-            x=x, y=y, mode="markers", name=name.replace("\n", "<br>"), marker=marker, zorder=order[label]
+            x=x,
+            y=y,
+            mode="markers",
+            name=name.replace("\n", "<br>"),
+            marker=marker,
+            zorder=order[label],
+            customdata=ids[labels == label].tolist() if len(ids) else None,
         )
-    figure.update_traces(hovertemplate="%{fullData.name}<extra></extra>")
+    hover = "%{customdata}<br>" if len(ids) else ""
+    figure.update_traces(hovertemplate=f"{hover}%{{fullData.name}}<extra></extra>")
     figure.update_layout(**layout(heading, synthetic), width=860, height=700)
     bare = {"showticklabels": False, "ticks": "", "mirror": True}
     figure.update_layout(legend={"itemsizing": "constant"}, xaxis=bare, yaxis={**bare, "scaleanchor": "x"})

@@ -96,10 +96,10 @@ def pictures_base64(files: Sequence[Path]) -> str:
     """
     pictures = [_decoded(file) for file in files]
     pictures = [cv2.resize(each, (_PREVIEW, round(_PREVIEW * each.shape[0] / each.shape[1]))) for each in pictures]
-    lines = []
+    lines, columns = [], min(3, len(pictures))
     for start in range(0, len(pictures), 3):
         line = pictures[start : start + 3]
-        sheet = np.full((max(each.shape[0] for each in line), 3 * _PREVIEW, 3), 255, np.uint8)
+        sheet = np.full((max(each.shape[0] for each in line), columns * _PREVIEW, 3), 255, np.uint8)
         for number, each in enumerate(line):
             sheet[: each.shape[0], number * _PREVIEW : (number + 1) * _PREVIEW] = each
         lines.append(sheet)

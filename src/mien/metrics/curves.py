@@ -8,7 +8,9 @@ from mien.errors import MienError
 from mien.metrics.checks import checked_scores
 
 
-def roc_curve_points(target: np.ndarray, scores: np.ndarray, class_id: int) -> tuple[np.ndarray, np.ndarray]:
+def roc_curve_points(
+    target: np.ndarray, scores: np.ndarray, class_id: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points of the ROC curve of one class against the rest.
 
     Args:
@@ -17,8 +19,8 @@ def roc_curve_points(target: np.ndarray, scores: np.ndarray, class_id: int) -> t
         class_id: the class that counts as positive.
 
     Returns:
-        False positive rate and true positive rate, (P,) each, rising from 0 to 1; points on a straight line between
-        others are left out.
+        False positive rate and true positive rate, (P,) each, rising from 0 to 1, and the score from which a row is
+        taken for the class there, falling from infinity; points on a straight line between others are left out.
 
     Raises:
         MienError: wrong arrays, or ``target`` is all or none of that class, so that a rate is 0/0.
@@ -33,8 +35,7 @@ def roc_curve_points(target: np.ndarray, scores: np.ndarray, class_id: int) -> t
             f"Class {class_id} has {positive.sum()} of {len(positive)} rows: a ROC curve needs rows of the class and "
             "of others. Leave it out."
         )
-    false_positive_rate, true_positive_rate, _ = roc_curve(positive, score)
-    return false_positive_rate, true_positive_rate
+    return roc_curve(positive, score)
 
 
 def precision_recall_points(target: np.ndarray, scores: np.ndarray, class_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -38,5 +38,5 @@ def map_features(
     placed = placed.assign(x=points[:, 0], y=points[:, 1])
     return placed, {
         "features": figures.embedding_plot(*shown, **said),
-        "features_points": figures.embedding_figure(*shown, **said),
+        "features_points": figures.embedding_figure(*shown, **said, sample_ids=placed["sample_id"].tolist()),
     }
