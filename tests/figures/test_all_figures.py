@@ -10,7 +10,7 @@ import cv2
 import matplotlib
 import numpy as np
 import pytest
-from tests.figures.examples import DRAWINGS, OF_CLASSES, OTHERS, draw, interactive, plot, texts
+from tests.figures.examples import DRAWINGS, OF_CLASSES, OTHERS, draw, history, interactive, plot, texts
 
 from mien import figures
 
@@ -109,3 +109,10 @@ def test_an_interactive_figure_is_json_with_type_that_can_be_read_and_the_printe
     assert figure.layout.width <= 900
     printed = plot(case, name)._suptitle.get_text()
     assert figure.layout.title.text.replace(",", "").split() == printed.replace(",", "").split()
+
+
+@pytest.mark.parametrize("length", range(30, 60))
+def test_a_title_is_not_broken_amid_the_number_of_samples(length):
+    title = ("word " * 20)[:length].strip()
+    lines = figures.training_curves_plot(history(3), f"{title} (n = 1,234)")._suptitle.get_text().splitlines()
+    assert any("(n = 1,234)" in line for line in lines)

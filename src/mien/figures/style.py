@@ -166,7 +166,8 @@ def canvas(
     from matplotlib.figure import Figure
 
     letters = int(width / 0.07)  # an 8 pt bold letter is about 0.07 inches wide
-    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, letters)]
+    whole = title.replace("(n = ", "(n\u00a0=\u00a0")  # not broken amid the number of samples
+    lines = [part.replace("\u00a0", " ") for line in whole.split("\n") for part in textwrap.wrap(line, letters)]
     height += (len(lines) - 1 + synthetic) * _TITLE_HEIGHT
     figure = Figure(figsize=(width, height), dpi=300, layout="constrained")
     FigureCanvasAgg(figure)
